@@ -1,0 +1,249 @@
+"""Prompts in the frame, and where they come from.
+
+The automatic ones follow the published pipeline: four points and one free-form scribble drawn inside the box
+(strokes after Yu et al., "Free-Form Image Inpainting with Gated Convolution", 2019,
+https://arxiv.org/abs/1806.03589), except that each object draws from a stream of its own.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+import cv2
+import numpy as np
+
+POINTS = 4
+_SCRIBBLE_TRIES = 6
+_SCRIBBLE_PIXELS = 5
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """One object's prompt, in pixels of the frame.
+
+    Attributes
+    ----------
+    box : ndarray
+        float32 (4,), x_min, y_min, x_max, y_max.
+    points : ndarray
+        float32 (4, 2), x, y, all on the object.
+    scribble : ndarray
+        bool (S, S), true on the object; may be empty.
+    """
+
+    box: np.ndarray
+    points: np.ndarray
+    scribble: np.ndarray
+
+
+@dataclass(frozen=True)
+class Target:
+    """Which object on which slice a prompt is asked for.
+
+    Attributes
+    ----------
+    number : int
+        The object's label, from 1.
+    slice_index : int
+        Index of the slice; 0 in a single image.
+    """
+
+    number: int
+    slice_index: int = 0
+
+
+class PromptSource(Protocol):
+    """Turns a box into a prompt."""
+
+    def prompt(self, target: Target, box: np.ndarray, pixels: np.ndarray) -> Prompt:
+        """Make the prompt of one object.
+
+        Parameters
+        ----------
+        target : Target
+            The object and the slice.
+        box : ndarray
+            float32 (4,) in pixels of the frame.
+        pixels : ndarray
+            float32 (3, S, S), the image in its frame.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class AutomaticPrompts:
+    """Points and a scribble drawn at random from the foreground inside the box.
+
+    They depend on the seed, the box and the image alone. "Foreground" is every pixel brighter than the image's
+    darkest, as in the published pipeline.
+
+    Attributes
+    ----------
+    seed : int
+        At least 0.
+    """
+
+    seed: int = 0
+
+    def prompt(self, target: Target, box: np.ndarray, pixels: np.ndarray) -> Prompt:
+        """See `PromptSource.prompt`; the target makes no difference."""
+        box = np.asarray(box, np.float32)
+        rng = np.random.default_rng([self.seed, *box.view(np.uint32).tolist()])
+        foreground = pixels.any(axis=0)
+        return Prompt(box, draw_points(rng, box, foreground), draw_scribble(rng, box, foreground))
+
+
+@dataclass(frozen=True)
+class GivenPrompts:
+    """Points and scribbles of the user's, in the frame; what is None comes from another source.
+
+    Attributes
+    ----------
+    points : ndarray or None
+        float32 (n, 4, 2), object `number` takes entry number − 1.
+    scribbles : ndarray or None
+        bool (n, S, S).
+    otherwise : PromptSource
+        Where the missing kind comes from.
+    """
+
+    points: np.ndarray | None
+    scribbles: np.ndarray | None
+    otherwise: PromptSource
+
+    def prompt(self, target: Target, box: np.ndarray, pixels: np.ndarray) -> Prompt:
+        """See `PromptSource.prompt`."""
+        made = self.otherwise.prompt(target, box, pixels)
+        k = target.number - 1
+        points = made.points if self.points is None else self.points[k]
+        scribble = made.scribble if self.scribbles is None else self.scribbles[k]
+        return Prompt(made.box, points, scribble)
+
+
+@dataclass(frozen=True)
+class RecordedPrompts:
+    """Prompts recorded earlier, by object and slice; the box that is asked for is kept.
+
+    Attributes
+    ----------
+    prompts : mapping of Target to Prompt
+    """
+
+    prompts: Mapping[Target, Prompt]
+
+    def prompt(self, target: Target, box: np.ndarray, pixels: np.ndarray) -> Prompt:
+        """See `PromptSource.prompt`; raises KeyError for a target that was not recorded."""
+        recorded = self.prompts[target]
+        return Prompt(np.asarray(box, np.float32), recorded.points, recorded.scribble)
+
+
+def _integer_below(rng: np.random.Generator, low: int, high: int) -> int:
+    return int(rng.integers(low, high)) if low < high else 0
+
+
+def _shrunk(rng: np.random.Generator, box: np.ndarray, ranges: list[tuple[int, int]]) -> tuple[int, int, int, int]:
+    by_x, by_y = (_integer_below(rng, low, high) for low, high in ranges)
+    x0, y0, x1, y1 = (int(c) for c in box)
+    return x0 + by_x, y0 + by_y, x1 - by_x, y1 - by_y
+
+
+def _sides(box: np.ndarray) -> tuple[float, float]:
+    return float(box[2] - box[0]), float(box[3] - box[1])
+
+
+def draw_points(rng: np.random.Generator, box: np.ndarray, foreground: np.ndarray) -> np.ndarray:
+    """Draw one point in each quadrant of the shrunk box.
+
+    Parameters
+    ----------
+    rng : numpy.random.Generator
+    box : ndarray
+        (4,) in pixels of the frame.
+    foreground : ndarray
+        bool (S, S).
+
+    Returns
+    -------
+    ndarray
+        float32 (4, 2), x, y: top left, bottom left, bottom right, top right. x and y are drawn independently
+        among the quadrant's foreground; a quadrant without any gives the box's centre.
+    """
+    x0, y0, x1, y1 = _shrunk(rng, box, [(int(s // 5), int(s // 2) - 1) for s in _sides(box)])
+    centre_x, centre_y = int((box[0] + box[2]) // 2), int((box[1] + box[3]) // 2)
+    quadrants = [
+        (x0, y0, centre_x, centre_y),
+        (x0, centre_y, centre_x, y1),
+        (centre_x, centre_y, x1, y1),
+        (centre_x, y0, x1, centre_y),
+    ]
+    points = np.empty((POINTS, 2), np.float32)
+    for k, (left, top, right, bottom) in enumerate(quadrants):
+        ys, xs = np.nonzero(foreground[max(top, 0) : max(bottom, 0), max(left, 0) : max(right, 0)])
+        if len(xs) == 0:
+            points[k] = centre_x, centre_y
+        else:
+            points[k] = rng.choice(xs) + max(left, 0), rng.choice(ys) + max(top, 0)
+    return points
+
+
+def draw_scribble(rng: np.random.Generator, box: np.ndarray, foreground: np.ndarray) -> np.ndarray:
+    """Draw one free-form stroke on the foreground inside the shrunk box.
+
+    Parameters
+    ----------
+    rng : numpy.random.Generator
+    box : ndarray
+        (4,) in pixels of the frame.
+    foreground : ndarray
+        bool (S, S).
+
+    Returns
+    -------
+    ndarray
+        bool (S, S), the stroke's largest 8-connected piece on the foreground; empty when none of six strokes
+        leaves more than five pixels.
+    """
+    scribble = np.zeros(foreground.shape, bool)
+    x0, y0, x1, y1 = _shrunk(rng, box, [(int(s // 8), int(s // 6)) for s in _sides(box)])
+    left, top = max(x0, 0), max(y0, 0)
+    allowed = foreground[top : max(y1, 0), left : max(x1, 0)]
+    ys, xs = np.nonzero(allowed)
+    if len(xs) <= _SCRIBBLE_PIXELS:
+        return scribble
+    for _ in range(_SCRIBBLE_TRIES):
+        start = rng.integers(len(xs))
+        stroke = _stroke(rng, (float(xs[start]), float(ys[start])), allowed.shape)
+        piece = _largest_piece(stroke & allowed)
+        if np.count_nonzero(piece) > _SCRIBBLE_PIXELS:
+            scribble[top : top + piece.shape[0], left : left + piece.shape[1]] = piece
+            break
+    return scribble
+
+
+def _stroke(rng: np.random.Generator, start: tuple[float, float], shape: tuple[int, int]) -> np.ndarray:
+    count = int(rng.integers(10, 30))
+    heading, speed = rng.uniform(0, 2 * np.pi), rng.uniform(0, 20)
+    vertices = np.empty((count, 2))
+    x, y = start
+    for k in range(count):
+        vertices[k] = x, y
+        speed = min(max(speed + rng.uniform(-15, 15), 0), 20)
+        heading += rng.uniform(-0.5, 0.5)
+        x, y = x + speed * np.cos(heading), y + speed * np.sin(heading)
+    brush = int(rng.integers(3, 10))
+    direction, length = rng.uniform(0, 2 * np.pi), abs(rng.normal(0, 3))
+    vertices += length * np.array([np.cos(direction), np.sin(direction)])
+    moved = rng.random(count) < 0.5
+    vertices[moved] += rng.integers(-3, 3, (int(moved.sum()), 2))
+    canvas = np.zeros(shape, np.uint8)
+    corners = np.rint(vertices).astype(np.int32)
+    # OpenCV ends thick lines with round caps.
+    cv2.polylines(canvas, [corners[:, None]], isClosed=False, color=1, thickness=brush)
+    return canvas.astype(bool)
+
+
+def _largest_piece(mask: np.ndarray) -> np.ndarray:
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=8)
+    if count == 1:
+        return np.zeros_like(mask)
+    return labels == 1 + int(np.argmax(stats[1:, cv2.CC_STAT_AREA]))

@@ -1,0 +1,129 @@
+"""Reading published and own checkpoints, strictly and without unpickling code."""
+
+import re
+import zipfile
+from pathlib import Path
+from pickle import UnpicklingError
+
+import torch
+from torch import nn
+
+from ..errors import LiteMedSamError
+from .swin import shifted_window_masks
+from .swin_litemedsam import SwinLiteMedSAM
+
+MODELS = (SwinLiteMedSAM,)
+
+# In the published files, but never read by the published forward pass.
+_UNUSED = re.compile(r"mask_decoder\.prompt[12]\.")
+# In the published files as parameters, though the network makes them itself.
+_WINDOW_MASK = re.compile(r"\.(upper_lower|left_right)_mask$")
+
+
+def read_state(path: str | Path) -> dict[str, torch.Tensor]:
+    """Read a checkpoint's tensors by name.
+
+    Parameters
+    ----------
+    path : path
+        A file of `torch.save`: the state itself or the state under the key ``model``; names may start
+        with ``module.``.
+
+    Returns
+    -------
+    dict of str to Tensor
+        On the CPU, as stored.
+
+    Raises
+    ------
+    LiteMedSamError
+        When the file cannot be read, holds anything but tensors and plain values, or no state.
+    """
+    path = Path(path)
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except OSError as error:
+        raise LiteMedSamError(f"{path}: cannot be read ({error.strerror or error})") from error
+    except (UnpicklingError, RuntimeError, EOFError, ValueError, KeyError, zipfile.BadZipFile) as error:
+        raise LiteMedSamError(
+            f"{path}: not a PyTorch checkpoint of plain tensors ({str(error).splitlines()[0][:120]})",
+            "save the model's state_dict() with torch.save",
+        ) from error
+    if isinstance(content, dict) and isinstance(content.get("model"), dict):
+        content = content["model"]
+    if not isinstance(content, dict) or not content or not all(isinstance(v, torch.Tensor) for v in content.values()):
+        raise LiteMedSamError(
+            f"{path}: holds no state of named tensors, at the top or under the key 'model'",
+            "save the model's state_dict() with torch.save",
+        )
+    return {str(name).removeprefix("module."): tensor for name, tensor in content.items()}
+
+
+def _drop_constants(path: Path, state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    masks = dict(zip(("upper_lower", "left_right"), shifted_window_masks(), strict=True))
+    kept = {}
+    for name, tensor in state.items():
+        if _UNUSED.match(name):
+            continue
+        if found := _WINDOW_MASK.search(name):
+            expected = masks[found[1]]
+            if tensor.shape != expected.shape or not torch.equal(tensor.float(), expected):
+                raise LiteMedSamError(
+                    f"{path}: {name} is not the mask of an 8×8 window shifted by 4",
+                    "this checkpoint belongs to a different network",
+                )
+            continue
+        kept[name] = tensor
+    return kept
+
+
+def _differences(model: nn.Module, state: dict[str, torch.Tensor]) -> list[str]:
+    own = model.state_dict()
+    misshaped = [
+        f"{name} {tuple(state[name].shape)} instead of {tuple(own[name].shape)}"
+        for name in own
+        if name in state and state[name].shape != own[name].shape
+    ]
+    groups = {
+        "missing": [name for name in own if name not in state],
+        "unexpected": [name for name in state if name not in own],
+        "of the wrong shape": misshaped,
+    }
+    return [f"{len(names)} {kind}: {', '.join(names)}" for kind, names in groups.items() if names]
+
+
+def load_checkpoint(path: str | Path) -> SwinLiteMedSAM:
+    """Load a checkpoint into the network that its parameter names belong to.
+
+    Parameters
+    ----------
+    path : path
+        As for `read_state`. Half precision is taken; what the network never reads is dropped.
+
+    Returns
+    -------
+    torch.nn.Module
+        In float32, in evaluation mode.
+
+    Raises
+    ------
+    LiteMedSamError
+        As `read_state`, and when names or shapes do not match: all of them are listed.
+    """
+    path = Path(path)
+    state = _drop_constants(path, read_state(path))
+    candidates = []
+    for model_class in MODELS:
+        model = model_class()
+        differences = _differences(model, state)
+        candidates.append((sum(name in state for name in model.state_dict()), model, differences))
+    _, model, differences = max(candidates, key=lambda c: c[0])
+    if differences:
+        known = ", ".join(m.name for m in MODELS)
+        raise LiteMedSamError(
+            f"{path}: not a checkpoint of a known model ({known}); closest is {model.name}, but entries are "
+            + "; ".join(differences),
+            "give a checkpoint of a known model",
+        )
+    model.load_state_dict(state)
+    return model.float().eval()

@@ -1,0 +1,78 @@
+"""The prompt encoder of the Segment Anything family at a 256-pixel frame.
+
+Equations: Kirillov et al., "Segment Anything", 2023, https://arxiv.org/abs/2304.02643, appendix A; the random
+Fourier features are those of Tancik et al., 2020, https://arxiv.org/abs/2006.10739.
+"""
+
+import math
+
+import torch
+from torch import nn
+
+from .layers import LayerNorm2d
+
+POINT_LABEL, TOP_LEFT_LABEL, BOTTOM_RIGHT_LABEL = 1, 2, 3
+
+
+class PositionEncoding(nn.Module):
+    """Random Fourier features of a position in the unit square."""
+
+    def __init__(self, channels: int = 256):
+        super().__init__()
+        self.register_buffer("positional_encoding_gaussian_matrix", torch.randn(2, channels // 2))
+
+    def forward(self, position: torch.Tensor) -> torch.Tensor:
+        """Map positions (..., 2), x first, in [0, 1], to features (..., channels)."""
+        angle = 2 * math.pi * ((2 * position - 1) @ self.positional_encoding_gaussian_matrix)
+        return torch.cat([angle.sin(), angle.cos()], dim=-1)
+
+    def grid(self, size: int) -> torch.Tensor:
+        """Features of the pixel centres of a size × size grid, (size², channels), row-major."""
+        axis = (torch.arange(size, device=self.positional_encoding_gaussian_matrix.device) + 0.5) / size
+        y, x = torch.meshgrid(axis, axis, indexing="ij")
+        return self(torch.stack([x, y], dim=-1).flatten(0, 1))
+
+
+class PromptEncoder(nn.Module):
+    """Boxes, points and scribbles to tokens and a dense map.
+
+    Parameters
+    ----------
+    frame : int
+        Side of the square frame in which coordinates are given, in pixels.
+    """
+
+    def __init__(self, frame: int = 256):
+        super().__init__()
+        self.frame = frame
+        self.pe_layer = PositionEncoding()
+        self.point_embeddings = nn.ModuleList(nn.Embedding(1, 256) for _ in range(4))
+        self.not_a_point_embed = nn.Embedding(1, 256)
+        self.mask_downscaling = nn.Sequential(
+            nn.Conv2d(1, 4, 2, 2),
+            LayerNorm2d(4),
+            nn.GELU(),
+            nn.Conv2d(4, 16, 2, 2),
+            LayerNorm2d(16),
+            nn.GELU(),
+            nn.Conv2d(16, 256, 1),
+        )
+        self.no_mask_embed = nn.Embedding(1, 256)
+
+    def box_tokens(self, boxes: torch.Tensor) -> torch.Tensor:
+        """Corner tokens (n, 2, 256) of boxes (n, 4), x_min, y_min, x_max, y_max in frame pixels."""
+        corners = self.pe_layer((boxes.view(-1, 2, 2) + 0.5) / self.frame)
+        labels = [self.point_embeddings[k].weight for k in (TOP_LEFT_LABEL, BOTTOM_RIGHT_LABEL)]
+        return corners + torch.cat(labels)
+
+    def point_tokens(self, points: torch.Tensor) -> torch.Tensor:
+        """Tokens (n, k, 256) of foreground points (n, k, 2), x, y in frame pixels."""
+        return self.pe_layer((points + 0.5) / self.frame) + self.point_embeddings[POINT_LABEL].weight
+
+    def scribble_map(self, scribbles: torch.Tensor) -> torch.Tensor:
+        """Dense prompt (n, 256, S/4, S/4) of scribbles (n, 1, S, S), 0 or 1."""
+        return self.mask_downscaling(scribbles)
+
+    def empty_map(self) -> torch.Tensor:
+        """Dense prompt (1, 256, 1, 1) of a model that takes no scribbles."""
+        return self.no_mask_embed.weight[..., None, None]

@@ -1,0 +1,25 @@
+"""Box-prompted medical image segmentation on an ordinary CPU.
+
+>>> import litemedsam
+>>> litemedsam.__version__
+'0.1.0'
+"""
+
+from importlib import import_module
+
+from .errors import LiteMedSamError
+
+__version__ = "0.1.0"
+__all__ = ["LiteMedSamError", "Predictor", "__version__"]
+
+_LAZY = {"Predictor": "litemedsam.engine.predictor"}
+
+
+def __getattr__(name: str):
+    if name in _LAZY:
+        return getattr(import_module(_LAZY[name]), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,39 @@
+"""Fixtures that the rooms share."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+# Recorded outputs and real images, kept beside the project; tests that need them skip where they are absent.
+SHARED = Path(os.environ.get("LITEMEDSAM_SHARED", ROOT.parent / "shared"))
+GOLDEN = SHARED / "golden"
+DATA = SHARED / "data"
+
+needs_shared = pytest.mark.skipif(not GOLDEN.is_dir(), reason="recorded outputs are not beside the project")
+
+
+def unpack_scribbles(packed: np.ndarray) -> np.ndarray:
+    """Scribbles (n, 256, 256) bool from their packed form (n, 256, 32)."""
+    return np.unpackbits(packed, axis=-1).astype(bool)
+
+
+@pytest.fixture(scope="session")
+def stand_in_checkpoint(tmp_path_factory):
+    """A function (model name, seed) to the path of a checkpoint with the published names."""
+    if not GOLDEN.is_dir():
+        pytest.skip("recorded outputs are not beside the project")
+    folder = tmp_path_factory.mktemp("checkpoints")
+
+    def make(name: str, seed: int) -> Path:
+        path = folder / f"{name}-{seed}.pth"
+        if not path.exists():
+            command = [sys.executable, GOLDEN / "weights.py", GOLDEN / f"{name}.manifest.json", path, str(seed)]
+            subprocess.run(command, check=True)
+        return path
+
+    return make
