@@ -55,7 +55,7 @@ class Target:
 class PromptSource(Protocol):
     """Turns a box into a prompt."""
 
-    def prompt(self, target: Target, box: np.ndarray, pixels: np.ndarray) -> Prompt:
+    def prompt(self, target: Target, box: np.ndarray, foreground: np.ndarray) -> Prompt:
         """Make the prompt of one object.
 
         Parameters
@@ -64,8 +64,8 @@ class PromptSource(Protocol):
             The object and the slice.
         box : ndarray
             float32 (4,) in pixels of the frame.
-        pixels : ndarray
-            float32 (3, S, S), the image in its frame.
+        foreground : ndarray
+            bool (S, S), every pixel of the framed image that is brighter than its darkest.
         """
         ...
 
@@ -85,11 +85,10 @@ class AutomaticPrompts:
 
     seed: int = 0
 
-    def prompt(self, target: Target, box: np.ndarray, pixels: np.ndarray) -> Prompt:
+    def prompt(self, target: Target, box: np.ndarray, foreground: np.ndarray) -> Prompt:
         """See `PromptSource.prompt`; the target makes no difference."""
         box = np.asarray(box, np.float32)
         rng = np.random.default_rng([self.seed, *box.view(np.uint32).tolist()])
-        foreground = pixels.any(axis=0)
         return Prompt(box, draw_points(rng, box, foreground), draw_scribble(rng, box, foreground))
 
 
@@ -111,9 +110,9 @@ class GivenPrompts:
     scribbles: np.ndarray | None
     otherwise: PromptSource
 
-    def prompt(self, target: Target, box: np.ndarray, pixels: np.ndarray) -> Prompt:
+    def prompt(self, target: Target, box: np.ndarray, foreground: np.ndarray) -> Prompt:
         """See `PromptSource.prompt`."""
-        made = self.otherwise.prompt(target, box, pixels)
+        made = self.otherwise.prompt(target, box, foreground)
         k = target.number - 1
         points = made.points if self.points is None else self.points[k]
         scribble = made.scribble if self.scribbles is None else self.scribbles[k]
@@ -131,7 +130,7 @@ class RecordedPrompts:
 
     prompts: Mapping[Target, Prompt]
 
-    def prompt(self, target: Target, box: np.ndarray, pixels: np.ndarray) -> Prompt:
+    def prompt(self, target: Target, box: np.ndarray, foreground: np.ndarray) -> Prompt:
         """See `PromptSource.prompt`; raises KeyError for a target that was not recorded."""
         recorded = self.prompts[target]
         return Prompt(np.asarray(box, np.float32), recorded.points, recorded.scribble)

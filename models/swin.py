@@ -191,8 +191,7 @@ class SwinStage(nn.Module):
         super().__init__()
         self.downsample = PatchMerging(in_channels, channels, reduction)
         self.blocks = nn.ModuleList(
-            nn.ModuleList(SwinBlock(channels, heads, shifted) for shifted in (False, True))
-            for _ in range(depth // 2)
+            nn.ModuleList(SwinBlock(channels, heads, shifted) for shifted in (False, True)) for _ in range(depth // 2)
         )
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:

@@ -1,0 +1,72 @@
+"""Graphs run by ONNX Runtime."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+from onnxruntime.capi import onnxruntime_pybind11_state as state
+
+from ...errors import LiteMedSamError
+
+_LOAD_ERRORS = (
+    state.Fail,
+    state.InvalidArgument,
+    state.InvalidGraph,
+    state.InvalidProtobuf,
+    state.NoSuchFile,
+    state.NotImplemented,
+    state.RuntimeException,
+)
+
+
+class OnnxRuntimeGraph:
+    """A graph run by ONNX Runtime on the CPU; see `litemedsam.engine.backends.Graph`.
+
+    Parameters
+    ----------
+    path : Path
+        An ONNX file.
+    precision : str
+        ``f32``; ONNX Runtime has no bfloat16 on the CPU.
+    threads : int
+        At least 1.
+
+    Raises
+    ------
+    LiteMedSamError
+        When the precision is another or the file is not a graph that ONNX Runtime reads.
+    """
+
+    name = "onnxruntime"
+    version = onnxruntime.__version__
+
+    def __init__(self, path: Path, precision: str, threads: int):
+        if precision != "f32":
+            raise LiteMedSamError(
+                f"back end onnxruntime computes in f32, got precision {precision!r}", "use --backend openvino"
+            )
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads
+        options.inter_op_num_threads = 1
+        # Errors only: a container without a writable home otherwise warns about telemetry.
+        options.log_severity_level = 3
+        # The freed memory of a large batch is given back, not kept.
+        options.enable_cpu_mem_arena = False
+        try:
+            self._session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+        except _LOAD_ERRORS as error:
+            reason = str(error).splitlines()[0]
+            raise LiteMedSamError(
+                f"{path}: ONNX Runtime cannot load it ({reason[:160]})", "export the bundle again"
+            ) from error
+        self.metadata = dict(self._session.get_modelmeta().custom_metadata_map)
+        self._outputs = [port.name for port in self._session.get_outputs()]
+
+    def run(self, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """See `litemedsam.engine.backends.Graph.run`."""
+        return dict(zip(self._outputs, self._session.run(self._outputs, dict(inputs)), strict=True))
+
+    def close(self) -> None:
+        """See `litemedsam.engine.backends.Graph.close`."""
+        self._session = None

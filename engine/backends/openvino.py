@@ -1,0 +1,77 @@
+"""Graphs run by OpenVINO."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import openvino
+
+from ...errors import LiteMedSamError
+
+PRECISIONS = ("f32", "bf16")
+
+
+class OpenVinoGraph:
+    """A graph compiled by OpenVINO for the CPU; see `litemedsam.engine.backends.Graph`.
+
+    Parameters
+    ----------
+    path : Path
+        An ONNX file.
+    precision : str
+        ``f32`` or ``bf16``.
+    threads : int
+        At least 1.
+
+    Raises
+    ------
+    LiteMedSamError
+        When the precision is unknown or the file is not a graph that OpenVINO reads.
+    """
+
+    name = "openvino"
+    version = openvino.__version__.split("-")[0]
+
+    def __init__(self, path: Path, precision: str, threads: int):
+        if precision not in PRECISIONS:
+            raise LiteMedSamError(
+                f"back end openvino computes in {' or '.join(PRECISIONS)}, got precision {precision!r}"
+            )
+        core = openvino.Core()
+        try:
+            model = core.read_model(path)
+            self.metadata = self._metadata(model)
+            compiled = core.compile_model(
+                model,
+                "CPU",
+                {
+                    "INFERENCE_PRECISION_HINT": precision,
+                    "EXECUTION_MODE_HINT": "ACCURACY" if precision == "f32" else "PERFORMANCE",
+                    "PERFORMANCE_HINT": "LATENCY",
+                    "INFERENCE_NUM_THREADS": threads,
+                    "NUM_STREAMS": 1,
+                },
+            )
+        except RuntimeError as error:
+            reason = [line for line in str(error).splitlines() if line.strip()][-1]
+            raise LiteMedSamError(
+                f"{path}: OpenVINO cannot load it ({reason.strip()[:160]})", "export the bundle again"
+            ) from error
+        self._request = compiled.create_infer_request()
+        self._outputs = [port.get_any_name() for port in compiled.outputs]
+
+    @staticmethod
+    def _metadata(model: openvino.Model) -> dict[str, str]:
+        info = model.get_rt_info()
+        if "framework" not in info:
+            return {}
+        return {key: value.astype(str) for key, value in info["framework"].items()}
+
+    def run(self, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """See `litemedsam.engine.backends.Graph.run`."""
+        results = self._request.infer(dict(inputs), share_inputs=True, share_outputs=False)
+        return {name: results[name] for name in self._outputs}
+
+    def close(self) -> None:
+        """See `litemedsam.engine.backends.Graph.close`."""
+        self._request = None

@@ -1,0 +1,59 @@
+"""Embeddings kept within a budget of bytes."""
+
+from collections import OrderedDict
+from collections.abc import Hashable
+
+from .network import Embedding
+
+MEGABYTE = 1_000_000
+# Forty slices at 12.6 MB each.
+DEFAULT_MEGABYTES = 512
+
+
+class EmbeddingCache:
+    """The most recently used embeddings that fit a budget.
+
+    Parameters
+    ----------
+    budget : int
+        In bytes; 0 keeps nothing.
+    """
+
+    def __init__(self, budget: int = DEFAULT_MEGABYTES * MEGABYTE):
+        self.budget = budget
+        self.nbytes = 0
+        self._entries: OrderedDict[Hashable, Embedding] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def __contains__(self, key: Hashable) -> bool:
+        return key in self._entries
+
+    def get(self, key: Hashable) -> Embedding | None:
+        """The embedding of a key, or None."""
+        embedding = self._entries.get(key)
+        if embedding is not None:
+            self._entries.move_to_end(key)
+        return embedding
+
+    def put(self, key: Hashable, embedding: Embedding) -> None:
+        """Keep an embedding, at the expense of those unused for longest; one over the budget is not kept."""
+        self.discard(key)
+        if embedding.nbytes > self.budget:
+            return
+        while self.nbytes + embedding.nbytes > self.budget:
+            self.discard(next(iter(self._entries)))
+        self._entries[key] = embedding
+        self.nbytes += embedding.nbytes
+
+    def discard(self, key: Hashable) -> None:
+        """Forget a key; nothing happens where it is not kept."""
+        embedding = self._entries.pop(key, None)
+        if embedding is not None:
+            self.nbytes -= embedding.nbytes
+
+    def clear(self) -> None:
+        """Forget everything."""
+        self._entries.clear()
+        self.nbytes = 0

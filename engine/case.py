@@ -1,0 +1,184 @@
+"""A case as it comes in, checked, and as it goes out."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..errors import LiteMedSamError
+
+
+@dataclass(frozen=True)
+class Case:
+    """An image or a volume with one box per object.
+
+    Attributes
+    ----------
+    name : str
+        Where it comes from, for messages.
+    pixels : ndarray
+        uint8; an image (H, W) or (H, W, 3), a volume (D, H, W) or (D, H, W, 3).
+    boxes : ndarray
+        float64, in pixels, all ends included: (N, 4) x_min, y_min, x_max, y_max for an image, (N, 6) x_min,
+        y_min, z_min, x_max, y_max, z_max for a volume. Object k has the label k + 1.
+    spacing : ndarray or None
+        float64 (3,), voxel size in mm as the file gives it.
+    """
+
+    name: str
+    pixels: np.ndarray
+    boxes: np.ndarray
+    spacing: np.ndarray | None = None
+
+    @property
+    def is_volume(self) -> bool:
+        """Whether the boxes have six numbers."""
+        return self.boxes.shape[1] == 6
+
+    @property
+    def grid(self) -> tuple[int, ...]:
+        """Shape of the label map: (H, W) or (D, H, W)."""
+        return self.pixels.shape[: 3 if self.is_volume else 2]
+
+
+@dataclass(frozen=True)
+class Segmentation:
+    """The result of a case.
+
+    Attributes
+    ----------
+    labels : ndarray
+        (H, W) or (D, H, W), 0 for background and k + 1 for object k; where objects overlap, the highest. The
+        smallest of uint8, uint16, uint32 that holds the number of objects.
+    scores : ndarray
+        float32 (N,), predicted IoU, for a volume the mean over the object's slices.
+    seconds : mapping of str to float
+        Time spent per stage.
+    encoded : int
+        How many images went through the encoder.
+    """
+
+    labels: np.ndarray
+    scores: np.ndarray
+    seconds: Mapping[str, float]
+    encoded: int
+
+
+def label_dtype(objects: int) -> np.dtype:
+    """The smallest unsigned integer that holds labels up to `objects`."""
+    return np.min_scalar_type(objects)
+
+
+def checked_pixels(name: str, pixels: np.ndarray) -> np.ndarray:
+    """Pixels as uint8.
+
+    Parameters
+    ----------
+    name : str
+        For messages.
+    pixels : ndarray
+        Integers or floats in 0..255; floats are rounded to the nearest level.
+
+    Raises
+    ------
+    LiteMedSamError
+        For other types, an empty array, NaN, infinity, or values outside 0..255.
+    """
+    if pixels.dtype.kind not in "uif":
+        raise LiteMedSamError(f"{name}: imgs has type {pixels.dtype}, expected numbers in 0..255")
+    if pixels.size == 0:
+        raise LiteMedSamError(f"{name}: imgs is empty, shape {pixels.shape}")
+    if pixels.dtype == np.uint8:
+        return pixels
+    if pixels.dtype.kind == "f" and not np.isfinite(pixels).all():
+        raise LiteMedSamError(f"{name}: imgs holds NaN or infinity", "replace them before")
+    low, high = pixels.min(), pixels.max()
+    if low < 0 or high > 255:
+        raise LiteMedSamError(
+            f"{name}: imgs has values from {low} to {high}, expected 0..255",
+            "window and scale the intensities to 0..255 first",
+        )
+    return np.rint(pixels).astype(np.uint8)
+
+
+def checked_boxes(name: str, boxes: np.ndarray, grid: tuple[int, ...]) -> np.ndarray:
+    """Boxes as float64 (N, 2 · rank).
+
+    Parameters
+    ----------
+    name : str
+        For messages.
+    boxes : ndarray
+        (N, 4) or (N, 6), see `Case`; an end may lie on the image's far edge (x = W, y = H).
+    grid : tuple of int
+        (H, W) or (D, H, W).
+
+    Raises
+    ------
+    LiteMedSamError
+        For wrong shapes or types, no boxes, NaN or infinity, swapped or outside corners; names the object.
+    """
+    rank = len(grid)
+    if boxes.dtype.kind not in "uif" or boxes.ndim != 2 or boxes.shape[1] != 2 * rank:
+        raise LiteMedSamError(
+            f"{name}: boxes has shape {boxes.shape} and type {boxes.dtype}, expected numbers of shape (N, {2 * rank})"
+        )
+    if len(boxes) == 0:
+        raise LiteMedSamError(
+            f"{name}: there are no boxes", "this model needs at least one box; it has no automatic mode"
+        )
+    boxes = boxes.astype(np.float64)
+    axes, sizes = "xyz"[:rank], grid[::-1]
+    for number, box in enumerate(boxes, start=1):
+        where = f"{name}: object {number}"
+        if not np.isfinite(box).all():
+            raise LiteMedSamError(f"{where}: the box {_plain(box)} holds NaN or infinity")
+        for axis, size, low, high in zip(axes, sizes, box[:rank], box[rank:], strict=True):
+            if low > high:
+                raise LiteMedSamError(
+                    f"{where}: {axis}_min {low:g} is greater than {axis}_max {high:g} in box {_plain(box)}",
+                    "give the smaller corner first",
+                )
+            edge = size - 1 if axis == "z" else size
+            if low < 0 or low > size - 1 or high > edge:
+                raise LiteMedSamError(
+                    f"{where}: {axis} from {low:g} to {high:g} in box {_plain(box)} is outside the image, "
+                    f"expected 0 to {size - 1}"
+                )
+            if axis == "z" and (low != int(low) or high != int(high)):
+                raise LiteMedSamError(f"{where}: z from {low:g} to {high:g}, expected whole slice numbers")
+    return boxes
+
+
+def _plain(box: np.ndarray) -> str:
+    return "(" + ", ".join(f"{c:g}" for c in box) + ")"
+
+
+def checked_case(name: str, pixels: np.ndarray, boxes: np.ndarray, spacing: np.ndarray | None = None) -> Case:
+    """A case of arrays as a file holds them; whether it is a volume is decided by the boxes.
+
+    Raises
+    ------
+    LiteMedSamError
+        See `checked_pixels` and `checked_boxes`; also for wrong ranks, channel counts and spacings.
+    """
+    if boxes.ndim != 2 or boxes.shape[1] not in (4, 6):
+        raise LiteMedSamError(
+            f"{name}: boxes has shape {boxes.shape}, expected (N, 4) for an image or (N, 6) for a volume"
+        )
+    rank = boxes.shape[1] // 2
+    coloured = pixels.ndim == rank + 1
+    if pixels.ndim not in (rank, rank + 1) or (coloured and pixels.shape[-1] != 3):
+        kind = "an image (H, W) or (H, W, 3)" if rank == 2 else "a volume (D, H, W) or (D, H, W, 3)"
+        raise LiteMedSamError(f"{name}: imgs has shape {pixels.shape}, expected {kind} for boxes of {2 * rank} numbers")
+    if spacing is not None:
+        spacing = np.asarray(spacing)
+        if spacing.dtype.kind not in "uif" or spacing.shape != (3,):
+            raise LiteMedSamError(
+                f"{name}: spacing has shape {spacing.shape} and type {spacing.dtype}, expected (3,) in mm"
+            )
+        spacing = spacing.astype(np.float64)
+        if not (np.isfinite(spacing).all() and (spacing > 0).all()):
+            raise LiteMedSamError(f"{name}: spacing is {_plain(spacing)}, expected positive numbers in mm")
+    pixels = checked_pixels(name, pixels)
+    return Case(name, pixels, checked_boxes(name, boxes, pixels.shape[:rank]), spacing)

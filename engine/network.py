@@ -1,0 +1,130 @@
+"""A loaded bundle: images to embeddings, prompts to logits."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from ..errors import LiteMedSamError
+from .backends import Graph, load_graph
+from .bundle import DECODER, ENCODER, BundleInfo
+from .preprocess import Frame, to_frame
+from .prompts import Prompt
+
+# More prompts in one call save little time and cost about 50 MB each.
+PROMPTS_PER_CALL = 4
+
+
+@dataclass(frozen=True)
+class Embedding:
+    """What the decoder needs of one image.
+
+    Attributes
+    ----------
+    frame : Frame
+        How the image lies in the frame.
+    foreground : ndarray
+        bool (S, S), every pixel brighter than the image's darkest.
+    arrays : mapping of str to ndarray
+        The encoder's outputs by name, float32; owned by this object.
+    """
+
+    frame: Frame
+    foreground: np.ndarray
+    arrays: Mapping[str, np.ndarray]
+
+    @property
+    def nbytes(self) -> int:
+        """Memory of the arrays, in bytes."""
+        return self.foreground.nbytes + sum(array.nbytes for array in self.arrays.values())
+
+
+@dataclass(frozen=True)
+class Decoded:
+    """The decoder's answers to n prompts.
+
+    Attributes
+    ----------
+    logits : ndarray
+        float32 (n, S, S) in the frame; the object is where they are positive.
+    scores : ndarray
+        float32 (n,), predicted IoU; not confined to [0, 1].
+    """
+
+    logits: np.ndarray
+    scores: np.ndarray
+
+
+class Network:
+    """The two graphs of a bundle.
+
+    Parameters
+    ----------
+    info : BundleInfo
+    encoder, decoder : Graph
+    """
+
+    def __init__(self, info: BundleInfo, encoder: Graph, decoder: Graph):
+        self.info = info
+        self.encoder = encoder
+        self.decoder = decoder
+
+    @classmethod
+    def load(cls, bundle: Path, backend: str, precision: str, threads: int) -> "Network":
+        """Load a bundle's graphs.
+
+        Parameters
+        ----------
+        bundle : Path
+            A folder made by ``litemedsam-export``.
+        backend, precision, threads
+            See `litemedsam.engine.backends.load_graph`.
+
+        Raises
+        ------
+        LiteMedSamError
+            When the folder is not a bundle, the graphs cannot be loaded or do not belong together.
+        """
+        if not bundle.is_dir():
+            raise LiteMedSamError(f"{bundle}: no such bundle folder", "make one with litemedsam-export")
+        encoder = load_graph(bundle / ENCODER, backend, precision, threads)
+        info = BundleInfo.from_metadata(bundle / ENCODER, encoder.metadata)
+        decoder = load_graph(bundle / DECODER, backend, precision, threads)
+        other = BundleInfo.from_metadata(bundle / DECODER, decoder.metadata)
+        if info.weights_sha256 != other.weights_sha256:
+            raise LiteMedSamError(
+                f"{bundle}: encoder and decoder come from different checkpoints", "export the bundle again"
+            )
+        return cls(info, encoder, decoder)
+
+    def encode(self, image: np.ndarray) -> Embedding:
+        """Everything that depends on the image alone.
+
+        Parameters
+        ----------
+        image : ndarray
+            uint8 (H, W) or (H, W, 3).
+        """
+        pixels, frame = to_frame(image, self.info.frame)
+        outputs = self.encoder.run({"image": pixels[None]})
+        return Embedding(frame, pixels.any(axis=0), {name: outputs[name] for name in self.info.embedding})
+
+    def decode(self, embedding: Embedding, prompts: Sequence[Prompt]) -> Decoded:
+        """Logits of n prompts on one image, each independent of the others."""
+        inputs = {
+            "boxes": [prompt.box for prompt in prompts],
+            "points": [prompt.points for prompt in prompts],
+            "scribbles": [prompt.scribble.astype(np.uint8) for prompt in prompts],
+        }
+        parts = []
+        for start in range(0, len(prompts), PROMPTS_PER_CALL):
+            chosen = slice(start, start + PROMPTS_PER_CALL)
+            feed = {name: np.stack(inputs[name][chosen]) for name in self.info.prompts}
+            parts.append(self.decoder.run({**embedding.arrays, **feed}))
+        return Decoded(*(np.concatenate([part[name] for part in parts]) for name in ("logits", "iou")))
+
+    def close(self) -> None:
+        """Free the runtimes' memory."""
+        self.encoder.close()
+        self.decoder.close()

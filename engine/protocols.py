@@ -1,0 +1,133 @@
+"""The two ways through a case: corrected, and as published, quirks included.
+
+What a protocol decides: how a box comes into the frame, which slices of a volume belong to an object, and how
+the mask of one slice becomes the box on the next.
+"""
+
+from dataclasses import dataclass
+from typing import Protocol as Interface
+
+import cv2
+import numpy as np
+
+from ..errors import LiteMedSamError
+from .postprocess import Region
+from .preprocess import RESIZE, Frame
+
+# By how many frame pixels a box grows from slice to slice.
+MARGIN = 3
+
+
+@dataclass(frozen=True)
+class SliceRange:
+    """Which slices an object's box covers, in the order of propagation.
+
+    Attributes
+    ----------
+    middle : int
+        Where the given box itself is used.
+    up, down : range
+        The slices after it, upwards from middle + 1 and downwards from middle − 1.
+    """
+
+    middle: int
+    up: range
+    down: range
+
+
+class Protocol(Interface):
+    """See the module's text."""
+
+    name: str
+
+    def box_in_frame(self, box: np.ndarray, frame: Frame) -> np.ndarray:
+        """The box float32 (4,) in frame pixels of a box (4,) in image pixels."""
+        ...
+
+    def slices(self, z_min: int, z_max: int) -> SliceRange:
+        """The slices of an object; z_max is the index of its last slice."""
+        ...
+
+    def next_box(self, region: Region, number: int, frame: Frame, given: np.ndarray, upwards: bool) -> np.ndarray:
+        """The box float32 (4,) in frame pixels on the next slice.
+
+        Parameters
+        ----------
+        region : Region
+            The object's mask on the slice before.
+        number : int
+            The object's label.
+        frame : Frame
+        given : ndarray
+            The object's own box (4,) in image pixels, used where the mask is empty.
+        upwards : bool
+            Whether the next slice has the higher index.
+        """
+        ...
+
+
+class Corrected:
+    """Closed range of slices, boxes not rounded, every object propagated alike whatever its number."""
+
+    name = "corrected"
+
+    def box_in_frame(self, box: np.ndarray, frame: Frame) -> np.ndarray:
+        """See `Protocol.box_in_frame`."""
+        return (np.asarray(box, np.float64) * frame.scale).astype(np.float32)
+
+    def slices(self, z_min: int, z_max: int) -> SliceRange:
+        """See `Protocol.slices`; z_min and z_max belong to the object."""
+        middle = (z_min + z_max) // 2
+        return SliceRange(middle, range(middle + 1, z_max + 1), range(middle - 1, z_min - 1, -1))
+
+    def next_box(self, region: Region, number: int, frame: Frame, given: np.ndarray, upwards: bool) -> np.ndarray:
+        """See `Protocol.next_box`; never beyond the image."""
+        extent = region.extent()
+        if extent is None:
+            return self.box_in_frame(given, frame)
+        box = self.box_in_frame(np.array(extent), frame) + np.float32([-MARGIN, -MARGIN, MARGIN, MARGIN])
+        last = np.array([frame.width - 1, frame.height - 1] * 2) * frame.scale
+        return np.clip(box, 0, last).astype(np.float32)
+
+
+class Published:
+    """The published script's way: open range of slices, truncated boxes, area-averaged label masks."""
+
+    name = "published"
+
+    def box_in_frame(self, box: np.ndarray, frame: Frame) -> np.ndarray:
+        """See `Protocol.box_in_frame`; corners truncated to whole pixels."""
+        return np.trunc(np.asarray(box, np.float64) * frame.scale).astype(np.float32)
+
+    def slices(self, z_min: int, z_max: int) -> SliceRange:
+        """See `Protocol.slices`; the first and the last slice are left out, but never the middle."""
+        middle = (z_min + z_max) // 2
+        return SliceRange(middle, range(middle + 1, z_max), range(middle - 1, z_min, -1))
+
+    def next_box(self, region: Region, number: int, frame: Frame, given: np.ndarray, upwards: bool) -> np.ndarray:
+        """See `Protocol.next_box`; depends on the object's number, and may reach into the padding."""
+        dtype = np.uint8 if number <= np.iinfo(np.uint8).max else np.uint16
+        label = region.full(frame.height, frame.width).astype(dtype) * dtype(number)
+        scaled = cv2.resize(label, (frame.scaled_width, frame.scaled_height), interpolation=RESIZE)
+        columns, rows = np.flatnonzero(scaled.any(axis=0)), np.flatnonzero(scaled.any(axis=1))
+        if len(rows) == 0:
+            scaled_box = (np.asarray(given, np.float64) * frame.scale).astype(np.float32)
+            return np.trunc(scaled_box) if upwards else scaled_box
+        box = np.array([columns[0] - MARGIN, rows[0] - MARGIN, columns[-1] + MARGIN, rows[-1] + MARGIN])
+        return np.clip(box, 0, frame.size).astype(np.float32)
+
+
+PROTOCOLS = {protocol.name: protocol for protocol in (Corrected(), Published())}
+
+
+def protocol_named(name: str) -> Protocol:
+    """The protocol of a name.
+
+    Raises
+    ------
+    LiteMedSamError
+        When there is none.
+    """
+    if name not in PROTOCOLS:
+        raise LiteMedSamError(f"unknown protocol {name!r}; expected one of: {', '.join(PROTOCOLS)}")
+    return PROTOCOLS[name]

@@ -1,0 +1,53 @@
+"""What this process may use: processors and memory, as the scheduler and the container allow."""
+
+import os
+from pathlib import Path
+
+_CGROUP = Path("/sys/fs/cgroup")
+# cgroup v1 writes "no limit" as the largest page-aligned 63-bit number.
+_NO_LIMIT = 1 << 60
+
+
+def _numbers(path: Path) -> list[int]:
+    try:
+        return [int(word) for word in path.read_text().split() if word.lstrip("-").isdigit()]
+    except OSError:
+        return []
+
+
+def available_processors(cgroup: Path = _CGROUP) -> int:
+    """How many processors this process may keep busy, at least 1.
+
+    Parameters
+    ----------
+    cgroup : Path
+        Root of the control groups, version 1 or 2.
+
+    Returns
+    -------
+    int
+        The smaller of the scheduler's affinity and the container's quota, rounded up.
+    """
+    count = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    quota = _numbers(cgroup / "cpu.max") or [
+        *_numbers(cgroup / "cpu" / "cpu.cfs_quota_us"),
+        *_numbers(cgroup / "cpu" / "cpu.cfs_period_us"),
+    ]
+    if len(quota) == 2 and quota[0] > 0 and quota[1] > 0:
+        count = min(count, -(-quota[0] // quota[1]))
+    return max(count, 1)
+
+
+def memory_limit(cgroup: Path = _CGROUP) -> int | None:
+    """The container's memory limit in bytes, or None where there is none.
+
+    Parameters
+    ----------
+    cgroup : Path
+        Root of the control groups, version 1 or 2.
+    """
+    for path in (cgroup / "memory.max", cgroup / "memory" / "memory.limit_in_bytes"):
+        limit = _numbers(path)
+        if limit and limit[0] < _NO_LIMIT:
+            return limit[0]
+    return None

@@ -1,0 +1,1 @@
+"""From a PyTorch checkpoint to an ONNX bundle: rewrite, write, verify."""

@@ -1,0 +1,37 @@
+"""``litemedsam-export``: a checkpoint becomes a bundle."""
+
+from pathlib import Path
+
+import click
+
+from .. import __version__
+from ..errors import LiteMedSamError
+
+
+@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@click.argument("checkpoint", type=click.Path(path_type=Path))
+@click.option("-o", "--output", "bundle", type=click.Path(path_type=Path), required=True, help="Bundle folder to make.")
+@click.option("--half", is_flag=True, help="Store weights in half precision: half the size, computed in float32.")
+@click.option("--description", default="", help="One line on the weights' origin, kept in the bundle.")
+@click.option("--overwrite", is_flag=True, help="Replace an existing bundle.")
+@click.version_option(__version__, prog_name="litemedsam-export")
+def main(checkpoint: Path, bundle: Path, half: bool, description: str, overwrite: bool) -> None:
+    """Export CHECKPOINT, a PyTorch file with the published parameter names, to an ONNX bundle.
+
+    The bundle is compared with PyTorch in every runtime; none is left behind where one deviates.
+    """
+    try:
+        from .writer import export_bundle
+    except ModuleNotFoundError as error:
+        raise click.ClickException(f"{error.name} is not installed; install litemedsam[export]") from error
+    try:
+        found = export_bundle(checkpoint, bundle, half, description, overwrite)
+    except LiteMedSamError as error:
+        raise click.ClickException(str(error)) from error
+    for deviation in found:
+        click.echo(
+            f"{deviation.backend:12} {deviation.output:16} greatest deviation {deviation.greatest:.1e} "
+            f"of {deviation.magnitude:.2f}"
+        )
+    size = sum(file.stat().st_size for file in bundle.iterdir())
+    click.echo(f"wrote {bundle} ({size / 1e6:.1f} MB)")

@@ -1,0 +1,257 @@
+"""Prompt encoder and mask decoder as one ONNX graph: any number of prompts on one image.
+
+Cross-attention between eleven tokens and 4096 positions is written without splitting the positions' channels
+into heads: the tokens' side is spread block-diagonally over (head, token) rows instead, so that nothing of the
+image's size is transposed, and products of the tokens' side with a projection of the image are formed first.
+"""
+
+import numpy as np
+import onnx
+import torch
+
+from ..models.mask_decoder import HEADS, WIDTH, Attention, MaskDecoder
+from ..models.prompt_encoder import BOTTOM_RIGHT_LABEL, POINT_LABEL, TOP_LEFT_LABEL, PromptEncoder
+from ..models.swin_litemedsam import SwinLiteMedSAM
+from . import fold
+from .graph import GraphWriter, Port
+
+_LN_EPS = 1e-5
+_LN2D_EPS = 1e-6
+PROMPTS = "prompts"
+
+
+def _norm(g: GraphWriter, x: str, layer: torch.nn.LayerNorm) -> str:
+    return g.affine(g.normalise(x, WIDTH, _LN_EPS), fold.array(layer.weight), fold.array(layer.bias))
+
+
+def _linear(g: GraphWriter, x: str, layer: torch.nn.Linear) -> str:
+    return g.linear(x, fold.array(layer.weight), fold.array(layer.bias))
+
+
+def _scaled(layer: torch.nn.Linear, attention: Attention) -> tuple[np.ndarray, np.ndarray]:
+    scale = (attention.q_proj.out_features // HEADS) ** -0.5
+    return fold.array(layer.weight) * scale, fold.array(layer.bias) * scale
+
+
+def _self_attention(g: GraphWriter, attention: Attention, placed: str, values: str, tokens: int) -> str:
+    """Attention among the tokens, (n, tokens, 256) to the same shape."""
+    head = WIDTH // HEADS
+
+    def split(x: str, *order: int) -> str:
+        return g.transpose(g.reshape(x, -1, tokens, HEADS, head), *order)
+
+    q = split(g.linear(placed, *_scaled(attention.q_proj, attention)), 0, 2, 1, 3)
+    k = split(_linear(g, placed, attention.k_proj), 0, 2, 3, 1)
+    v = split(_linear(g, values, attention.v_proj), 0, 2, 1, 3)
+    mixed = g.transpose(g.matmul(g.softmax(g.matmul(q, k)), v), 0, 2, 1, 3)
+    return _linear(g, g.reshape(mixed, -1, tokens, WIDTH), attention.out_proj)
+
+
+def _head_selector(inner: int) -> np.ndarray:
+    """1 where a channel belongs to a head, float32 (1, heads, 1, inner)."""
+    return np.kron(np.eye(HEADS), np.ones(inner // HEADS))[None, :, None, :]
+
+
+def _spread(g: GraphWriter, x: str, tokens: int, inner: int) -> str:
+    """(n, tokens, inner) to (n, heads · tokens, inner), each row keeping one head's channels."""
+    rows = g.node("Mul", g.reshape(x, -1, 1, tokens, inner), g.constant(_head_selector(inner)))
+    return g.reshape(rows, -1, HEADS * tokens, inner)
+
+
+def _tokens_to_image(g: GraphWriter, attention: Attention, queries: str, keys: str, position: str, tokens: int) -> str:
+    """Tokens (n, t, 256) attend to the image, keys (n, p, 256), whose encoding is added to the keys only."""
+    inner = attention.q_proj.out_features
+    q = _spread(g, g.linear(queries, *_scaled(attention.q_proj, attention)), tokens, inner)
+    # The keys' bias shifts all scores of a row alike, so softmax does not see it.
+    weight = fold.array(attention.k_proj.weight)
+    scores = g.matmul(g.matmul(q, g.constant(weight)), g.transpose(keys, 0, 2, 1))
+    scores = g.add(scores, g.matmul(q, g.transpose(g.linear(position, weight), 1, 0)))
+    mixed = g.linear(g.matmul(g.softmax(scores), keys), fold.array(attention.v_proj.weight))
+    mixed = g.node("Mul", g.reshape(mixed, -1, HEADS, tokens, inner), g.constant(_head_selector(inner)))
+    mixed = g.node("ReduceSum", mixed, g.constant([1]), keepdims=0)
+    return _linear(g, g.add(mixed, g.constant(fold.array(attention.v_proj.bias))), attention.out_proj)
+
+
+def _image_to_tokens(
+    g: GraphWriter, attention: Attention, keys: str, queries: str, values: str, position: str, tokens: int
+) -> str:
+    """The image, keys (n, p, 256), attends to the tokens (n, t, 256)."""
+    inner = attention.q_proj.out_features
+    weight, bias = _scaled(attention.q_proj, attention)
+    k = g.transpose(_spread(g, _linear(g, queries, attention.k_proj), tokens, inner), 0, 2, 1)
+    v = _spread(g, _linear(g, values, attention.v_proj), tokens, inner)
+    scores = g.matmul(keys, g.matmul(g.constant(weight.T), k))
+    scores = g.add(scores, g.matmul(g.linear(position, weight, bias), k))
+    shares = g.softmax(g.reshape(scores, 0, 0, HEADS, tokens))
+    shares = g.reshape(shares, 0, 0, HEADS * tokens)
+    out = g.matmul(shares, g.matmul(v, g.constant(fold.array(attention.out_proj.weight).T)))
+    return g.add(out, g.constant(fold.array(attention.out_proj.bias)))
+
+
+def transformer(
+    g: GraphWriter, decoder: MaskDecoder, prompt_tokens: str, keys: str, position: str, count: int
+) -> tuple[str, str]:
+    """The two-way transformer.
+
+    Parameters
+    ----------
+    g : GraphWriter
+    decoder : MaskDecoder
+    prompt_tokens : str
+        (n, count, 256).
+    keys : str
+        (n, p, 256).
+    position : str
+        (p, 256).
+    count : int
+        Prompt tokens per prompt.
+
+    Returns
+    -------
+    queries, keys : str
+        (n, 5 + count, 256), IoU token and mask tokens first; (n, p, 256).
+    """
+    own = np.concatenate([fold.array(decoder.iou_token.weight), fold.array(decoder.mask_tokens.weight)])
+    total = len(own) + count
+    padded = g.node("Pad", prompt_tokens, g.constant([0, len(own), 0, 0, 0, 0]))
+    tokens = g.add(padded, g.constant(np.concatenate([own, np.zeros((count, WIDTH))])[None]))
+    body, queries = decoder.transformer, tokens
+    for layer in body.layers:
+        if layer.first:
+            queries = _self_attention(g, layer.self_attn, queries, queries, total)
+        else:
+            placed = g.add(queries, tokens)
+            queries = g.add(queries, _self_attention(g, layer.self_attn, placed, queries, total))
+        queries = _norm(g, queries, layer.norm1)
+        attended = _tokens_to_image(g, layer.cross_attn_token_to_image, g.add(queries, tokens), keys, position, total)
+        queries = _norm(g, g.add(queries, attended), layer.norm2)
+        mlp = _linear(g, g.relu(_linear(g, queries, layer.mlp.lin1)), layer.mlp.lin2)
+        queries = _norm(g, g.add(queries, mlp), layer.norm3)
+        attended = _image_to_tokens(
+            g, layer.cross_attn_image_to_token, keys, g.add(queries, tokens), queries, position, total
+        )
+        keys = _norm(g, g.add(keys, attended), layer.norm4)
+    attended = _tokens_to_image(g, body.final_attn_token_to_image, g.add(queries, tokens), keys, position, total)
+    return _norm(g, g.add(queries, attended), body.norm_final_attn), keys
+
+
+def _relu_mlp(g: GraphWriter, x: str, layers) -> str:
+    for layer in layers[:-1]:
+        x = g.relu(_linear(g, x, layer))
+    return _linear(g, x, layers[-1])
+
+
+def heads(g: GraphWriter, decoder: MaskDecoder, queries: str) -> tuple[str, str]:
+    """Weights (n, 32) of mask 0 and its predicted IoU (n,), from the queries (n, t, 256)."""
+    iou = _relu_mlp(g, g.gather(queries, np.array(0), axis=1), decoder.iou_prediction_head.layers)
+    weights = _relu_mlp(g, g.gather(queries, np.array(1), axis=1), decoder.output_hypernetworks_mlps[0].layers)
+    return weights, g.gather(iou, np.array(0), axis=1)
+
+
+def _encoded(g: GraphWriter, encoder: PromptEncoder, positions: str) -> str:
+    """Fourier features (..., 256) of positions (..., 2) in the unit square."""
+    matrix = 2 * np.pi * fold.array(encoder.pe_layer.positional_encoding_gaussian_matrix)
+    # 2c − 1 is formed first: folded into the product, it would lose digits.
+    centred = g.affine(positions, np.full(1, 2.0), np.full(1, -1.0))
+    angle = g.matmul(centred, g.constant(matrix))
+    return g.node("Concat", g.node("Sin", angle), g.node("Cos", angle), axis=-1)
+
+
+def image_position(g: GraphWriter, encoder: PromptEncoder) -> str:
+    """The image's positional encoding (p, 256); the runtimes compute it when they load the graph."""
+    cells = encoder.frame // 4
+    rows, columns = np.indices((cells, cells)).reshape(2, -1)
+    return _encoded(g, encoder, g.constant((np.stack([columns, rows], axis=-1) + 0.5) / cells))
+
+
+def prompt_tokens(g: GraphWriter, encoder: PromptEncoder, coordinates: str, labels: list[int]) -> str:
+    """Tokens (n, k, 256) of coordinates (n, k, 2) in frame pixels, each with the embedding of its label."""
+    unit = g.affine(coordinates, np.full(1, 1 / encoder.frame), np.full(1, 0.5 / encoder.frame))
+    embeddings = [fold.array(encoder.point_embeddings[label].weight) for label in labels]
+    return g.add(_encoded(g, encoder, unit), g.constant(np.concatenate(embeddings)))
+
+
+def scribble_map(g: GraphWriter, encoder: PromptEncoder, scribbles: str) -> str:
+    """Dense prompt (n, (S/4)², 256) of scribbles (n, S, S) uint8; the 4×4 patches are rows of a matrix."""
+    cells = encoder.frame // 4
+    first, norm1, _, second, norm2, _, last = encoder.mask_downscaling
+    x = g.node("Cast", scribbles, to=onnx.TensorProto.FLOAT)
+    # (row, outer i, inner i, column, outer j, inner j): each 4×4 patch as four 2×2 patches.
+    x = g.transpose(g.reshape(x, -1, cells, 2, 2, cells, 2, 2), 0, 1, 4, 2, 5, 3, 6)
+    x = g.linear(g.reshape(x, -1, cells * cells, 4, 4), fold.array(first.weight).reshape(4, 4), fold.array(first.bias))
+    x = g.gelu(g.affine(g.normalise(x, 4, _LN2D_EPS), fold.array(norm1.weight), fold.array(norm1.bias)))
+    weight = fold.array(second.weight).transpose(0, 2, 3, 1).reshape(16, 16)
+    x = g.linear(g.reshape(x, -1, cells * cells, 16), weight, fold.array(second.bias))
+    x = g.gelu(g.affine(g.normalise(x, 16, _LN2D_EPS), fold.array(norm2.weight), fold.array(norm2.bias)))
+    return g.linear(x, fold.array(last.weight)[:, :, 0, 0], fold.array(last.bias))
+
+
+def _pixel_linear(layer: torch.nn.ConvTranspose2d) -> tuple[np.ndarray, np.ndarray]:
+    """A 2×2 transposed convolution of stride 2 as a linear layer to (row, column, channel)."""
+    weight = fold.array(layer.weight).transpose(2, 3, 1, 0)
+    return weight.reshape(-1, weight.shape[-1]), np.tile(fold.array(layer.bias), 4)
+
+
+def _upscaled(g: GraphWriter, decoder, keys: str) -> str:
+    """Keys (n, p, 256) to the map that the mask weights weigh, (n, p, 4, 4, 32).
+
+    The 4×4 pixels of a position stay beside each other: what follows works on each pixel alone.
+    """
+    one, norm1, _, up1, _ = decoder.output_upscaling1
+    x = g.linear(keys, fold.array(one.weight)[:, :WIDTH, 0, 0])
+    x = g.affine(g.normalise(g.add(x, "deep_skip"), 256, _LN2D_EPS), fold.array(norm1.weight), fold.array(norm1.bias))
+    x = g.gelu(g.linear(g.gelu(x), *_pixel_linear(up1)))
+    two, norm2, _, up2, _ = decoder.output_upscaling2
+    x = g.linear(g.reshape(x, 0, 0, 4, 128), fold.array(two.weight)[:, :128, 0, 0])
+    x = g.affine(g.normalise(g.add(x, "shallow_skip"), 64, _LN2D_EPS), fold.array(norm2.weight), fold.array(norm2.bias))
+    return g.gelu(g.linear(g.gelu(x), *_pixel_linear(up2)))
+
+
+def weigh(g: GraphWriter, pixels: str, weights: str, cells: int) -> str:
+    """Logits (n, S, S) of pixels (n, cells², 4 · 4 · 32 values) weighed by (n, 32)."""
+    x = g.matmul(g.reshape(pixels, 0, cells * cells * 16, 32), g.reshape(weights, -1, 32, 1))
+    x = g.transpose(g.reshape(x, -1, cells, cells, 2, 2, 2, 2), 0, 1, 3, 5, 2, 4, 6)
+    return g.reshape(x, -1, 4 * cells, 4 * cells)
+
+
+def decoder_graph(model: SwinLiteMedSAM, metadata: dict[str, str], half_weights: bool = False) -> onnx.ModelProto:
+    """Write the prompt encoder and mask decoder.
+
+    Parameters
+    ----------
+    model : SwinLiteMedSAM
+    metadata : dict of str to str
+    half_weights : bool
+        See `GraphWriter`.
+
+    Returns
+    -------
+    onnx.ModelProto
+        The encoder's three outputs, ``boxes`` float32 (n, 4), ``points`` float32 (n, 4, 2), both in frame
+        pixels, and ``scribbles`` uint8 (n, S, S) to ``logits`` (n, S, S) and ``iou`` (n,), float32.
+    """
+    g = GraphWriter(half_weights)
+    encoder, decoder, cells = model.prompt_encoder, model.mask_decoder, model.frame // 4
+    position = image_position(g, encoder)
+    coordinates = g.node("Concat", "points", g.reshape("boxes", -1, 2, 2), axis=1)
+    labels = [POINT_LABEL] * 4 + [TOP_LEFT_LABEL, BOTTOM_RIGHT_LABEL]
+    tokens = prompt_tokens(g, encoder, coordinates, labels)
+    keys = g.add(scribble_map(g, encoder, "scribbles"), "image_embedding")
+    queries, keys = transformer(g, decoder, tokens, keys, position, len(labels))
+    weights, iou = heads(g, decoder, queries)
+    g.named(weigh(g, _upscaled(g, decoder, keys), weights, cells), "logits")
+    g.named(iou, "iou")
+    f32, positions = np.dtype(np.float32), cells * cells
+    return g.model(
+        "decoder",
+        [
+            Port("image_embedding", f32, (1, positions, WIDTH)),
+            Port("deep_skip", f32, (1, positions, WIDTH)),
+            Port("shallow_skip", f32, (1, positions, 4, 64)),
+            Port("boxes", f32, (PROMPTS, 4)),
+            Port("points", f32, (PROMPTS, 4, 2)),
+            Port("scribbles", np.dtype(np.uint8), (PROMPTS, model.frame, model.frame)),
+        ],
+        [Port("logits", f32, (PROMPTS, model.frame, model.frame)), Port("iou", f32, (PROMPTS,))],
+        metadata,
+    )
