@@ -1,0 +1,91 @@
+"""What a run did, as JSON for the record."""
+
+import json
+import platform
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from .. import __version__
+from .case import Case, Segmentation
+from .io.atomic import write_atomically
+from .predictor import Predictor
+
+
+@dataclass(frozen=True)
+class CaseReport:
+    """One case of a run.
+
+    Attributes
+    ----------
+    case, output : str
+        Files; `output` is empty for a failed case.
+    error : str
+        Empty for a case that went well.
+    shape : list of int
+    objects : int
+    encoded : int
+        How many images or slices went through the encoder.
+    scores : list of float
+        Predicted IoU per object.
+    voxels : list of int
+        Labelled pixels or voxels per object.
+    seconds : dict of str to float
+        Per stage; ``total`` from reading to writing.
+    """
+
+    case: str
+    output: str = ""
+    error: str = ""
+    shape: list[int] = field(default_factory=list)
+    objects: int = 0
+    encoded: int = 0
+    scores: list[float] = field(default_factory=list)
+    voxels: list[int] = field(default_factory=list)
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, case: Case, result: Segmentation, output: Path, seconds: dict[str, float]) -> "CaseReport":
+        """The report of a segmented case; `seconds` holds the stages around the segmentation."""
+        objects = len(case.boxes)
+        return cls(
+            case=case.name,
+            output=str(output),
+            shape=list(case.pixels.shape),
+            objects=objects,
+            encoded=result.encoded,
+            scores=[round(float(score), 4) for score in result.scores],
+            voxels=np.bincount(result.labels.ravel(), minlength=objects + 1)[1:].tolist(),
+            seconds={name: round(value, 4) for name, value in {**result.seconds, **seconds}.items()},
+        )
+
+
+def settings(predictor: Predictor, seed: int, default_model: bool, seconds_to_load: float) -> dict:
+    """What a run was made with: versions, model, settings."""
+    info, encoder = predictor.network.info, predictor.network.encoder
+    return {
+        "litemedsam": __version__,
+        "python": platform.python_version(),
+        "numpy": np.__version__,
+        "backend": encoder.name,
+        "backend_version": encoder.version,
+        "machine": platform.machine(),
+        "bundle": str(predictor.bundle),
+        "default_model": default_model,
+        "model": info.model,
+        "model_description": info.description,
+        "weights_sha256": info.weights_sha256,
+        "weights_storage": info.storage,
+        "precision": predictor.precision,
+        "protocol": predictor.protocol.name,
+        "threads": predictor.threads,
+        "seed": seed,
+        "seconds_to_load": round(seconds_to_load, 4),
+    }
+
+
+def write_report(path: Path, made_with: dict, cases: list[CaseReport]) -> None:
+    """Write a run's report; see `write_atomically`."""
+    text = json.dumps({"run": made_with, "cases": [asdict(case) for case in cases]}, indent=2, ensure_ascii=False)
+    write_atomically(path, lambda file: file.write(text.encode() + b"\n"))

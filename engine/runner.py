@@ -1,0 +1,170 @@
+"""Many cases, one after the other: what fails is reported, the others go on."""
+
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from ..errors import LiteMedSamError
+from .io.npz import read_case, write_labels
+from .overlay import write_overlay
+from .predictor import Predictor
+from .report import CaseReport
+from .stopwatch import Stopwatch
+
+
+@dataclass(frozen=True)
+class Options:
+    """What to do with results.
+
+    Attributes
+    ----------
+    output : Path
+        Folder for them, made when absent.
+    overlay : bool
+        Also write a PNG beside each.
+    overwrite : bool
+        Replace those that exist.
+    skip_existing : bool
+        Leave out cases whose result exists.
+    """
+
+    output: Path
+    overlay: bool = False
+    overwrite: bool = False
+    skip_existing: bool = False
+
+
+class Reporter(Protocol):
+    """Tells the user how a run goes."""
+
+    def progress(self, case: Path, number: int, of: int) -> Callable[[int, int], None]:
+        """Called before a case; the result is called with its (done, total) steps."""
+        ...
+
+    def finished(self, report: CaseReport) -> None:
+        """Called after a case."""
+        ...
+
+    def skipped(self, case: Path) -> None:
+        """Called for a case whose result exists."""
+        ...
+
+
+class Lines:
+    """One line per case; errors on the error stream."""
+
+    def __init__(self, verbose: bool, quiet: bool):
+        self.verbose = verbose
+        self.quiet = quiet
+
+    def progress(self, case: Path, number: int, of: int) -> Callable[[int, int], None]:
+        """See `Reporter.progress`."""
+        return lambda done, total: None
+
+    def finished(self, report: CaseReport) -> None:
+        """See `Reporter.finished`."""
+        if report.error:
+            self._write(f"Error: {report.error}", sys.stderr)
+        elif not self.quiet:
+            objects = f"{report.objects} object{'s' if report.objects != 1 else ''}"
+            self._write(f"{report.output}: {objects} in {report.seconds['total']:.2f} s", sys.stdout)
+            if self.verbose:
+                stages = (f"{name} {value:.3f}" for name, value in report.seconds.items() if name != "total")
+                self._write(f"  {report.encoded} encoded; seconds: {', '.join(stages)}", sys.stdout)
+
+    def skipped(self, case: Path) -> None:
+        """See `Reporter.skipped`."""
+        if not self.quiet:
+            self._write(f"{case}: skipped, its result exists", sys.stdout)
+
+    def _write(self, text: str, stream) -> None:
+        print(text, file=stream, flush=True)
+
+
+class Bar(Lines):
+    """A progress bar on a terminal, over the steps of each case."""
+
+    def __init__(self, verbose: bool, quiet: bool):
+        super().__init__(verbose, quiet)
+        from tqdm import tqdm
+
+        self._make = tqdm
+        self._bar = None
+
+    def progress(self, case: Path, number: int, of: int) -> Callable[[int, int], None]:
+        """See `Reporter.progress`."""
+        self._bar = self._make(desc=f"{number}/{of} {case.name}", leave=False, unit="step", file=sys.stderr)
+
+        def advance(done: int, total: int) -> None:
+            self._bar.total = total
+            self._bar.update(done - self._bar.n)
+
+        return advance
+
+    def finished(self, report: CaseReport) -> None:
+        """See `Reporter.finished`."""
+        if self._bar is not None:
+            self._bar.close()
+        super().finished(report)
+
+    def _write(self, text: str, stream) -> None:
+        self._make.write(text, file=stream)
+
+
+def reporter(verbose: bool, quiet: bool) -> Reporter:
+    """A bar on a terminal, lines otherwise."""
+    return Bar(verbose, quiet) if sys.stderr.isatty() and not quiet else Lines(verbose, quiet)
+
+
+def run(predictor: Predictor, cases: list[Path], options: Options, tell: Reporter) -> list[CaseReport]:
+    """Segment cases and write their results.
+
+    Parameters
+    ----------
+    predictor : Predictor
+    cases : list of Path
+    options : Options
+    tell : Reporter
+
+    Returns
+    -------
+    list of CaseReport
+        Of every case that was not skipped; those with an `error` have no result.
+    """
+    reports = []
+    for number, path in enumerate(cases, start=1):
+        target = options.output / path.name
+        if options.skip_existing and target.exists():
+            tell.skipped(path)
+            continue
+        progress = tell.progress(path, number, len(cases))
+        try:
+            report = _one(predictor, path, target, options, progress)
+        except LiteMedSamError as error:
+            text = str(error)
+            report = CaseReport(case=str(path), error=text if str(path) in text else f"{path}: {text}")
+        except MemoryError:
+            report = CaseReport(case=str(path), error=f"{path}: not enough memory for this case")
+        tell.finished(report)
+        reports.append(report)
+    return reports
+
+
+def _one(
+    predictor: Predictor, path: Path, target: Path, options: Options, progress: Callable[[int, int], None]
+) -> CaseReport:
+    watch = Stopwatch()
+    with watch.stage("total"):
+        if target.exists() and not options.overwrite:
+            raise LiteMedSamError(f"{path}: {target} exists", "add --overwrite or --skip-existing")
+        with watch.stage("read"):
+            case = read_case(path)
+        result = predictor.segment_case(case, progress)
+        with watch.stage("write"):
+            write_labels(target, result.labels)
+        if options.overlay:
+            with watch.stage("overlay"):
+                write_overlay(target.with_suffix(".png"), case, result.labels)
+    return CaseReport.of(case, result, target, watch.seconds)
