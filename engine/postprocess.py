@@ -61,12 +61,14 @@ _EMPTY = Region(0, 0, np.zeros((0, 0), bool))
 
 def _taps(size: int, scaled: int, first: int, last: int) -> tuple[int, int, np.ndarray, np.ndarray, np.ndarray]:
     """Bilinear taps of the output positions that see any of the input positions first..last."""
-    centre = np.clip((np.arange(size) + 0.5) * (scaled / size) - 0.5, 0, scaled - 1)
+    # Single precision throughout, as the published pipeline: a pixel on the threshold falls on the same side.
+    scale, half = np.float32(scaled) / np.float32(size), np.float32(0.5)
+    centre = np.clip((np.arange(size, dtype=np.float32) + half) * scale - half, 0, scaled - 1)
     low = np.minimum(centre.astype(np.int64), max(scaled - 2, 0))
     high = np.minimum(low + 1, scaled - 1)
     seen = np.flatnonzero((high >= first) & (low <= last))
     start, stop = int(seen[0]), int(seen[-1]) + 1
-    share = (centre - low).astype(np.float32)
+    share = centre - low.astype(np.float32)
     return start, stop, low[start:stop], high[start:stop], share[start:stop]
 
 

@@ -37,3 +37,19 @@ def stand_in_checkpoint(tmp_path_factory):
         return path
 
     return make
+
+
+@pytest.fixture(scope="session")
+def stand_in_bundle(tmp_path_factory, stand_in_checkpoint):
+    """A function (model name, seed) to the path of an exported bundle with float32 weights."""
+    folder = tmp_path_factory.mktemp("bundles")
+
+    def make(name: str, seed: int) -> Path:
+        from litemedsam.export.writer import export_bundle
+
+        path = folder / f"{name}-{seed}"
+        if not path.exists():
+            export_bundle(stand_in_checkpoint(name, seed), path)
+        return path
+
+    return make
