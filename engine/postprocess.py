@@ -43,6 +43,13 @@ class Region:
         image[self.window] = self.mask
         return image
 
+    def within(self, bounds: tuple[int, int, int, int]) -> "Region":
+        """What lies within x_min, y_min, x_max, y_max of the image, ends included."""
+        x_min, y_min, x_max, y_max = bounds
+        rows = slice(max(y_min - self.top, 0), max(y_max + 1 - self.top, 0))
+        columns = slice(max(x_min - self.left, 0), max(x_max + 1 - self.left, 0))
+        return Region(max(self.top, y_min), max(self.left, x_min), self.mask[rows, columns])
+
     def extent(self) -> tuple[int, int, int, int] | None:
         """First and last true column and row (x_min, y_min, x_max, y_max) in the image, or None."""
         columns, rows = np.flatnonzero(self.mask.any(axis=0)), np.flatnonzero(self.mask.any(axis=1))
@@ -64,10 +71,11 @@ def _taps(size: int, scaled: int, first: int, last: int) -> tuple[int, int, np.n
     # Single precision throughout, as the published pipeline: a pixel on the threshold falls on the same side.
     scale, half = np.float32(scaled) / np.float32(size), np.float32(0.5)
     centre = np.clip((np.arange(size, dtype=np.float32) + half) * scale - half, 0, scaled - 1)
-    low = np.minimum(centre.astype(np.int64), max(scaled - 2, 0))
+    low = centre.astype(np.int64)
     high = np.minimum(low + 1, scaled - 1)
     seen = np.flatnonzero((high >= first) & (low <= last))
-    start, stop = int(seen[0]), int(seen[-1]) + 1
+    # In an image smaller than its frame, no pixel may fall on the rectangle.
+    start, stop = (int(seen[0]), int(seen[-1]) + 1) if len(seen) else (0, 0)
     share = centre - low.astype(np.float32)
     return start, stop, low[start:stop], high[start:stop], share[start:stop]
 

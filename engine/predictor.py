@@ -158,7 +158,11 @@ class Predictor:
             for number, box in enumerate(boxes, start=1)
         ]
         decoded = self.network.decode(embedding, prompts)
-        masks = np.stack([to_region(logits, frame).full(frame.height, frame.width) for logits in decoded.logits])
+        regions = (
+            self.protocol.bounded(to_region(logits, frame), box, frame)
+            for logits, box in zip(decoded.logits, boxes, strict=True)
+        )
+        masks = np.stack([region.full(frame.height, frame.width) for region in regions])
         return Prediction(masks, decoded.scores, decoded.logits)
 
     def segment(self, imgs: np.ndarray, boxes: np.ndarray) -> Segmentation:

@@ -1,7 +1,7 @@
 """The two ways through a case: corrected, and as published, quirks included.
 
-What a protocol decides: how a box comes into the frame, which slices of a volume belong to an object, and how
-the mask of one slice becomes the box on the next.
+What a protocol decides: how a box comes into the frame, how far a mask may leave its box, which slices of a volume
+belong to an object, and how the mask of one slice becomes the box on the next.
 """
 
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from ..errors import LiteMedSamError
 from .postprocess import Region
 from .preprocess import RESIZE, Frame
 
-# By how many frame pixels a box grows from slice to slice.
+# By how many frame pixels a box grows from slice to slice, and a mask may leave its own box.
 MARGIN = 3
 
 
@@ -44,6 +44,10 @@ class Protocol(Interface):
         """The box float32 (4,) in frame pixels of a box (4,) in image pixels."""
         ...
 
+    def bounded(self, region: Region, box: np.ndarray, frame: Frame) -> Region:
+        """The part of a mask that the object's own box (4,) in image pixels leaves to it."""
+        ...
+
     def slices(self, z_min: int, z_max: int) -> SliceRange:
         """The slices of an object; z_max is the index of its last slice."""
         ...
@@ -67,13 +71,19 @@ class Protocol(Interface):
 
 
 class Corrected:
-    """Closed range of slices, boxes not rounded, every object propagated alike whatever its number."""
+    """Closed range of slices, boxes not rounded, masks kept to their boxes, objects alike whatever their number."""
 
     name = "corrected"
 
     def box_in_frame(self, box: np.ndarray, frame: Frame) -> np.ndarray:
         """See `Protocol.box_in_frame`."""
         return (np.asarray(box, np.float64) * frame.scale).astype(np.float32)
+
+    def bounded(self, region: Region, box: np.ndarray, frame: Frame) -> Region:
+        """See `Protocol.bounded`; a mask ends three frame pixels beyond its box."""
+        reach = MARGIN / frame.scale
+        low, high = np.floor(box[:2] - reach), np.ceil(box[2:] + reach)
+        return region.within((*low.astype(int), *high.astype(int)))
 
     def slices(self, z_min: int, z_max: int) -> SliceRange:
         """See `Protocol.slices`; z_min and z_max belong to the object."""
@@ -98,6 +108,10 @@ class Published:
     def box_in_frame(self, box: np.ndarray, frame: Frame) -> np.ndarray:
         """See `Protocol.box_in_frame`; corners truncated to whole pixels."""
         return np.trunc(np.asarray(box, np.float64) * frame.scale).astype(np.float32)
+
+    def bounded(self, region: Region, box: np.ndarray, frame: Frame) -> Region:
+        """See `Protocol.bounded`; the whole mask."""
+        return region
 
     def slices(self, z_min: int, z_max: int) -> SliceRange:
         """See `Protocol.slices`; the first and the last slice are left out, but never the middle."""

@@ -98,9 +98,31 @@ class CaseSegmenter:
         return run.result()
 
     def regions(
-        self, embedding: Embedding, targets: list[Target], boxes: list[np.ndarray], watch: Stopwatch
+        self,
+        embedding: Embedding,
+        targets: list[Target],
+        boxes: list[np.ndarray],
+        given: list[np.ndarray],
+        watch: Stopwatch,
     ) -> Iterator[tuple[Target, Region, float]]:
-        """Masks and predicted IoU of boxes (4,) in frame pixels on one image, a few at a time."""
+        """Masks and predicted IoU of objects on one image, a few at a time.
+
+        Parameters
+        ----------
+        embedding : Embedding
+        targets : list of Target
+        boxes : list of ndarray
+            Each object's box (4,) on this image, in frame pixels.
+        given : list of ndarray
+            Each object's own box (4,), in image pixels.
+        watch : Stopwatch
+
+        Yields
+        ------
+        target : Target
+        region : Region
+        score : float
+        """
         for start in range(0, len(targets), PROMPTS_PER_CALL):
             chosen = slice(start, start + PROMPTS_PER_CALL)
             with watch.stage("prompts"):
@@ -110,9 +132,11 @@ class CaseSegmenter:
                 ]
             with watch.stage("decode"):
                 decoded = self.network.decode(embedding, prompts)
-            for target, logits, score in zip(targets[chosen], decoded.logits, decoded.scores, strict=True):
+            answers = zip(targets[chosen], given[chosen], decoded.logits, decoded.scores, strict=True)
+            for target, own_box, logits, score in answers:
                 with watch.stage("masks"):
                     region = to_region(logits, embedding.frame)
+                    region = self.protocol.bounded(region, own_box, embedding.frame)
                 yield target, region, float(score)
 
 
@@ -143,7 +167,8 @@ class _Run:
         self.progress(1, total)
         boxes = [self.segmenter.protocol.box_in_frame(box, embedding.frame) for box in self.case.boxes]
         targets = [Target(number) for number in range(1, total)]
-        for target, region, score in self.segmenter.regions(embedding, targets, boxes, self.watch):
+        given = list(self.case.boxes)
+        for target, region, score in self.segmenter.regions(embedding, targets, boxes, given, self.watch):
             region.paint(self.labels, target.number)
             self.scores[target.number - 1].append(score)
             self.progress(target.number + 1, total)
@@ -164,15 +189,17 @@ class _Run:
             else:
                 cache.discard(z)
             boxes = []
-            for number in step.numbers:
-                given = self.case.boxes[number - 1][[0, 1, 3, 4]]
+            given = [self.case.boxes[number - 1][[0, 1, 3, 4]] for number in step.numbers]
+            for number, own_box in zip(step.numbers, given, strict=True):
                 before = latest.get(number) if step.upwards else latest.get(-number, middles[number])
                 if before is None:
-                    boxes.append(self.segmenter.protocol.box_in_frame(given, embedding.frame))
+                    boxes.append(self.segmenter.protocol.box_in_frame(own_box, embedding.frame))
                 else:
-                    boxes.append(self.segmenter.protocol.next_box(before, number, embedding.frame, given, step.upwards))
+                    boxes.append(
+                        self.segmenter.protocol.next_box(before, number, embedding.frame, own_box, step.upwards)
+                    )
             targets = [Target(number, z) for number in step.numbers]
-            for target, region, score in self.segmenter.regions(embedding, targets, boxes, self.watch):
+            for target, region, score in self.segmenter.regions(embedding, targets, boxes, given, self.watch):
                 number = target.number
                 region.paint(self.labels[z], number)
                 self.scores[number - 1].append(score)

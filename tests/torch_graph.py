@@ -1,7 +1,6 @@
 """The PyTorch network behind the engine's graph interface, for comparison only."""
 
 import torch
-
 from litemedsam.engine.bundle import BundleInfo
 from litemedsam.engine.network import Network
 from litemedsam.models.swin_litemedsam import ImageFeatures

@@ -5,8 +5,6 @@ from itertools import chain
 import numpy as np
 import pytest
 from conftest import GOLDEN, needs_shared, unpack_scribbles
-from torch_graph import torch_network
-
 from litemedsam.engine.backends import BACKENDS, load_graph
 from litemedsam.engine.bundle import DECODER, ENCODER
 from litemedsam.engine.case import checked_case
@@ -15,6 +13,7 @@ from litemedsam.engine.prompts import Prompt, RecordedPrompts, Target
 from litemedsam.engine.protocols import PROTOCOLS
 from litemedsam.engine.segmentation import CaseSegmenter
 from litemedsam.models import load_checkpoint
+from torch_graph import torch_network
 
 TOLERANCE = 5e-5
 RECORDED_RUNS = ("2DBox_Mammography_third", "2DBox_Synthetic_small", "3DBox_CT_phantom")

@@ -1,0 +1,87 @@
+"""Automatic prompts: inside the box, on the foreground, from the seed, the box and the image alone."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from litemedsam.engine.prompts import AutomaticPrompts, GivenPrompts, Target
+
+
+@st.composite
+def boxes(draw):
+    x0, y0 = draw(st.floats(0, 250)), draw(st.floats(0, 250))
+    return np.float32([x0, y0, draw(st.floats(x0, 256)), draw(st.floats(y0, 256))])
+
+
+@settings(max_examples=150, deadline=None)
+@given(boxes(), st.integers(0, 1000), st.sampled_from([0.0, 0.02, 0.5, 1.0]))
+def test_points_and_scribble_lie_in_the_box_and_on_the_foreground(box, seed, share):
+    foreground = np.random.default_rng(seed).random((256, 256)) < share
+    prompt = AutomaticPrompts(seed).prompt(Target(1), box, foreground)
+    assert prompt.points.shape == (4, 2)
+    assert prompt.points.dtype == np.float32
+    low, high = np.floor(box[:2]), np.ceil(box[2:])
+    assert (prompt.points >= low).all()
+    assert (prompt.points <= high).all()
+    assert prompt.scribble.shape == (256, 256)
+    assert not (prompt.scribble & ~foreground).any()
+    ys, xs = np.nonzero(prompt.scribble)
+    if len(xs):
+        assert len(xs) > 5
+        assert xs.min() >= low[0]
+        assert xs.max() <= high[0]
+        assert ys.min() >= low[1]
+        assert ys.max() <= high[1]
+
+
+def test_the_same_inputs_give_the_same_prompt_whatever_the_object():
+    foreground = np.random.default_rng(0).random((256, 256)) < 0.7
+    box = np.float32([30.5, 40, 170, 200])
+    first = AutomaticPrompts(3).prompt(Target(1, 0), box, foreground)
+    again = AutomaticPrompts(3).prompt(Target(9, 5), box.copy(), foreground)
+    np.testing.assert_array_equal(first.points, again.points)
+    np.testing.assert_array_equal(first.scribble, again.scribble)
+    other = AutomaticPrompts(4).prompt(Target(1, 0), box, foreground)
+    assert not np.array_equal(first.points, other.points)
+    assert not np.array_equal(first.scribble, other.scribble)
+
+
+def test_each_point_lies_in_its_quadrant():
+    foreground = np.ones((256, 256), bool)
+    box = np.float32([20, 60, 220, 160])
+    for seed in range(30):
+        points = AutomaticPrompts(seed).prompt(Target(1), box, foreground).points
+        left, top = points[:, 0] < 120, points[:, 1] < 110
+        np.testing.assert_array_equal(left, [True, True, False, False])
+        np.testing.assert_array_equal(top, [True, False, False, True])
+
+
+def test_strokes_differ_in_size_and_are_connected_pieces():
+    foreground = np.ones((256, 256), bool)
+    box = np.float32([0, 0, 255, 255])
+    sizes = [AutomaticPrompts(seed).prompt(Target(1), box, foreground).scribble.sum() for seed in range(20)]
+    assert min(sizes) > 5
+    assert len(set(sizes)) > 15
+
+
+def test_an_empty_foreground_gives_the_centre_and_no_scribble():
+    prompt = AutomaticPrompts(0).prompt(Target(1), np.float32([10, 20, 30, 60]), np.zeros((256, 256), bool))
+    np.testing.assert_array_equal(prompt.points, [[20, 40]] * 4)
+    assert not prompt.scribble.any()
+
+
+@pytest.mark.parametrize("given_kind", ["points", "scribbles", "both"])
+def test_what_is_not_given_is_made(given_kind):
+    foreground = np.ones((256, 256), bool)
+    box = np.float32([10, 20, 200, 160])
+    points = np.full((2, 4, 2), 50, np.float32)
+    scribbles = np.zeros((2, 256, 256), bool)
+    scribbles[1, 80:90, 80:90] = True
+    source = GivenPrompts(
+        points if given_kind != "scribbles" else None,
+        scribbles if given_kind != "points" else None,
+        AutomaticPrompts(0),
+    )
+    made, mixed = AutomaticPrompts(0).prompt(Target(2), box, foreground), source.prompt(Target(2), box, foreground)
+    np.testing.assert_array_equal(mixed.points, points[1] if given_kind != "scribbles" else made.points)
+    np.testing.assert_array_equal(mixed.scribble, scribbles[1] if given_kind != "points" else made.scribble)

@@ -1,0 +1,102 @@
+"""Boxes, slices and propagation under both protocols."""
+
+import numpy as np
+import pytest
+from litemedsam.engine.postprocess import Region
+from litemedsam.engine.preprocess import Frame
+from litemedsam.engine.protocols import PROTOCOLS
+from litemedsam.engine.segmentation import plan
+
+from litemedsam.errors import LiteMedSamError
+
+CORRECTED, PUBLISHED = PROTOCOLS["corrected"], PROTOCOLS["published"]
+FRAME = Frame.of(512, 400, 256)
+EMPTY = Region(0, 0, np.zeros((0, 0), bool))
+
+
+def test_boxes_are_scaled_or_truncated():
+    box = np.array([101, 33, 257, 499])
+    np.testing.assert_array_equal(CORRECTED.box_in_frame(box, FRAME), np.float32([50.5, 16.5, 128.5, 249.5]))
+    np.testing.assert_array_equal(PUBLISHED.box_in_frame(box, FRAME), np.float32([50, 16, 128, 249]))
+
+
+def test_closed_and_open_ranges():
+    covered = CORRECTED.slices(2, 7)
+    assert (covered.middle, list(covered.up), list(covered.down)) == (4, [5, 6, 7], [3, 2])
+    covered = PUBLISHED.slices(2, 7)
+    assert (covered.middle, list(covered.up), list(covered.down)) == (4, [5, 6], [3])
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS.values())
+def test_a_single_slice_is_its_own_middle(protocol):
+    covered = protocol.slices(5, 5)
+    assert (covered.middle, list(covered.up), list(covered.down)) == (5, [], [])
+
+
+def test_next_box_grows_by_three_and_stays_in_the_image():
+    region = Region(100, 200, np.ones((20, 40), bool))
+    box = CORRECTED.next_box(region, 1, FRAME, np.array([0, 0, 399, 511]), upwards=True)
+    np.testing.assert_array_equal(box, np.float32([97, 47, 122.5, 62.5]))
+    corner = Region(0, 0, np.ones((512, 400), bool))
+    box = CORRECTED.next_box(corner, 1, FRAME, np.array([0, 0, 399, 511]), upwards=True)
+    np.testing.assert_array_equal(box, np.float32([0, 0, 199.5, 255.5]))
+
+
+def test_the_corrected_next_box_does_not_depend_on_the_number():
+    region = Region(3, 5, np.ones((9, 9), bool))
+    given = np.array([0, 0, 99, 99])
+    boxes = [CORRECTED.next_box(region, number, FRAME, given, upwards=True) for number in (1, 2, 255, 300)]
+    assert all(np.array_equal(box, boxes[0]) for box in boxes)
+
+
+def test_the_published_next_box_depends_on_the_number():
+    frame = Frame.of(2048, 2048, 256)
+    mask = np.ones((798, 798), bool)
+    first = PUBLISHED.next_box(Region(1205, 1205, mask), 1, frame, np.zeros(4), upwards=True)
+    second = PUBLISHED.next_box(Region(1205, 1205, mask), 2, frame, np.zeros(4), upwards=True)
+    assert not np.array_equal(first, second)
+
+
+def test_a_mask_ends_three_frame_pixels_beyond_its_box():
+    everything = Region(0, 0, np.ones((512, 400), bool))
+    assert CORRECTED.bounded(everything, np.array([100, 200, 120, 240]), FRAME).extent() == (94, 194, 126, 246)
+    assert CORRECTED.bounded(everything, np.array([0, 0, 399, 511]), FRAME).extent() == (0, 0, 399, 511)
+    elsewhere = Region(0, 0, np.ones((50, 50), bool))
+    assert CORRECTED.bounded(elsewhere, np.array([100, 200, 120, 240]), FRAME).extent() is None
+    assert PUBLISHED.bounded(everything, np.array([100, 200, 120, 240]), FRAME) is everything
+
+
+def test_an_empty_mask_falls_back_to_the_given_box():
+    given = np.array([101, 33, 257, 499])
+    exact = np.float32([50.5, 16.5, 128.5, 249.5])
+    np.testing.assert_array_equal(CORRECTED.next_box(EMPTY, 1, FRAME, given, upwards=True), exact)
+    np.testing.assert_array_equal(PUBLISHED.next_box(EMPTY, 1, FRAME, given, upwards=False), exact)
+    np.testing.assert_array_equal(PUBLISHED.next_box(EMPTY, 1, FRAME, given, upwards=True), np.trunc(exact))
+
+
+def test_a_mask_that_vanishes_when_shrunk_falls_back_too():
+    frame = Frame.of(2048, 2048, 256)
+    given = np.array([100, 100, 300, 300])
+    tiny = Region(1003, 1003, np.ones((2, 2), bool))
+    box = PUBLISHED.next_box(tiny, 1, frame, given, upwards=True)
+    np.testing.assert_array_equal(box, PUBLISHED.box_in_frame(given, frame))
+
+
+def test_the_plan_visits_each_slice_once_per_sweep():
+    boxes = np.array([[0, 0, 0, 9, 9, 10], [0, 0, 4, 9, 9, 12], [0, 0, 7, 9, 9, 7]])
+    steps = plan(boxes, CORRECTED)
+    up = [step for step in steps if step.upwards]
+    down = [step for step in steps if not step.upwards]
+    assert [step.slice_index for step in up] == [5, 6, 7, 8, 9, 10, 11, 12]
+    assert [step.slice_index for step in down] == [7, 6, 5, 4, 3, 2, 1, 0]
+    assert up[2].numbers == (1, 3)
+    assert [step.slice_index for step in up if step.needed_again] == [5, 6, 7]
+    visits = sorted((number, step.slice_index) for step in steps for number in step.numbers)
+    assert visits == [(1, z) for z in range(11)] + [(2, z) for z in range(4, 13)] + [(3, 7)]
+
+
+def test_an_unknown_protocol_is_refused():
+    from litemedsam.engine.protocols import protocol_named
+
+    with pytest.raises(LiteMedSamError, match="expected one of: corrected, published"):
+        protocol_named("exact")
