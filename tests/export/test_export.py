@@ -1,0 +1,205 @@
+"""``litemedsam-export``: folding, checkpoints of all kinds, and no bundle where something is wrong."""
+
+import numpy as np
+import onnx
+import pytest
+import torch
+from click.testing import CliRunner
+from litemedsam.engine.bundle import DECODER, ENCODER, default_bundle
+from litemedsam.engine.network import Network
+from litemedsam.export import fold, swin, writer
+from litemedsam.export.cli import main
+from litemedsam.export.verify import Deviation
+from litemedsam.models import SwinLiteMedSAM, load_checkpoint
+from litemedsam.models.layers import ConvBN
+from litemedsam.models.swin import partition_windows
+
+from litemedsam.errors import LiteMedSamError
+
+
+def export(*arguments):
+    return CliRunner().invoke(main, [str(argument) for argument in arguments])
+
+
+@pytest.fixture(scope="module")
+def state():
+    torch.manual_seed(0)
+    return SwinLiteMedSAM().state_dict()
+
+
+@pytest.fixture
+def saved(tmp_path):
+    def save(content):
+        path = tmp_path / "checkpoint.pth"
+        torch.save(content, path)
+        return path
+
+    return save
+
+
+def test_folded_batch_norm_is_exact():
+    torch.manual_seed(0)
+    layer = ConvBN(6, 4, 3).eval()
+    layer.bn.running_mean.normal_()
+    layer.bn.running_var.uniform_(0.5, 2)
+    x = torch.randn(1, 6, 9, 9)
+    weight, bias = (torch.from_numpy(part).float() for part in fold.conv_bn(layer))
+    torch.testing.assert_close(torch.nn.functional.conv2d(x, weight, bias, padding=1), layer(x), atol=1e-5, rtol=0)
+
+
+def test_folded_layer_norm_is_exact():
+    torch.manual_seed(0)
+    norm, linear = torch.nn.LayerNorm(12), torch.nn.Linear(12, 5)
+    torch.nn.init.normal_(norm.weight)
+    torch.nn.init.normal_(norm.bias)
+    x = torch.randn(7, 12)
+    weight, bias = fold.norm_linear(norm, fold.array(linear.weight), fold.array(linear.bias))
+    plain = torch.nn.functional.layer_norm(x, (12,)).double().numpy()
+    np.testing.assert_allclose(plain @ weight.T + bias, linear(norm(x)).detach().numpy(), atol=1e-5)
+
+
+@pytest.mark.parametrize("shifted", [False, True])
+def test_window_order_is_roll_and_partition(shifted):
+    image = torch.arange(32 * 32.0).view(1, 32, 32, 1)
+    rolled = torch.roll(image, (-4, -4), (1, 2)) if shifted else image
+    expected = partition_windows(rolled).flatten().numpy().astype(int)
+    np.testing.assert_array_equal(swin.window_order(32, shifted), expected)
+
+
+def test_graphs_are_free_of_infinities_and_of_external_data(stand_in_bundle):
+    bundle = stand_in_bundle("swin_litemedsam", 0)
+    for name in (ENCODER, DECODER):
+        model = onnx.load(bundle / name, load_external_data=False)
+        for constant in model.graph.initializer:
+            assert constant.data_location != onnx.TensorProto.EXTERNAL
+            array = onnx.numpy_helper.to_array(constant)
+            assert np.isfinite(array).all()
+        assert {node.op_type for node in model.graph.node}.isdisjoint({"ScatterND", "BatchNormalization", "Unfold"})
+
+
+def test_the_same_checkpoint_gives_the_same_bytes(stand_in_checkpoint, stand_in_bundle, tmp_path):
+    writer.export_bundle(stand_in_checkpoint("swin_litemedsam", 0), tmp_path / "again")
+    for name in (ENCODER, DECODER):
+        again = (tmp_path / "again" / name).read_bytes()
+        assert again == (stand_in_bundle("swin_litemedsam", 0) / name).read_bytes()
+
+
+def test_the_default_bundle_is_small():
+    assert sum((default_bundle() / name).stat().st_size for name in (ENCODER, DECODER)) <= 32e6
+
+
+@pytest.mark.parametrize("wrapped", ["plain", "model", "module", "half", "published_extras"])
+def test_checkpoints_of_all_kinds_load(saved, state, wrapped):
+    if wrapped == "model":
+        content = {"model": state, "epoch": 3}
+    elif wrapped == "module":
+        content = {f"module.{name}": tensor for name, tensor in state.items()}
+    elif wrapped == "half":
+        content = {name: t.half() if t.is_floating_point() else t for name, t in state.items()}
+    elif wrapped == "published_extras":
+        content = {**state, "mask_decoder.prompt1.x": torch.zeros(3), "mask_decoder.prompt2.x": torch.zeros(3)}
+    else:
+        content = state
+    model = load_checkpoint(saved(content))
+    assert not model.training
+    tolerance = 2e-3 if wrapped == "half" else 0
+    for name, tensor in model.state_dict().items():
+        torch.testing.assert_close(tensor, state[name], atol=tolerance, rtol=tolerance)
+
+
+def test_differences_are_listed_by_name(saved, state):
+    content = dict(state)
+    del content["image_encoder.neck.0.weight"]
+    content["image_encoder.surplus"] = torch.zeros(1)
+    content["prompt_encoder.no_mask_embed.weight"] = torch.zeros(1, 9)
+    with pytest.raises(LiteMedSamError) as caught:
+        load_checkpoint(saved(content))
+    message = str(caught.value)
+    assert "1 missing: image_encoder.neck.0.weight" in message
+    assert "1 unexpected: image_encoder.surplus" in message
+    assert "no_mask_embed.weight (1, 9) instead of (1, 256)" in message
+
+
+def test_another_window_mask_is_refused(saved, state):
+    name = "image_encoder.stage1.blocks.0.1.attention_block.fn.fn.upper_lower_mask"
+    with pytest.raises(LiteMedSamError, match="not the mask of an 8×8 window"):
+        load_checkpoint(saved({**state, name: torch.zeros(64, 64)}))
+
+
+class Exploit:
+    """Would make a file if it were unpickled."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return (open, (str(self.path), "w"))
+
+
+def test_code_in_a_checkpoint_never_runs(saved, tmp_path):
+    witness = tmp_path / "ran"
+    run = export(saved({"model": Exploit(witness)}), "-o", tmp_path / "bundle")
+    assert run.exit_code == 1
+    assert "not a PyTorch checkpoint of plain tensors" in run.output
+    assert not witness.exists()
+    assert not (tmp_path / "bundle").exists()
+
+
+@pytest.mark.parametrize("content", [b"", b"text", bytes(1000)])
+def test_other_files_are_refused(tmp_path, content):
+    path = tmp_path / "checkpoint.pth"
+    path.write_bytes(content)
+    run = export(path, "-o", tmp_path / "bundle")
+    assert run.exit_code == 1
+    assert run.output.startswith("Error: ")
+    assert len(run.output.splitlines()) == 1
+
+
+def test_another_models_checkpoint_is_refused(saved, tmp_path):
+    run = export(saved({"backbone.weight": torch.zeros(3)}), "-o", tmp_path / "bundle")
+    assert run.exit_code == 1
+    assert "not a checkpoint of a known model" in run.output
+
+
+def test_an_existing_bundle_is_kept(saved, state, tmp_path):
+    (tmp_path / "bundle").mkdir()
+    run = export(saved(state), "-o", tmp_path / "bundle")
+    assert run.exit_code == 1
+    assert "add --overwrite" in run.output
+
+
+def test_a_deviation_leaves_no_bundle_behind(saved, state, tmp_path, monkeypatch):
+    monkeypatch.setattr(writer, "deviations", lambda *_: [Deviation("openvino", "logits", 0.5, 5.0)])
+    run = export(saved(state), "-o", tmp_path / "folder" / "bundle")
+    assert run.exit_code == 1
+    assert "logits in openvino deviates from PyTorch by 0.5" in run.output
+    assert list((tmp_path / "folder").iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "message"),
+    [
+        ("litemedsam.format_version", "99", "bundle format version 99, expected 1"),
+        ("litemedsam.format_version", None, "no format version"),
+        ("litemedsam.prompts", None, "the metadata lack prompts"),
+        ("litemedsam.frame", "x", "metadata frame is 'x'"),
+    ],
+)
+def test_unknown_metadata_are_refused(tmp_path, key, value, message):
+    for name in (ENCODER, DECODER):
+        model = onnx.load(default_bundle() / name)
+        properties = {entry.key: entry.value for entry in model.metadata_props}
+        properties.pop(key)
+        if value is not None:
+            properties[key] = value
+        onnx.helper.set_model_props(model, properties)
+        onnx.save(model, tmp_path / name)
+    with pytest.raises(LiteMedSamError, match=message):
+        Network.load(tmp_path, "onnxruntime", "f32", 1)
+
+
+def test_graphs_of_two_checkpoints_are_refused(tmp_path, stand_in_bundle):
+    (tmp_path / ENCODER).write_bytes((default_bundle() / ENCODER).read_bytes())
+    (tmp_path / DECODER).write_bytes((stand_in_bundle("swin_litemedsam", 0) / DECODER).read_bytes())
+    with pytest.raises(LiteMedSamError, match="different checkpoints"):
+        Network.load(tmp_path, "onnxruntime", "f32", 1)
