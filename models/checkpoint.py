@@ -19,6 +19,18 @@ _UNUSED = re.compile(r"mask_decoder\.prompt[12]\.")
 # In the published files as parameters, though the network makes them itself.
 _WINDOW_MASK = re.compile(r"\.(upper_lower|left_right)_mask$")
 
+# What PyTorch's restricted unpickler raises on bytes that are no checkpoint.
+_DAMAGED = (
+    UnpicklingError,
+    RuntimeError,
+    EOFError,
+    ValueError,
+    LookupError,
+    AttributeError,
+    TypeError,
+    zipfile.BadZipFile,
+)
+
 
 def read_state(path: str | Path) -> dict[str, torch.Tensor]:
     """Read a checkpoint's tensors by name.
@@ -44,9 +56,10 @@ def read_state(path: str | Path) -> dict[str, torch.Tensor]:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except OSError as error:
         raise LiteMedSamError(f"{path}: cannot be read ({error.strerror or error})") from error
-    except (UnpicklingError, RuntimeError, EOFError, ValueError, KeyError, zipfile.BadZipFile) as error:
+    except _DAMAGED as error:
+        reason = next(iter(str(error).splitlines()), type(error).__name__)
         raise LiteMedSamError(
-            f"{path}: not a PyTorch checkpoint of plain tensors ({str(error).splitlines()[0][:120]})",
+            f"{path}: not a PyTorch checkpoint of plain tensors ({reason[:120]})",
             "save the model's state_dict() with torch.save",
         ) from error
     if isinstance(content, dict) and isinstance(content.get("model"), dict):
