@@ -1,13 +1,9 @@
 """LiteMedSAM in PyTorch: the recorded outputs, and the checkpoints it takes."""
 
 import numpy as np
-import pytest
 import torch
 from conftest import GOLDEN, needs_shared
-
-from litemedsam.errors import LiteMedSamError
-from litemedsam.models import LiteMedSAM, SwinLiteMedSAM, load_checkpoint
-from litemedsam.models.tiny_vit import TinyViTBlock, WindowAttention
+from litemedsam.models import LiteMedSAM, load_checkpoint
 
 TOLERANCE = 2e-5
 
