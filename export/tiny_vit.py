@@ -43,14 +43,16 @@ def _attention(g: GraphWriter, x: str, attention: WindowAttention, size: int) ->
     """Attention with residual on a map (1, size, size, C)."""
     channels, heads, window = len(attention.norm.weight), attention.heads, attention.window
     inner, order = heads * HEAD_SIZE, window_order(size, window)
-    weight, bias, last, last_bias = _projections(attention)
+    weight, first_bias, last, last_bias = _projections(attention)
     tokens = g.reshape(g.normalise(x, channels, LN_EPS), size * size, channels)
     padded = g.node("Concat", tokens, g.constant(np.zeros((1, channels))), axis=0)
-    qkv = g.linear(g.gather(padded, order), weight, bias)
+    qkv = g.linear(g.gather(padded, order), weight, first_bias)
     split = g.transpose(g.reshape(qkv, -1, window**2, 3, heads, HEAD_SIZE), 2, 0, 3, 1, 4)
     q, k, v = (g.gather(split, np.array(part)) for part in range(3))
     scores = g.matmul(q, g.transpose(k, 0, 1, 3, 2))
-    shares = g.softmax(g.add(scores, g.constant(fold.array(attention.score_bias())[None])))
+    # The table and its index are a tenth of the biases that the runtimes make of them when they load the graph.
+    bias = g.gather(g.constant(fold.array(attention.attention_biases)), attention.distance_index.numpy(), axis=1)
+    shares = g.softmax(g.add(scores, bias))
     mixed = g.reshape(g.transpose(g.matmul(shares, v), 0, 2, 1, 3), -1, inner)
     back = g.gather(mixed, np.argsort(order)[: size * size])
     return g.add(x, g.reshape(g.linear(back, last, last_bias), 1, size, size, channels))
