@@ -1,7 +1,7 @@
 """What a bundle says of itself: a folder of ONNX graphs whose files carry the metadata."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import MISSING, dataclass, fields
 from importlib.resources import files
 from pathlib import Path
 
@@ -36,6 +36,9 @@ class BundleInfo:
         One line on where the weights come from and what they are worth.
     tools : str
         Versions of what wrote the bundle.
+    published_protocol : str
+        Which published pipeline the model comes from, a key of `litemedsam.engine.protocols.PUBLISHED`. Bundles
+        that were written before there was a choice do not say.
     """
 
     model: str
@@ -47,6 +50,7 @@ class BundleInfo:
     storage: str
     description: str
     tools: str
+    published_protocol: str = "swin_litemedsam"
 
     def to_metadata(self) -> dict[str, str]:
         """As strings, for an ONNX file's ``metadata_props``."""
@@ -80,6 +84,8 @@ class BundleInfo:
         values = {}
         for field in fields(cls):
             text = metadata.get(_PREFIX + field.name)
+            if text is None and field.default is not MISSING:
+                continue
             if text is None:
                 raise LiteMedSamError(f"{path}: the metadata lack {field.name}", remedy)
             if field.type is int:

@@ -49,7 +49,7 @@ def _check_distinct(cases: list[Path]) -> None:
     type=click.Choice(["corrected", "published"]),
     default="corrected",
     show_default=True,
-    help="How boxes and slices are treated; `published` repeats the published script.",
+    help="How boxes and slices are treated; `published` repeats the model's published script.",
 )
 @click.option("--threads", type=click.IntRange(1), help="Threads to compute with; all that may be used when absent.")
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Seed of the automatic prompts.")

@@ -15,6 +15,13 @@ from .prompts import Prompt
 # More prompts in one call save little time and cost about 50 MB each.
 PROMPTS_PER_CALL = 4
 
+# The decoder's prompt inputs, of which a bundle names those it has.
+_PROMPT_INPUTS = {
+    "boxes": lambda prompt: prompt.box,
+    "points": lambda prompt: prompt.points,
+    "scribbles": lambda prompt: prompt.scribble.astype(np.uint8),
+}
+
 
 @dataclass(frozen=True)
 class Embedding:
@@ -84,12 +91,19 @@ class Network:
         Raises
         ------
         LiteMedSamError
-            When the folder is not a bundle, the graphs cannot be loaded or do not belong together.
+            When the folder is not a bundle, takes prompts of an unknown kind, or the graphs cannot be loaded or do
+            not belong together.
         """
         if not bundle.is_dir():
             raise LiteMedSamError(f"{bundle}: no such bundle folder", "make one with litemedsam-export")
         encoder = load_graph(bundle / ENCODER, backend, precision, threads)
         info = BundleInfo.from_metadata(bundle / ENCODER, encoder.metadata)
+        unknown = [kind for kind in info.prompts if kind not in _PROMPT_INPUTS]
+        if unknown:
+            raise LiteMedSamError(
+                f"{bundle}: its decoder takes {', '.join(unknown)}; this version makes {', '.join(_PROMPT_INPUTS)}",
+                "use a newer version of litemedsam",
+            )
         decoder = load_graph(bundle / DECODER, backend, precision, threads)
         other = BundleInfo.from_metadata(bundle / DECODER, decoder.metadata)
         if info.weights_sha256 != other.weights_sha256:
@@ -112,15 +126,10 @@ class Network:
 
     def decode(self, embedding: Embedding, prompts: Sequence[Prompt]) -> Decoded:
         """Logits of n prompts on one image, each independent of the others."""
-        inputs = {
-            "boxes": [prompt.box for prompt in prompts],
-            "points": [prompt.points for prompt in prompts],
-            "scribbles": [prompt.scribble.astype(np.uint8) for prompt in prompts],
-        }
         parts = []
         for start in range(0, len(prompts), PROMPTS_PER_CALL):
-            chosen = slice(start, start + PROMPTS_PER_CALL)
-            feed = {name: np.stack(inputs[name][chosen]) for name in self.info.prompts}
+            chosen = prompts[start : start + PROMPTS_PER_CALL]
+            feed = {name: np.stack([_PROMPT_INPUTS[name](prompt) for prompt in chosen]) for name in self.info.prompts}
             parts.append(self.decoder.run({**embedding.arrays, **feed}))
         return Decoded(*(np.concatenate([part[name] for part in parts]) for name in ("logits", "iou")))
 

@@ -53,7 +53,7 @@ class Predictor:
     precision : str
         ``f32``, the same on every machine, or ``bf16``.
     protocol : str
-        ``corrected``, or ``published`` for the published script's way with boxes and volumes.
+        ``corrected``, or ``published`` for the way of the model's published script with boxes and volumes.
     threads : int, optional
         As many as the process may use when absent.
     seed : int
@@ -95,12 +95,12 @@ class Predictor:
             raise LiteMedSamError(f"seed is {seed}, expected at least 0")
         if not cache_mb >= 0:
             raise LiteMedSamError(f"cache_mb is {cache_mb}, expected at least 0")
-        self.protocol = protocol_named(protocol)
         self.bundle = default_bundle() if bundle is None else Path(bundle)
         self.threads = threads or available_processors()
         self.precision = precision
         self.network = Network.load(self.bundle, backend, precision, self.threads)
-        self.prompts: PromptSource = AutomaticPrompts(seed)
+        self.protocol = protocol_named(protocol, self.network.info.published_protocol)
+        self.prompts: PromptSource = AutomaticPrompts(seed, self.network.info.prompts)
         self.cache_bytes = int(cache_mb * MEGABYTE)
         self._embedding: Embedding | None = None
 
@@ -141,12 +141,19 @@ class Predictor:
         Raises
         ------
         LiteMedSamError
-            When no image is set or a prompt has a wrong shape or lies outside the image.
+            When no image is set, a prompt has a wrong shape or lies outside the image, or the model takes no
+            prompts of its kind.
         """
         if self._embedding is None:
             raise LiteMedSamError("no image is set", "call set_image(image) before predict")
         embedding = self._embedding
         frame = embedding.frame
+        for kind, given in (("points", points), ("scribbles", scribbles)):
+            if given is not None and kind not in self.network.info.prompts:
+                taken = ", ".join(self.network.info.prompts)
+                raise LiteMedSamError(
+                    f"the model {self.network.info.model} takes no {kind}, only: {taken}", f"leave out the {kind}"
+                )
         boxes = checked_boxes("boxes", np.asarray(boxes), (frame.height, frame.width))
         source = GivenPrompts(
             None if points is None else _points_in_frame(points, len(boxes), frame),

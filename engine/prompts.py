@@ -25,15 +25,15 @@ class Prompt:
     ----------
     box : ndarray
         float32 (4,), x_min, y_min, x_max, y_max.
-    points : ndarray
-        float32 (4, 2), x, y, all on the object.
-    scribble : ndarray
-        bool (S, S), true on the object; may be empty.
+    points : ndarray or None
+        float32 (4, 2), x, y, all on the object; None for a model that takes no points.
+    scribble : ndarray or None
+        bool (S, S), true on the object; may be empty; None for a model that takes no scribbles.
     """
 
     box: np.ndarray
-    points: np.ndarray
-    scribble: np.ndarray
+    points: np.ndarray | None = None
+    scribble: np.ndarray | None = None
 
 
 @dataclass(frozen=True)
@@ -81,15 +81,20 @@ class AutomaticPrompts:
     ----------
     seed : int
         At least 0.
+    kinds : tuple of str
+        What the model takes; of ``points`` and ``scribbles`` only these are drawn.
     """
 
     seed: int = 0
+    kinds: tuple[str, ...] = ("points", "scribbles")
 
     def prompt(self, target: Target, box: np.ndarray, foreground: np.ndarray) -> Prompt:
         """See `PromptSource.prompt`; the target makes no difference."""
         box = np.asarray(box, np.float32)
         rng = np.random.default_rng([self.seed, *box.view(np.uint32).tolist()])
-        return Prompt(box, draw_points(rng, box, foreground), draw_scribble(rng, box, foreground))
+        points = draw_points(rng, box, foreground) if "points" in self.kinds else None
+        scribble = draw_scribble(rng, box, foreground) if "scribbles" in self.kinds else None
+        return Prompt(box, points, scribble)
 
 
 @dataclass(frozen=True)

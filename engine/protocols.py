@@ -1,4 +1,4 @@
-"""The two ways through a case: corrected, and as published, quirks included.
+"""The ways through a case: corrected, and as each model was published, quirks included.
 
 What a protocol decides: how a box comes into the frame, how far a mask may leave its box, which slices of a volume
 belong to an object, and how the mask of one slice becomes the box on the next.
@@ -70,6 +70,15 @@ class Protocol(Interface):
         ...
 
 
+def _scaled(box: np.ndarray, frame: Frame) -> np.ndarray:
+    return np.asarray(box, np.float64) * frame.scale
+
+
+def _closed_range(z_min: int, z_max: int) -> SliceRange:
+    middle = (z_min + z_max) // 2
+    return SliceRange(middle, range(middle + 1, z_max + 1), range(middle - 1, z_min - 1, -1))
+
+
 class Corrected:
     """Closed range of slices, boxes not rounded, masks kept to their boxes, objects alike whatever their number."""
 
@@ -77,7 +86,7 @@ class Corrected:
 
     def box_in_frame(self, box: np.ndarray, frame: Frame) -> np.ndarray:
         """See `Protocol.box_in_frame`."""
-        return (np.asarray(box, np.float64) * frame.scale).astype(np.float32)
+        return _scaled(box, frame).astype(np.float32)
 
     def bounded(self, region: Region, box: np.ndarray, frame: Frame) -> Region:
         """See `Protocol.bounded`; a mask ends three frame pixels beyond its box."""
@@ -87,8 +96,7 @@ class Corrected:
 
     def slices(self, z_min: int, z_max: int) -> SliceRange:
         """See `Protocol.slices`; z_min and z_max belong to the object."""
-        middle = (z_min + z_max) // 2
-        return SliceRange(middle, range(middle + 1, z_max + 1), range(middle - 1, z_min - 1, -1))
+        return _closed_range(z_min, z_max)
 
     def next_box(self, region: Region, number: int, frame: Frame, given: np.ndarray, upwards: bool) -> np.ndarray:
         """See `Protocol.next_box`; never beyond the image."""
@@ -100,14 +108,47 @@ class Corrected:
         return np.clip(box, 0, last).astype(np.float32)
 
 
-class Published:
-    """The published script's way: open range of slices, truncated boxes, area-averaged label masks."""
+class PublishedLiteMedSAM:
+    """The baseline's published script: closed range of slices, truncated boxes, area-averaged label masks.
+
+    Source: https://github.com/bowang-lab/MedSAM, branch LiteMedSAM, of 23 May 2024.
+    """
 
     name = "published"
 
     def box_in_frame(self, box: np.ndarray, frame: Frame) -> np.ndarray:
         """See `Protocol.box_in_frame`; corners truncated to whole pixels."""
-        return np.trunc(np.asarray(box, np.float64) * frame.scale).astype(np.float32)
+        return np.trunc(_scaled(box, frame)).astype(np.float32)
+
+    def slices(self, z_min: int, z_max: int) -> SliceRange:
+        """See `Protocol.slices`; z_min and z_max belong to the object."""
+        return _closed_range(z_min, z_max)
+
+    def next_box(self, region: Region, number: int, frame: Frame, given: np.ndarray, upwards: bool) -> np.ndarray:
+        """See `Protocol.next_box`; depends on the object's number, and may reach into the padding.
+
+        A mask that vanishes in the frame counts as empty.
+        """
+        dtype = np.uint8 if number <= np.iinfo(np.uint8).max else np.uint16
+        label = region.full(frame.height, frame.width).astype(dtype) * dtype(number)
+        scaled = cv2.resize(label, (frame.scaled_width, frame.scaled_height), interpolation=RESIZE)
+        columns, rows = np.flatnonzero(scaled.any(axis=0)), np.flatnonzero(scaled.any(axis=1))
+        if len(rows) == 0:
+            return self.box_without_mask(given, frame, upwards)
+        box = np.array([columns[0] - MARGIN, rows[0] - MARGIN, columns[-1] + MARGIN, rows[-1] + MARGIN])
+        return np.clip(box, 0, frame.size).astype(np.float32)
+
+    def box_without_mask(self, given: np.ndarray, frame: Frame, upwards: bool) -> np.ndarray:
+        """The box float32 (4,) in frame pixels after a slice on which nothing was found."""
+        return self.box_in_frame(given, frame)
+
+
+class PublishedSwinLiteMedSAM(PublishedLiteMedSAM):
+    """Swin-LiteMedSAM's published script: an earlier state of the baseline's, with an open range of slices.
+
+    Source: https://github.com/RuochenGao/Swin_LiteMedSAM. Where a mask vanishes in the frame, that script fails;
+    here it counts as empty.
+    """
 
     def bounded(self, region: Region, box: np.ndarray, frame: Frame) -> Region:
         """See `Protocol.bounded`; the whole mask."""
@@ -118,30 +159,39 @@ class Published:
         middle = (z_min + z_max) // 2
         return SliceRange(middle, range(middle + 1, z_max), range(middle - 1, z_min, -1))
 
-    def next_box(self, region: Region, number: int, frame: Frame, given: np.ndarray, upwards: bool) -> np.ndarray:
-        """See `Protocol.next_box`; depends on the object's number, and may reach into the padding."""
-        dtype = np.uint8 if number <= np.iinfo(np.uint8).max else np.uint16
-        label = region.full(frame.height, frame.width).astype(dtype) * dtype(number)
-        scaled = cv2.resize(label, (frame.scaled_width, frame.scaled_height), interpolation=RESIZE)
-        columns, rows = np.flatnonzero(scaled.any(axis=0)), np.flatnonzero(scaled.any(axis=1))
-        if len(rows) == 0:
-            scaled_box = (np.asarray(given, np.float64) * frame.scale).astype(np.float32)
-            return np.trunc(scaled_box) if upwards else scaled_box
-        box = np.array([columns[0] - MARGIN, rows[0] - MARGIN, columns[-1] + MARGIN, rows[-1] + MARGIN])
-        return np.clip(box, 0, frame.size).astype(np.float32)
+    def box_without_mask(self, given: np.ndarray, frame: Frame, upwards: bool) -> np.ndarray:
+        """See `PublishedLiteMedSAM.box_without_mask`; not truncated on the way down."""
+        scaled = _scaled(given, frame).astype(np.float32)
+        return np.trunc(scaled) if upwards else scaled
 
 
-PROTOCOLS = {protocol.name: protocol for protocol in (Corrected(), Published())}
+CORRECTED = Corrected()
+# By the names under which bundles ask for them.
+PUBLISHED = {"swin_litemedsam": PublishedSwinLiteMedSAM(), "litemedsam": PublishedLiteMedSAM()}
 
 
-def protocol_named(name: str) -> Protocol:
+def protocol_named(name: str, pipeline: str) -> Protocol:
     """The protocol of a name.
+
+    Parameters
+    ----------
+    name : str
+        ``corrected`` or ``published``.
+    pipeline : str
+        Which published one: a key of `PUBLISHED`.
 
     Raises
     ------
     LiteMedSamError
         When there is none.
     """
-    if name not in PROTOCOLS:
-        raise LiteMedSamError(f"unknown protocol {name!r}; expected one of: {', '.join(PROTOCOLS)}")
-    return PROTOCOLS[name]
+    if name == CORRECTED.name:
+        return CORRECTED
+    if name != "published":
+        raise LiteMedSamError(f"unknown protocol {name!r}; expected one of: corrected, published")
+    if pipeline not in PUBLISHED:
+        raise LiteMedSamError(
+            f"the model asks for the published protocol {pipeline!r}; this version knows: {', '.join(PUBLISHED)}",
+            "use the protocol corrected, or a newer version of litemedsam",
+        )
+    return PUBLISHED[pipeline]

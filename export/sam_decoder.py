@@ -1,4 +1,4 @@
-"""Prompt encoder and mask decoder as one ONNX graph: any number of prompts on one image.
+"""Prompt encoder and mask decoder as parts of a graph: any number of prompts on one image.
 
 Cross-attention between eleven tokens and 4096 positions is written without splitting the positions' channels
 into heads: the tokens' side is spread block-diagonally over (head, token) rows instead, so that nothing of the
@@ -11,17 +11,16 @@ import torch
 
 from ..models.mask_decoder import HEADS, WIDTH, Attention, MaskDecoder
 from ..models.prompt_encoder import BOTTOM_RIGHT_LABEL, POINT_LABEL, TOP_LEFT_LABEL, PromptEncoder
-from ..models.swin_litemedsam import SwinLiteMedSAM
 from . import fold
 from .graph import GraphWriter, Port
+from .layers import LN2D_EPS, LN_EPS
 
-_LN_EPS = 1e-5
-_LN2D_EPS = 1e-6
 PROMPTS = "prompts"
+POINTS = 4
 
 
 def _norm(g: GraphWriter, x: str, layer: torch.nn.LayerNorm) -> str:
-    return g.affine(g.normalise(x, WIDTH, _LN_EPS), fold.array(layer.weight), fold.array(layer.bias))
+    return g.affine(g.normalise(x, WIDTH, LN_EPS), fold.array(layer.weight), fold.array(layer.bias))
 
 
 def _linear(g: GraphWriter, x: str, layer: torch.nn.Linear) -> str:
@@ -164,11 +163,15 @@ def image_position(g: GraphWriter, encoder: PromptEncoder) -> str:
     return _encoded(g, encoder, g.constant((np.stack([columns, rows], axis=-1) + 0.5) / cells))
 
 
-def prompt_tokens(g: GraphWriter, encoder: PromptEncoder, coordinates: str, labels: list[int]) -> str:
-    """Tokens (n, k, 256) of coordinates (n, k, 2) in frame pixels, each with the embedding of its label."""
+def prompt_tokens(g: GraphWriter, encoder: PromptEncoder, prompts: tuple[str, ...]) -> tuple[str, int]:
+    """Tokens (n, k, 256) of the prompt inputs, points before the box's corners, and their number k."""
+    coordinates, labels = g.reshape("boxes", -1, 2, 2), [TOP_LEFT_LABEL, BOTTOM_RIGHT_LABEL]
+    if "points" in prompts:
+        coordinates = g.node("Concat", "points", coordinates, axis=1)
+        labels = [POINT_LABEL] * POINTS + labels
     unit = g.affine(coordinates, np.full(1, 1 / encoder.frame), np.full(1, 0.5 / encoder.frame))
     embeddings = [fold.array(encoder.point_embeddings[label].weight) for label in labels]
-    return g.add(_encoded(g, encoder, unit), g.constant(np.concatenate(embeddings)))
+    return g.add(_encoded(g, encoder, unit), g.constant(np.concatenate(embeddings))), len(labels)
 
 
 def scribble_map(g: GraphWriter, encoder: PromptEncoder, scribbles: str) -> str:
@@ -179,32 +182,18 @@ def scribble_map(g: GraphWriter, encoder: PromptEncoder, scribbles: str) -> str:
     # (row, outer i, inner i, column, outer j, inner j): each 4×4 patch as four 2×2 patches.
     x = g.transpose(g.reshape(x, -1, cells, 2, 2, cells, 2, 2), 0, 1, 4, 2, 5, 3, 6)
     x = g.linear(g.reshape(x, -1, cells * cells, 4, 4), fold.array(first.weight).reshape(4, 4), fold.array(first.bias))
-    x = g.gelu(g.affine(g.normalise(x, 4, _LN2D_EPS), fold.array(norm1.weight), fold.array(norm1.bias)))
+    x = g.gelu(g.affine(g.normalise(x, 4, LN2D_EPS), fold.array(norm1.weight), fold.array(norm1.bias)))
     weight = fold.array(second.weight).transpose(0, 2, 3, 1).reshape(16, 16)
     x = g.linear(g.reshape(x, -1, cells * cells, 16), weight, fold.array(second.bias))
-    x = g.gelu(g.affine(g.normalise(x, 16, _LN2D_EPS), fold.array(norm2.weight), fold.array(norm2.bias)))
+    x = g.gelu(g.affine(g.normalise(x, 16, LN2D_EPS), fold.array(norm2.weight), fold.array(norm2.bias)))
     return g.linear(x, fold.array(last.weight)[:, :, 0, 0], fold.array(last.bias))
 
 
-def _pixel_linear(layer: torch.nn.ConvTranspose2d) -> tuple[np.ndarray, np.ndarray]:
-    """A 2×2 transposed convolution of stride 2 as a linear layer to (row, column, channel)."""
-    weight = fold.array(layer.weight).transpose(2, 3, 1, 0)
-    return weight.reshape(-1, weight.shape[-1]), np.tile(fold.array(layer.bias), 4)
-
-
-def _upscaled(g: GraphWriter, decoder, keys: str) -> str:
-    """Keys (n, p, 256) to the map that the mask weights weigh, (n, p, 4, 4, 32).
-
-    The 4×4 pixels of a position stay beside each other: what follows works on each pixel alone.
-    """
-    one, norm1, _, up1, _ = decoder.output_upscaling1
-    x = g.linear(keys, fold.array(one.weight)[:, :WIDTH, 0, 0])
-    x = g.affine(g.normalise(g.add(x, "deep_skip"), 256, _LN2D_EPS), fold.array(norm1.weight), fold.array(norm1.bias))
-    x = g.gelu(g.linear(g.gelu(x), *_pixel_linear(up1)))
-    two, norm2, _, up2, _ = decoder.output_upscaling2
-    x = g.linear(g.reshape(x, 0, 0, 4, 128), fold.array(two.weight)[:, :128, 0, 0])
-    x = g.affine(g.normalise(g.add(x, "shallow_skip"), 64, _LN2D_EPS), fold.array(norm2.weight), fold.array(norm2.bias))
-    return g.gelu(g.linear(g.gelu(x), *_pixel_linear(up2)))
+def dense_prompt(g: GraphWriter, encoder: PromptEncoder, prompts: tuple[str, ...]) -> str:
+    """What is added to the embedding: a map of the scribbles, or one vector (1, 1, 256) for every position."""
+    if "scribbles" in prompts:
+        return scribble_map(g, encoder, "scribbles")
+    return g.constant(fold.array(encoder.no_mask_embed.weight)[None])
 
 
 def weigh(g: GraphWriter, pixels: str, weights: str, cells: int) -> str:
@@ -214,44 +203,11 @@ def weigh(g: GraphWriter, pixels: str, weights: str, cells: int) -> str:
     return g.reshape(x, -1, 4 * cells, 4 * cells)
 
 
-def decoder_graph(model: SwinLiteMedSAM, metadata: dict[str, str], half_weights: bool = False) -> onnx.ModelProto:
-    """Write the prompt encoder and mask decoder.
-
-    Parameters
-    ----------
-    model : SwinLiteMedSAM
-    metadata : dict of str to str
-    half_weights : bool
-        See `GraphWriter`.
-
-    Returns
-    -------
-    onnx.ModelProto
-        The encoder's three outputs, ``boxes`` float32 (n, 4), ``points`` float32 (n, 4, 2), both in frame
-        pixels, and ``scribbles`` uint8 (n, S, S) to ``logits`` (n, S, S) and ``iou`` (n,), float32.
-    """
-    g = GraphWriter(half_weights)
-    encoder, decoder, cells = model.prompt_encoder, model.mask_decoder, model.frame // 4
-    position = image_position(g, encoder)
-    coordinates = g.node("Concat", "points", g.reshape("boxes", -1, 2, 2), axis=1)
-    labels = [POINT_LABEL] * 4 + [TOP_LEFT_LABEL, BOTTOM_RIGHT_LABEL]
-    tokens = prompt_tokens(g, encoder, coordinates, labels)
-    keys = g.add(scribble_map(g, encoder, "scribbles"), "image_embedding")
-    queries, keys = transformer(g, decoder, tokens, keys, position, len(labels))
-    weights, iou = heads(g, decoder, queries)
-    g.named(weigh(g, _upscaled(g, decoder, keys), weights, cells), "logits")
-    g.named(iou, "iou")
-    f32, positions = np.dtype(np.float32), cells * cells
-    return g.model(
-        "decoder",
-        [
-            Port("image_embedding", f32, (1, positions, WIDTH)),
-            Port("deep_skip", f32, (1, positions, WIDTH)),
-            Port("shallow_skip", f32, (1, positions, 4, 64)),
-            Port("boxes", f32, (PROMPTS, 4)),
-            Port("points", f32, (PROMPTS, 4, 2)),
-            Port("scribbles", np.dtype(np.uint8), (PROMPTS, model.frame, model.frame)),
-        ],
-        [Port("logits", f32, (PROMPTS, model.frame, model.frame)), Port("iou", f32, (PROMPTS,))],
-        metadata,
-    )
+def prompt_ports(frame: int, prompts: tuple[str, ...]) -> list[Port]:
+    """The graph's prompt inputs; their number is left open."""
+    ports = {
+        "boxes": Port("boxes", np.dtype(np.float32), (PROMPTS, 4)),
+        "points": Port("points", np.dtype(np.float32), (PROMPTS, POINTS, 2)),
+        "scribbles": Port("scribbles", np.dtype(np.uint8), (PROMPTS, frame, frame)),
+    }
+    return [ports[name] for name in prompts]

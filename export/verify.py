@@ -9,7 +9,7 @@ import torch
 
 from ..engine.backends import BACKENDS, load_graph
 from ..engine.bundle import DECODER, ENCODER
-from ..models.swin_litemedsam import SwinLiteMedSAM
+from ..models.interface import PromptableModel
 
 PROMPTS = 3
 # Greatest deviation relative to the greatest magnitude, in float32.
@@ -55,7 +55,7 @@ def sample_inputs(frame: int, seed: int = 0) -> tuple[np.ndarray, dict[str, np.n
 
 
 @torch.inference_mode()
-def reference(model: SwinLiteMedSAM, image: np.ndarray, prompts: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+def reference(model: PromptableModel, image: np.ndarray, prompts: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     """What PyTorch makes of `sample_inputs`: ``image_embedding`` (1, p, 256), ``logits`` (n, S, S), ``iou`` (n,)."""
     features = model.encode(torch.from_numpy(image))
     tensors = {name: torch.from_numpy(array) for name, array in prompts.items()}
@@ -69,12 +69,12 @@ def reference(model: SwinLiteMedSAM, image: np.ndarray, prompts: Mapping[str, np
     }
 
 
-def deviations(model: SwinLiteMedSAM, bundle: Path, threads: int) -> list[Deviation]:
+def deviations(model: PromptableModel, bundle: Path, threads: int) -> list[Deviation]:
     """Run the bundle's graphs in every back end on seeded inputs.
 
     Parameters
     ----------
-    model : SwinLiteMedSAM
+    model : PromptableModel
     bundle : Path
     threads : int
 

@@ -11,13 +11,13 @@ import torch
 from ..engine.bundle import DECODER, ENCODER, BundleInfo
 from ..engine.resources import available_processors
 from ..errors import LiteMedSamError
-from ..models import load_checkpoint
-from . import sam_decoder, swin
+from ..models import LiteMedSAM, SwinLiteMedSAM, load_checkpoint
+from . import litemedsam, swin_litemedsam
+from .recipe import decoder_graph, encoder_graph
 from .verify import TOLERANCE, Deviation, deviations
 
 # How each network becomes its two graphs.
-GRAPHS = {"swin_litemedsam": (swin.encoder_graph, sam_decoder.decoder_graph)}
-EMBEDDING = ("image_embedding", "deep_skip", "shallow_skip")
+RECIPES = {SwinLiteMedSAM.name: swin_litemedsam.RECIPE, LiteMedSAM.name: litemedsam.RECIPE}
 
 
 def sha256_of(path: Path) -> str:
@@ -58,26 +58,28 @@ def export_bundle(
     model = load_checkpoint(checkpoint)
     if bundle.exists() and not overwrite:
         raise LiteMedSamError(f"{bundle}: exists", "choose another folder or add --overwrite")
+    recipe = RECIPES[model.name]
     storage = "half" if half_weights else "single"
     info = BundleInfo(
         model=model.name,
         frame=model.frame,
         prompts=model.prompts,
-        embedding=EMBEDDING,
+        embedding=tuple(recipe.shapes(model)),
         weights_sha256=sha256_of(checkpoint),
         precision="f32",
         storage=storage,
         description=" ".join(description.split()),
         tools=f"torch {torch.__version__.split('+')[0]}, onnx {onnx.__version__}",
+        published_protocol=recipe.published_protocol,
     )
-    make_encoder, make_decoder = GRAPHS[model.name]
+    metadata = info.to_metadata()
     try:
         bundle.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=f".{bundle.name}.", dir=bundle.parent) as folder:
             written = Path(folder) / "bundle"
             written.mkdir()
-            onnx.save(make_encoder(model, info.to_metadata(), half_weights), written / ENCODER)
-            onnx.save(make_decoder(model, info.to_metadata(), half_weights), written / DECODER)
+            onnx.save(encoder_graph(recipe, model, metadata, half_weights), written / ENCODER)
+            onnx.save(decoder_graph(recipe, model, metadata, half_weights), written / DECODER)
             found = deviations(model, written, available_processors())
             worst = max(found, key=lambda deviation: deviation.relative)
             if not worst.relative <= TOLERANCE[storage]:

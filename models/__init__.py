@@ -1,6 +1,7 @@
 """PyTorch definitions of the networks and the loading of their checkpoints."""
 
 from .checkpoint import load_checkpoint
+from .litemedsam import LiteMedSAM
 from .swin_litemedsam import SwinLiteMedSAM
 
-__all__ = ["SwinLiteMedSAM", "load_checkpoint"]
+__all__ = ["LiteMedSAM", "SwinLiteMedSAM", "load_checkpoint"]

@@ -6,13 +6,13 @@ from pathlib import Path
 from pickle import UnpicklingError
 
 import torch
-from torch import nn
 
 from ..errors import LiteMedSamError
+from .litemedsam import LiteMedSAM
 from .swin import shifted_window_masks
 from .swin_litemedsam import SwinLiteMedSAM
 
-MODELS = (SwinLiteMedSAM,)
+MODELS = (SwinLiteMedSAM, LiteMedSAM)
 
 # In the published files, but never read by the published forward pass.
 _UNUSED = re.compile(r"mask_decoder\.prompt[12]\.")
@@ -90,8 +90,7 @@ def _drop_constants(path: Path, state: dict[str, torch.Tensor]) -> dict[str, tor
     return kept
 
 
-def _differences(model: nn.Module, state: dict[str, torch.Tensor]) -> list[str]:
-    own = model.state_dict()
+def _differences(own: dict[str, torch.Tensor], state: dict[str, torch.Tensor]) -> list[str]:
     misshaped = [
         f"{name} {tuple(state[name].shape)} instead of {tuple(own[name].shape)}"
         for name in own
@@ -105,7 +104,7 @@ def _differences(model: nn.Module, state: dict[str, torch.Tensor]) -> list[str]:
     return [f"{len(names)} {kind}: {', '.join(names)}" for kind, names in groups.items() if names]
 
 
-def load_checkpoint(path: str | Path) -> SwinLiteMedSAM:
+def load_checkpoint(path: str | Path) -> SwinLiteMedSAM | LiteMedSAM:
     """Load a checkpoint into the network that its parameter names belong to.
 
     Parameters
@@ -127,16 +126,18 @@ def load_checkpoint(path: str | Path) -> SwinLiteMedSAM:
     state = _drop_constants(path, read_state(path))
     candidates = []
     for model_class in MODELS:
-        model = model_class()
-        differences = _differences(model, state)
-        candidates.append((sum(name in state for name in model.state_dict()), model, differences))
-    _, model, differences = max(candidates, key=lambda c: c[0])
+        # Names and shapes are all that is asked of the candidates.
+        with torch.device("meta"):
+            expected = model_class().state_dict()
+        candidates.append((sum(name in state for name in expected), model_class, _differences(expected, state)))
+    _, model_class, differences = max(candidates, key=lambda candidate: candidate[0])
     if differences:
         known = ", ".join(m.name for m in MODELS)
         raise LiteMedSamError(
-            f"{path}: not a checkpoint of a known model ({known}); closest is {model.name}, but entries are "
+            f"{path}: not a checkpoint of a known model ({known}); closest is {model_class.name}, but entries are "
             + "; ".join(differences),
             "give a checkpoint of a known model",
         )
+    model = model_class()
     model.load_state_dict(state)
     return model.float().eval()

@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from .layers import ConvBN, PatchEmbed, neck
+from .windows import merge_windows, partition_windows
 
 WINDOW = 8
 HEAD_SIZE = 32
@@ -58,20 +59,6 @@ def _shifted_window_mask(rows: int, columns: int, device: torch.device) -> torch
     return mask.flatten(0, 1).to(device)
 
 
-def partition_windows(x: torch.Tensor) -> torch.Tensor:
-    """Cut (B, H, W, C) into windows (B, rows · columns, window², C)."""
-    b, h, w, c = x.shape
-    x = x.view(b, h // WINDOW, WINDOW, w // WINDOW, WINDOW, c).permute(0, 1, 3, 2, 4, 5)
-    return x.reshape(b, -1, WINDOW**2, c)
-
-
-def merge_windows(x: torch.Tensor, height: int, width: int) -> torch.Tensor:
-    """Undo `partition_windows`: (B, rows · columns, window², C) to (B, height, width, C)."""
-    b, _, _, c = x.shape
-    x = x.view(b, height // WINDOW, width // WINDOW, WINDOW, WINDOW, c).permute(0, 1, 3, 2, 4, 5)
-    return x.reshape(b, height, width, c)
-
-
 class WindowAttention(nn.Module):
     """Self-attention within 8×8 windows, with one table of relative positions for all heads."""
 
@@ -103,7 +90,7 @@ class WindowAttention(nn.Module):
         _, height, width, _ = x.shape
         if self.shifted:
             x = torch.roll(x, (-(WINDOW // 2), -(WINDOW // 2)), (1, 2))
-        windows = partition_windows(x)
+        windows = partition_windows(x, WINDOW)
         b, n, t, _ = windows.shape
         qkv = self.to_qkv(windows).view(b * n, t, 3, self.heads, HEAD_SIZE).permute(2, 0, 3, 1, 4)
         bias = self.score_bias(height, width).to(qkv.dtype)
@@ -112,7 +99,7 @@ class WindowAttention(nn.Module):
         q, k, v = qkv.unbind()
         mixed = F.scaled_dot_product_attention(q, k, v, attn_mask=bias[:, None])
         mixed = mixed.transpose(1, 2).reshape(b, n, t, self.heads * HEAD_SIZE)
-        x = merge_windows(self.to_out(mixed), height, width)
+        x = merge_windows(self.to_out(mixed), WINDOW, height, width)
         if self.shifted:
             x = torch.roll(x, (WINDOW // 2, WINDOW // 2), (1, 2))
         return x

@@ -1,9 +1,10 @@
-"""The PyTorch network behind the engine's graph interface, for comparison only."""
+"""The PyTorch networks behind the engine's graph interface, for comparison only."""
+
+from typing import get_type_hints
 
 import torch
 from litemedsam.engine.bundle import BundleInfo
 from litemedsam.engine.network import Network
-from litemedsam.models.swin_litemedsam import ImageFeatures
 
 
 class TorchEncoder:
@@ -24,16 +25,22 @@ class TorchEncoder:
 class TorchDecoder(TorchEncoder):
     @torch.inference_mode()
     def run(self, inputs):
-        features = ImageFeatures(*(torch.from_numpy(inputs[name]) for name in ImageFeatures._fields))
-        scribbles = torch.from_numpy(inputs["scribbles"])[:, None].float()
-        logits, iou = self.model.decode(
-            features, torch.from_numpy(inputs["boxes"]), torch.from_numpy(inputs["points"]), scribbles
-        )
+        tensors = {name: torch.from_numpy(array) for name, array in inputs.items()}
+        kind = features_of(self.model)
+        features = kind(*(tensors[name] for name in kind._fields))
+        prompts = {name: tensors[name] for name in self.model.prompts}
+        if "scribbles" in prompts:
+            prompts["scribbles"] = prompts["scribbles"][:, None].float()
+        logits, iou = self.model.decode(features, **prompts)
         return {"logits": logits[:, 0].numpy(), "iou": iou.numpy()}
 
 
+def features_of(model) -> type:
+    """The named tuple that the model's encoder makes."""
+    return get_type_hints(type(model).encode)["return"]
+
+
 def torch_network(model) -> Network:
-    info = BundleInfo(
-        model.name, model.frame, model.prompts, ImageFeatures._fields, "0" * 64, "f32", "single", "", "torch"
-    )
+    fields = features_of(model)._fields
+    info = BundleInfo(model.name, model.frame, model.prompts, fields, "0" * 64, "f32", "single", "", "torch")
     return Network(info, TorchEncoder(model), TorchDecoder(model))

@@ -10,7 +10,7 @@ from litemedsam.engine.bundle import DECODER, ENCODER
 from litemedsam.engine.case import checked_case
 from litemedsam.engine.network import Network
 from litemedsam.engine.prompts import Prompt, RecordedPrompts, Target
-from litemedsam.engine.protocols import PROTOCOLS
+from litemedsam.engine.protocols import PUBLISHED
 from litemedsam.engine.segmentation import CaseSegmenter
 from litemedsam.models import load_checkpoint
 from torch_graph import torch_network
@@ -45,7 +45,7 @@ def call_order(boxes):
         return [Target(number) for number in range(1, len(boxes) + 1)]
     order = []
     for number, box in enumerate(boxes, start=1):
-        covered = PROTOCOLS["published"].slices(int(box[2]), int(box[5]))
+        covered = PUBLISHED["swin_litemedsam"].slices(int(box[2]), int(box[5]))
         order += [Target(number, z) for z in chain([covered.middle], covered.up, covered.down)]
     return order
 
@@ -70,7 +70,7 @@ def published_run(name, network):
     assert len(order) == len(arrays[0])
     prompts = CheckedPrompts(dict(zip(order, (Prompt(*each) for each in zip(*arrays, strict=True)), strict=True)))
     case = checked_case(name, record["imgs"], record["boxes"])
-    segmenter = CaseSegmenter(network, PROTOCOLS["published"], prompts, 10**9)
+    segmenter = CaseSegmenter(network, PUBLISHED["swin_litemedsam"], prompts, 10**9)
     return segmenter.segment(case).labels, record["segs"]
 
 

@@ -1,0 +1,103 @@
+"""How a network becomes the two graphs of a bundle: what differs from network to network, and the frame around it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import onnx
+
+from ..models.interface import PromptableModel
+from ..models.mask_decoder import MaskDecoder
+from . import sam_decoder
+from .graph import GraphWriter, Port
+
+_F32 = np.dtype(np.float32)
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What a network brings to its export.
+
+    Attributes
+    ----------
+    encode : callable
+        (writer, model, name of an image float32 (1, 3, S, S) in [0, 1]) to the tensors that leave the encoder by
+        name: ``image_embedding`` (1, (S/4)², 256), row-major, and whatever `upscale` reads.
+    shapes : callable
+        model to the shapes of these tensors by name, in their order.
+    upscale : callable
+        (writer, decoder, name of keys (n, (S/4)², 256)) to the 4×4 pixels of every position, (n, (S/4)², 4 · 4 · 32)
+        values; may read the encoder's outputs by their names.
+    published_protocol : str
+        A key of `litemedsam.engine.protocols.PUBLISHED`.
+    """
+
+    encode: Callable[[GraphWriter, PromptableModel, str], dict[str, str]]
+    shapes: Callable[[PromptableModel], dict[str, tuple[int, ...]]]
+    upscale: Callable[[GraphWriter, MaskDecoder, str], str]
+    published_protocol: str
+
+
+def _embedding_ports(recipe: Recipe, model: PromptableModel) -> list[Port]:
+    return [Port(name, _F32, shape) for name, shape in recipe.shapes(model).items()]
+
+
+def encoder_graph(
+    recipe: Recipe, model: PromptableModel, metadata: dict[str, str], half_weights: bool = False
+) -> onnx.ModelProto:
+    """Write the encoder: ``image`` float32 (1, 3, S, S) in [0, 1] to the recipe's tensors.
+
+    Parameters
+    ----------
+    recipe : Recipe
+    model : PromptableModel
+    metadata : dict of str to str
+    half_weights : bool
+        See `GraphWriter`.
+
+    Returns
+    -------
+    onnx.ModelProto
+    """
+    g = GraphWriter(half_weights)
+    for name, tensor in recipe.encode(g, model, "image").items():
+        g.named(tensor, name)
+    image = Port("image", _F32, (1, 3, model.frame, model.frame))
+    return g.model("encoder", [image], _embedding_ports(recipe, model), metadata)
+
+
+def decoder_graph(
+    recipe: Recipe, model: PromptableModel, metadata: dict[str, str], half_weights: bool = False
+) -> onnx.ModelProto:
+    """Write the prompt encoder and mask decoder.
+
+    Parameters
+    ----------
+    recipe : Recipe
+    model : PromptableModel
+    metadata : dict of str to str
+    half_weights : bool
+        See `GraphWriter`.
+
+    Returns
+    -------
+    onnx.ModelProto
+        The encoder's outputs and the model's prompts, of ``boxes`` float32 (n, 4), ``points`` float32 (n, 4, 2),
+        both in frame pixels, and ``scribbles`` uint8 (n, S, S), to ``logits`` (n, S, S) and ``iou`` (n,), float32.
+    """
+    g = GraphWriter(half_weights)
+    encoder, decoder, cells = model.prompt_encoder, model.mask_decoder, model.frame // 4
+    position = sam_decoder.image_position(g, encoder)
+    tokens, count = sam_decoder.prompt_tokens(g, encoder, model.prompts)
+    keys = g.add(sam_decoder.dense_prompt(g, encoder, model.prompts), "image_embedding")
+    queries, keys = sam_decoder.transformer(g, decoder, tokens, keys, position, count)
+    weights, iou = sam_decoder.heads(g, decoder, queries)
+    g.named(sam_decoder.weigh(g, recipe.upscale(g, decoder, keys), weights, cells), "logits")
+    g.named(iou, "iou")
+    logits = Port("logits", _F32, (sam_decoder.PROMPTS, model.frame, model.frame))
+    return g.model(
+        "decoder",
+        _embedding_ports(recipe, model) + sam_decoder.prompt_ports(model.frame, model.prompts),
+        [logits, Port("iou", _F32, (sam_decoder.PROMPTS,))],
+        metadata,
+    )

@@ -1,0 +1,53 @@
+"""Swin-LiteMedSAM as two graphs; the encoder's holds all that depends on the image alone."""
+
+from ..models.mask_decoder import WIDTH
+from ..models.swin_litemedsam import SkipMaskDecoder, SwinLiteMedSAM
+from . import fold, swin
+from .graph import GraphWriter
+from .layers import LN2D_EPS, embedding, neck, pixel_linear
+from .recipe import Recipe
+
+
+def _shapes(model: SwinLiteMedSAM) -> dict[str, tuple[int, ...]]:
+    """The four pixels of ``shallow_skip`` are the 2×2 under each position of the others."""
+    positions = (model.frame // 4) ** 2
+    return {
+        "image_embedding": (1, positions, WIDTH),
+        "deep_skip": (1, positions, WIDTH),
+        "shallow_skip": (1, positions, 4, 64),
+    }
+
+
+def _image_only(g: GraphWriter, skips: list[str], decoder: SkipMaskDecoder, size: int) -> tuple[str, str]:
+    """Both skips as the decoder adds them, biases of its convolutions included; `size` is that of the first."""
+    first, second = decoder.output_upscaling1[0], decoder.output_upscaling2[0]
+    deep = neck(g, g.node("Concat", *skips[1:], axis=-1), decoder.neck)
+    weight = fold.array(first.weight)[:, WIDTH:, 0, 0]
+    deep = g.linear(deep, *fold.norm_linear(decoder.neck[3], weight, fold.array(first.bias)))
+    shallow = g.linear(skips[0], fold.array(second.weight)[:, 128:, 0, 0], fold.array(second.bias))
+    half, channels = size // 2, second.weight.shape[0]
+    # In the order in which the decoder's transposed convolution makes the pixels: no shuffle there.
+    shallow = g.transpose(g.reshape(shallow, half, 2, half, 2, channels), 0, 2, 1, 3, 4)
+    return g.reshape(deep, 1, half * half, WIDTH), g.reshape(shallow, 1, half * half, 4, channels)
+
+
+def _encode(g: GraphWriter, model: SwinLiteMedSAM, image: str) -> dict[str, str]:
+    skips = swin.encode(g, image, model.image_encoder, model.frame)
+    found = embedding(g, skips[-1], model.image_encoder.neck, (model.frame // 4) ** 2)
+    deep, shallow = _image_only(g, skips, model.mask_decoder, model.frame // 2)
+    return {"image_embedding": found, "deep_skip": deep, "shallow_skip": shallow}
+
+
+def _upscale(g: GraphWriter, decoder: SkipMaskDecoder, keys: str) -> str:
+    """The pixels of a position stay beside each other: what follows works on each pixel alone."""
+    one, norm1, _, up1, _ = decoder.output_upscaling1
+    x = g.linear(keys, fold.array(one.weight)[:, :WIDTH, 0, 0])
+    x = g.affine(g.normalise(g.add(x, "deep_skip"), 256, LN2D_EPS), fold.array(norm1.weight), fold.array(norm1.bias))
+    x = g.gelu(g.linear(g.gelu(x), *pixel_linear(up1)))
+    two, norm2, _, up2, _ = decoder.output_upscaling2
+    x = g.linear(g.reshape(x, 0, 0, 4, 128), fold.array(two.weight)[:, :128, 0, 0])
+    x = g.affine(g.normalise(g.add(x, "shallow_skip"), 64, LN2D_EPS), fold.array(norm2.weight), fold.array(norm2.bias))
+    return g.gelu(g.linear(g.gelu(x), *pixel_linear(up2)))
+
+
+RECIPE = Recipe(_encode, _shapes, _upscale, published_protocol="swin_litemedsam")

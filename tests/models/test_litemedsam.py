@@ -1,0 +1,85 @@
+"""LiteMedSAM in PyTorch: the recorded outputs, and the checkpoints it takes."""
+
+import numpy as np
+import pytest
+import torch
+from conftest import GOLDEN, needs_shared
+from litemedsam.models import LiteMedSAM, load_checkpoint
+from litemedsam.models.tiny_vit import WindowAttention, distance_index
+
+from litemedsam.errors import LiteMedSamError
+
+TOLERANCE = 2e-5
+
+
+@needs_shared
+@torch.inference_mode()
+def test_litemedsam_equals_the_published_network(stand_in_checkpoint):
+    model = load_checkpoint(stand_in_checkpoint("litemedsam", 0))
+    record = np.load(GOLDEN / "litemedsam.model.seed0.npz", allow_pickle=False)
+    assert isinstance(model, LiteMedSAM)
+    features = model.encode(torch.from_numpy(record["image"]).permute(2, 0, 1)[None] / 255)
+    logits, iou = model.decode(features, torch.from_numpy(record["boxes"]))
+    embedding = features.image_embedding[0, :, ::4, ::4].numpy()
+    assert np.abs(embedding - record["embedding_every_4th"]).max() <= TOLERANCE
+    assert np.abs(logits[:, 0].numpy() - record["logits"]).max() <= TOLERANCE
+    assert np.abs(iou.numpy() - record["iou"]).max() <= TOLERANCE
+
+
+def test_distances_are_numbered_in_order_of_first_appearance():
+    window, seen, expected = 5, {}, []
+    positions = [(row, column) for row in range(window) for column in range(window)]
+    for row, column in positions:
+        for other_row, other_column in positions:
+            pair = abs(row - other_row), abs(column - other_column)
+            expected.append(seen.setdefault(pair, len(seen)))
+    np.testing.assert_array_equal(distance_index(window).flatten(), expected)
+
+
+@torch.inference_mode()
+def test_padded_positions_take_part_as_the_bias_of_the_normalisation():
+    torch.manual_seed(0)
+    attention = WindowAttention(64, 2, 7).eval()
+    torch.nn.init.normal_(attention.norm.bias)
+    torch.nn.init.normal_(attention.attention_biases)
+    x = torch.randn(1, 5, 6, 64)
+    padded = torch.zeros(1, 7, 7, 64)
+    padded[:, :5, :6] = x
+    torch.testing.assert_close(attention(x), attention(padded)[:, :5, :6])
+    cut = WindowAttention(64, 2, 7).eval()
+    cut.load_state_dict(attention.state_dict())
+    torch.nn.init.zeros_(cut.norm.bias)
+    assert not torch.allclose(attention(x), cut(x), atol=1e-3)
+
+
+def saved(folder, state):
+    path = folder / "some.pth"
+    torch.save(state, path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def state():
+    return LiteMedSAM(32).state_dict()
+
+
+def test_the_model_is_recognised_by_its_names(tmp_path, state):
+    assert isinstance(load_checkpoint(saved(tmp_path, {"model": state})), LiteMedSAM)
+
+
+def test_half_precision_and_a_wrapped_module_are_taken(tmp_path, state):
+    halved = {f"module.{name}": t.half() if t.is_floating_point() else t for name, t in state.items()}
+    loaded = load_checkpoint(saved(tmp_path, halved))
+    assert loaded.mask_decoder.iou_token.weight.dtype == torch.float32
+
+
+def test_missing_and_misshapen_entries_are_all_named(tmp_path, state):
+    broken = dict(state)
+    del broken["image_encoder.layers.3.blocks.1.mlp.fc2.bias"]
+    broken["image_encoder.layers.2.blocks.0.attn.attention_biases"] = torch.zeros(5, 49)
+    with pytest.raises(LiteMedSamError) as caught:
+        load_checkpoint(saved(tmp_path, broken))
+    text = str(caught.value)
+    assert "closest is litemedsam" in text
+    assert "1 missing: image_encoder.layers.3.blocks.1.mlp.fc2.bias" in text
+    assert "image_encoder.layers.2.blocks.0.attn.attention_biases (5, 49) instead of (5, 196)" in text
