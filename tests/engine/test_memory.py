@@ -2,13 +2,13 @@
 
 import numpy as np
 import pytest
-
-from litemedsam import LiteMedSamError
 from litemedsam.engine import memory
 from litemedsam.engine.case import checked_case, checked_pixels
 from litemedsam.engine.io.npz import read_case
 from litemedsam.engine.memory import WORKING_BYTES, MemoryBudget
 from litemedsam.engine.resources import memory_limit, resident_memory
+
+from litemedsam import LiteMedSamError
 
 LOADED = 300_000_000
 
