@@ -22,8 +22,8 @@ ENV PATH=/opt/venv/bin:${PATH} \
     PYTHONDONTWRITEBYTECODE=1 \
     ORT_DISABLE_TELEMETRY=1
 COPY --from=build /opt/venv /opt/venv
-COPY --chmod=755 docker/entrypoint.sh /usr/local/bin/litemedsam-entrypoint
-COPY --chmod=755 docker/predict.sh /workspace/predict.sh
+COPY docker/entrypoint.sh /usr/local/bin/litemedsam-entrypoint
+COPY docker/predict.sh /workspace/predict.sh
 WORKDIR /workspace
 # Places to mount on; what is not mounted belongs to root, so that no result is lost with the container unnoticed
 RUN mkdir inputs outputs

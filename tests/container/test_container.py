@@ -1,6 +1,7 @@
 """The image as a user, the challenge and a cautious administrator run it."""
 
 import csv
+import re
 import subprocess
 import sys
 import time
@@ -65,6 +66,21 @@ def test_both_calls_give_what_the_command_gives_outside(docker: Docker, tmp_path
         np.testing.assert_array_equal(results[name], labels)
     owners = {(path.stat().st_uid, path.stat().st_gid) for path in folders.outputs.iterdir()}
     assert owners == {(12345, 12345) if flags else (1000, 1000)}
+
+
+def test_the_commands_of_the_readme_run(docker: Docker, tmp_path, small_cases, outside):
+    folders = Folders.under(tmp_path, **{"2DBox_grey": small_cases["2DBox_grey"]})
+    section = (ROOT / "README.md").read_text().split("## Docker")[1]
+    commands = re.findall(r"```bash\n(.*?)```", section, re.DOTALL)
+    # The build is what made the image of this test.
+    assert commands.pop(0) == "docker build -t litemedsam:cpu .\n"
+    assert len(commands) == 2
+    for command in commands:
+        script = f"set -e; {command.replace('litemedsam:cpu', IMAGE)}"
+        done = subprocess.run(["bash", "-c", script], cwd=tmp_path, env=docker.environment, capture_output=True)
+        assert done.returncode == 0, done.stderr
+        np.testing.assert_array_equal(folders.results()["2DBox_grey.npz"], outside["2DBox_grey.npz"])
+        (folders.outputs / "2DBox_grey.npz").unlink()
 
 
 def test_a_full_size_volume_fits_two_gigabytes(docker: Docker, tmp_path):
