@@ -90,15 +90,19 @@ def checked_pixels(name: str, pixels: np.ndarray) -> np.ndarray:
         raise LiteMedSamError(f"{name}: imgs is empty, shape {pixels.shape}")
     if pixels.dtype == np.uint8:
         return pixels
-    if pixels.dtype.kind == "f" and not np.isfinite(pixels).all():
-        raise LiteMedSamError(f"{name}: imgs holds NaN or infinity", "replace them before")
+    # Both carry NaN and infinity on, without an array of flags as large as a volume.
     low, high = pixels.min(), pixels.max()
+    if not (np.isfinite(low) and np.isfinite(high)):
+        raise LiteMedSamError(f"{name}: imgs holds NaN or infinity", "replace them before")
     if low < 0 or high > 255:
         raise LiteMedSamError(
             f"{name}: imgs has values from {low} to {high}, expected 0..255",
             "window and scale the intensities to 0..255 first",
         )
-    return np.rint(pixels).astype(np.uint8)
+    if pixels.dtype.kind != "f":
+        return pixels.astype(np.uint8)
+    # Straight into bytes: a rounded copy of a volume of doubles would be eight times as large.
+    return np.rint(pixels, out=np.empty(pixels.shape, np.uint8), casting="unsafe")
 
 
 def checked_boxes(name: str, boxes: np.ndarray, grid: tuple[int, ...]) -> np.ndarray:

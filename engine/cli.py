@@ -8,6 +8,8 @@ import click
 
 from .. import __version__
 from ..errors import LiteMedSamError
+from .io.atomic import make_output_folder
+from .stopping import orderly_stop
 
 _SUFFIX = ".npz"
 
@@ -54,7 +56,7 @@ def _check_distinct(cases: list[Path]) -> None:
 @click.option("--threads", type=click.IntRange(1), help="Threads to compute with; all that may be used when absent.")
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Seed of the automatic prompts.")
 @click.option(
-    "--cache-mb", type=click.FloatRange(0), default=512, show_default=True, help="Memory for a volume's embeddings."
+    "--cache-mb", type=click.FloatRange(0), default=512, show_default=True, help="Most memory for embeddings."
 )
 @click.option("--overlay", is_flag=True, help="Also write a PNG of image, boxes and masks beside each result.")
 @click.option("--report", type=click.Path(path_type=Path), help="Write what was done, with seconds per stage, as JSON.")
@@ -85,13 +87,15 @@ def main(
 
     An image is (H, W) or (H, W, 3) with boxes (N, 4), a volume (D, H, W) or (D, H, W, 3) with boxes (N, 6), in
     pixels, ends included. Object k of the boxes gets the label k + 1. A case that fails is reported; the others
-    go on, and the exit code is 1.
+    go on, and the exit code is 1. Stopped by a signal, it leaves no half-written file and ends with 128 + signal.
     """
+    click.get_current_context().with_resource(orderly_stop())
     if overwrite and skip_existing:
         raise click.UsageError("--overwrite and --skip-existing exclude each other")
     try:
         paths = _gather(cases, folder)
         _check_distinct(paths)
+        make_output_folder(output)
         start = perf_counter()
         from .predictor import Predictor
 

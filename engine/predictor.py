@@ -10,6 +10,7 @@ from ..errors import LiteMedSamError
 from .bundle import default_bundle
 from .cache import DEFAULT_MEGABYTES, MEGABYTE
 from .case import Case, Segmentation, checked_boxes, checked_case, checked_pixels
+from .memory import MemoryBudget
 from .network import Embedding, Network
 from .postprocess import to_region
 from .preprocess import Frame
@@ -59,7 +60,7 @@ class Predictor:
     seed : int
         Of the automatic points and scribbles, at least 0.
     cache_mb : float
-        Budget for a volume's embeddings, in megabytes.
+        Budget for a volume's embeddings, in megabytes; less is used where the container's memory is short.
 
     Raises
     ------
@@ -101,6 +102,7 @@ class Predictor:
         self.network = Network.load(self.bundle, backend, precision, self.threads)
         self.protocol = protocol_named(protocol, self.network.info.published_protocol)
         self.prompts: PromptSource = AutomaticPrompts(seed, self.network.info.prompts)
+        self.memory = MemoryBudget.of_process()
         self.cache_bytes = int(cache_mb * MEGABYTE)
         self._embedding: Embedding | None = None
 
@@ -194,8 +196,9 @@ class Predictor:
         return self.segment_case(checked_case("arrays", np.asarray(imgs), np.asarray(boxes)))
 
     def segment_case(self, case: Case, progress=None) -> Segmentation:
-        """Segment a case; see `CaseSegmenter.segment`."""
-        segmenter = CaseSegmenter(self.network, self.protocol, self.prompts, self.cache_bytes)
+        """Segment a case; see `CaseSegmenter.segment`, and `MemoryBudget.cache_bytes` for what is refused."""
+        cache_bytes = self.memory.cache_bytes(case, self.cache_bytes)
+        segmenter = CaseSegmenter(self.network, self.protocol, self.prompts, cache_bytes)
         return segmenter.segment(case, progress)
 
     def close(self) -> None:

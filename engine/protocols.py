@@ -120,6 +120,10 @@ class PublishedLiteMedSAM:
         """See `Protocol.box_in_frame`; corners truncated to whole pixels."""
         return np.trunc(_scaled(box, frame)).astype(np.float32)
 
+    def bounded(self, region: Region, box: np.ndarray, frame: Frame) -> Region:
+        """See `Protocol.bounded`; the whole mask."""
+        return region
+
     def slices(self, z_min: int, z_max: int) -> SliceRange:
         """See `Protocol.slices`; z_min and z_max belong to the object."""
         return _closed_range(z_min, z_max)
@@ -149,10 +153,6 @@ class PublishedSwinLiteMedSAM(PublishedLiteMedSAM):
     Source: https://github.com/RuochenGao/Swin_LiteMedSAM. Where a mask vanishes in the frame, that script fails;
     here it counts as empty.
     """
-
-    def bounded(self, region: Region, box: np.ndarray, frame: Frame) -> Region:
-        """See `Protocol.bounded`; the whole mask."""
-        return region
 
     def slices(self, z_min: int, z_max: int) -> SliceRange:
         """See `Protocol.slices`; the first and the last slice are left out, but never the middle."""

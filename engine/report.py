@@ -56,9 +56,14 @@ class CaseReport:
             objects=objects,
             encoded=result.encoded,
             scores=[round(float(score), 4) for score in result.scores],
-            voxels=np.bincount(result.labels.ravel(), minlength=objects + 1)[1:].tolist(),
+            voxels=_voxels(result.labels, objects),
             seconds={name: round(value, 4) for name, value in {**result.seconds, **seconds}.items()},
         )
+
+
+def _voxels(labels: np.ndarray, objects: int) -> list[int]:
+    # Row by row of the first axis: counting widens the labels to eight bytes each.
+    return sum(np.bincount(part.ravel(), minlength=objects + 1) for part in labels)[1:].tolist()
 
 
 def settings(predictor: Predictor, seed: int, default_model: bool, seconds_to_load: float) -> dict:

@@ -38,6 +38,18 @@ def available_processors(cgroup: Path = _CGROUP) -> int:
     return max(count, 1)
 
 
+def resident_memory(statm: Path = Path("/proc/self/statm")) -> int:
+    """Memory that this process holds, in bytes; 0 where the system does not tell.
+
+    Parameters
+    ----------
+    statm : Path
+        Linux's account of it, in pages.
+    """
+    pages = _numbers(statm)
+    return pages[1] * os.sysconf("SC_PAGE_SIZE") if len(pages) > 1 else 0
+
+
 def memory_limit(cgroup: Path = _CGROUP) -> int | None:
     """The container's memory limit in bytes, or None where there is none.
 

@@ -1,6 +1,7 @@
 """Files that are either complete or not there."""
 
 import os
+import secrets
 from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
@@ -23,16 +24,35 @@ def write_atomically(path: Path, write: Callable[[BinaryIO], None]) -> None:
     LiteMedSamError
         When the folder or the file cannot be written; nothing is left behind then.
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    # Not the process number: it is 1 in every container, and two may write to one folder.
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
-            with open(temporary, "wb") as file:
+            with open(temporary, "xb") as file:
                 write(file)
             os.replace(temporary, path)
         finally:
             temporary.unlink(missing_ok=True)
     except OSError as error:
-        raise LiteMedSamError(
-            f"{path}: cannot be written ({error.strerror or error})", "give a writable output folder with -o"
-        ) from error
+        raise _unwritable(path, error.strerror or error) from error
+
+
+def make_output_folder(folder: Path) -> None:
+    """Make a folder for results where it is absent, and see that files can be made in it.
+
+    Raises
+    ------
+    LiteMedSamError
+        When they cannot.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise _unwritable(folder, error.strerror or error) from error
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise _unwritable(folder, f"user {os.getuid()} may not" if hasattr(os, "getuid") else "no permission")
+
+
+def _unwritable(path: Path, reason: object) -> LiteMedSamError:
+    return LiteMedSamError(f"{path}: cannot be written ({reason})", "give a writable output folder with -o")

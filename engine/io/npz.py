@@ -8,6 +8,7 @@ import numpy as np
 
 from ...errors import LiteMedSamError
 from ..case import Case, checked_case
+from ..memory import require_memory
 from .atomic import write_atomically
 
 REQUIRED = ("imgs", "boxes")
@@ -29,7 +30,8 @@ def read_arrays(path: Path, required: tuple[str, ...], optional: tuple[str, ...]
     Raises
     ------
     LiteMedSamError
-        When the file cannot be read, is not an npz, is damaged, lacks a key, or holds pickled objects.
+        When the file cannot be read, is not an npz, is damaged, lacks a key, holds pickled objects, or does not
+        fit into the container's memory.
     """
     try:
         file = np.load(path, allow_pickle=False)
@@ -50,6 +52,8 @@ def read_arrays(path: Path, required: tuple[str, ...], optional: tuple[str, ...]
 
 
 def _read_array(path: Path, file: np.lib.npyio.NpzFile, key: str) -> np.ndarray:
+    entries = [entry for entry in file.zip.infolist() if entry.filename.removesuffix(".npy") == key]
+    require_memory(f"{path}: {key}", sum(entry.file_size for entry in entries))
     try:
         array = file[key]
     except ValueError as error:

@@ -4,12 +4,14 @@ import numpy as np
 import pytest
 from litemedsam.engine.postprocess import Region
 from litemedsam.engine.preprocess import Frame
-from litemedsam.engine.protocols import PROTOCOLS
+from litemedsam.engine.protocols import CORRECTED, protocol_named
+from litemedsam.engine.protocols import PUBLISHED as PIPELINES
 from litemedsam.engine.segmentation import plan
 
 from litemedsam.errors import LiteMedSamError
 
-CORRECTED, PUBLISHED = PROTOCOLS["corrected"], PROTOCOLS["published"]
+PUBLISHED = PIPELINES["swin_litemedsam"]
+PROTOCOLS = (CORRECTED, *PIPELINES.values())
 FRAME = Frame.of(512, 400, 256)
 EMPTY = Region(0, 0, np.zeros((0, 0), bool))
 
@@ -27,7 +29,7 @@ def test_closed_and_open_ranges():
     assert (covered.middle, list(covered.up), list(covered.down)) == (4, [5, 6], [3])
 
 
-@pytest.mark.parametrize("protocol", PROTOCOLS.values())
+@pytest.mark.parametrize("protocol", PROTOCOLS)
 def test_a_single_slice_is_its_own_middle(protocol):
     covered = protocol.slices(5, 5)
     assert (covered.middle, list(covered.up), list(covered.down)) == (5, [], [])
@@ -96,7 +98,5 @@ def test_the_plan_visits_each_slice_once_per_sweep():
 
 
 def test_an_unknown_protocol_is_refused():
-    from litemedsam.engine.protocols import protocol_named
-
     with pytest.raises(LiteMedSamError, match="expected one of: corrected, published"):
-        protocol_named("exact")
+        protocol_named("exact", "swin_litemedsam")

@@ -1,0 +1,7 @@
+#!/bin/sh
+# A command is run as it is; everything else are arguments of litemedsam-infer.
+# By its last part, so that neither a case inputs/a.npz nor one marked executable is taken for a command.
+if [ $# -gt 0 ] && command -v -- "${1##*/}" >/dev/null; then
+    exec "$@"
+fi
+exec litemedsam-infer "$@"

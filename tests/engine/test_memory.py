@@ -1,0 +1,80 @@
+"""Cases are held to the container's memory."""
+
+import numpy as np
+import pytest
+from litemedsam.engine import memory
+from litemedsam.engine.case import checked_case, checked_pixels
+from litemedsam.engine.io.npz import read_case
+from litemedsam.engine.memory import WORKING_BYTES, MemoryBudget
+from litemedsam.engine.resources import memory_limit, resident_memory
+
+from litemedsam import LiteMedSamError
+
+LOADED = 300_000_000
+
+
+def case_of(depth: int):
+    pixels = np.broadcast_to(np.uint8(0), (depth, 512, 512))
+    return checked_case("a.npz", pixels, np.array([[1, 1, 0, 9, 9, depth - 1]]))
+
+
+def test_limits_of_both_versions_of_control_groups(tmp_path):
+    assert memory_limit(tmp_path) is None
+    old = tmp_path / "memory" / "memory.limit_in_bytes"
+    old.parent.mkdir()
+    old.write_text("9223372036854771712\n")
+    assert memory_limit(tmp_path) is None
+    old.write_text("2147483648\n")
+    assert memory_limit(tmp_path) == 2 << 30
+    (tmp_path / "memory.max").write_text("max\n")
+    assert memory_limit(tmp_path) == 2 << 30
+    (tmp_path / "memory.max").write_text("1073741824\n")
+    assert memory_limit(tmp_path) == 1 << 30
+
+
+def test_resident_memory_grows_with_what_is_held(tmp_path):
+    before = resident_memory()
+    held = np.ones(50_000_000, np.uint8)
+    assert resident_memory() - before > 0.9 * held.nbytes
+    assert resident_memory(tmp_path / "absent") == 0
+
+
+def test_the_cache_takes_what_the_case_leaves():
+    case = case_of(100)
+    slice_bytes = 512 * 512
+    rest = LOADED + WORKING_BYTES + 2 * 100 * slice_bytes
+    assert MemoryBudget(None, LOADED).cache_bytes(case, 512) == 512
+    assert MemoryBudget(8 << 30, LOADED).cache_bytes(case, 512_000_000) == 512_000_000
+    room = 3 * slice_bytes + 1000
+    assert MemoryBudget(rest + room, LOADED).cache_bytes(case, 512_000_000) == 1000
+    assert MemoryBudget(rest, LOADED).cache_bytes(case, 512_000_000) == 0
+    with pytest.raises(LiteMedSamError, match=r"a\.npz: shape \(100, 512, 512\) needs .* give the container more"):
+        MemoryBudget(rest - 1, LOADED).cache_bytes(case, 512_000_000)
+
+
+def test_a_file_is_refused_by_its_unpacked_size_before_it_is_read(tmp_path, monkeypatch):
+    path = tmp_path / "a.npz"
+    np.savez_compressed(path, imgs=np.zeros((200, 512, 512), np.uint8), boxes=np.array([[1, 1, 0, 9, 9, 9]]))
+    monkeypatch.setattr(memory, "memory_limit", lambda: resident_memory() + 40_000_000)
+    with pytest.raises(LiteMedSamError, match=r"a\.npz: imgs needs 0\.05 GB of memory"):
+        read_case(path)
+    monkeypatch.setattr(memory, "memory_limit", lambda: resident_memory() + 80_000_000)
+    assert read_case(path).pixels.shape == (200, 512, 512)
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64, np.int64, np.uint16])
+def test_other_number_types_become_the_nearest_level(dtype):
+    values = np.array([[0, 1, 127, 254], [255, 3, 2, 128]], dtype)
+    if np.dtype(dtype).kind == "f":
+        values += np.array([[0.25, 0.75, 0.5, 0], [-0.25, 0.5, 0.5, 0]], dtype)
+    pixels = checked_pixels("a", values)
+    assert pixels.dtype == np.uint8
+    np.testing.assert_array_equal(pixels, np.rint(values.astype(np.float64)).astype(np.uint8))
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_numbers_that_are_none_are_refused(value):
+    pixels = np.zeros((4, 4))
+    pixels[2, 1] = value
+    with pytest.raises(LiteMedSamError, match="NaN or infinity"):
+        checked_pixels("a", pixels)
