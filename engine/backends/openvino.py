@@ -7,6 +7,8 @@ import numpy as np
 import openvino
 
 from ...errors import LiteMedSamError
+from ..onnx_metadata import read_metadata
+from .compiled_cache import compiled_cache
 
 PRECISIONS = ("f32", "bf16")
 
@@ -37,35 +39,33 @@ class OpenVinoGraph:
             raise LiteMedSamError(
                 f"back end openvino computes in {' or '.join(PRECISIONS)}, got precision {precision!r}"
             )
-        core = openvino.Core()
+        self.metadata = read_metadata(path)
+        settings = {
+            "INFERENCE_PRECISION_HINT": precision,
+            "EXECUTION_MODE_HINT": "ACCURACY" if precision == "f32" else "PERFORMANCE",
+            "PERFORMANCE_HINT": "LATENCY",
+            "INFERENCE_NUM_THREADS": threads,
+            "NUM_STREAMS": 1,
+        }
+        compiled = self._compiled(path, settings)
+        self._request = compiled.create_infer_request()
+        self._outputs = [port.get_any_name() for port in compiled.outputs]
+
+    def _compiled(self, path: Path, settings: dict) -> openvino.CompiledModel:
+        cache = compiled_cache(f"{self.name}-{self.version}", path, repr(sorted(self.metadata.items())))
+        if cache is not None:
+            try:
+                return openvino.Core().compile_model(path, "CPU", {**settings, "CACHE_DIR": str(cache)})
+            except RuntimeError:
+                # The cache may be the reason (a full disk, say); if the graph is, the next attempt says so.
+                pass
         try:
-            model = core.read_model(path)
-            self.metadata = self._metadata(model)
-            compiled = core.compile_model(
-                model,
-                "CPU",
-                {
-                    "INFERENCE_PRECISION_HINT": precision,
-                    "EXECUTION_MODE_HINT": "ACCURACY" if precision == "f32" else "PERFORMANCE",
-                    "PERFORMANCE_HINT": "LATENCY",
-                    "INFERENCE_NUM_THREADS": threads,
-                    "NUM_STREAMS": 1,
-                },
-            )
+            return openvino.Core().compile_model(path, "CPU", settings)
         except RuntimeError as error:
             reason = [line for line in str(error).splitlines() if line.strip()][-1]
             raise LiteMedSamError(
                 f"{path}: OpenVINO cannot load it ({reason.strip()[:160]})", "export the bundle again"
             ) from error
-        self._request = compiled.create_infer_request()
-        self._outputs = [port.get_any_name() for port in compiled.outputs]
-
-    @staticmethod
-    def _metadata(model: openvino.Model) -> dict[str, str]:
-        info = model.get_rt_info()
-        if "framework" not in info:
-            return {}
-        return {key: value.astype(str) for key, value in info["framework"].items()}
 
     def run(self, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         """See `litemedsam.engine.backends.Graph.run`."""
