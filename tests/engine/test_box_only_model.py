@@ -230,8 +230,3 @@ def test_an_unknown_kind_of_prompt_is_refused(bundle, tmp_path):
     other = rewritten(bundle, tmp_path / "other", prompts=("boxes", "text"))
     with pytest.raises(LiteMedSamError, match="its decoder takes text; this version makes boxes, points, scribbles"):
         Predictor(other, "onnxruntime", threads=1)
-
-
-def test_an_unknown_protocol_is_refused():
-    with pytest.raises(LiteMedSamError, match="unknown protocol 'newest'; expected one of: corrected, published"):
-        protocol_named("newest", "litemedsam")

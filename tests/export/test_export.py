@@ -12,7 +12,7 @@ from litemedsam.export.cli import main
 from litemedsam.export.verify import Deviation
 from litemedsam.models import SwinLiteMedSAM, load_checkpoint
 from litemedsam.models.layers import ConvBN
-from litemedsam.models.swin import partition_windows
+from litemedsam.models.windows import partition_windows
 
 from litemedsam.errors import LiteMedSamError
 
@@ -62,7 +62,7 @@ def test_folded_layer_norm_is_exact():
 def test_window_order_is_roll_and_partition(shifted):
     image = torch.arange(32 * 32.0).view(1, 32, 32, 1)
     rolled = torch.roll(image, (-4, -4), (1, 2)) if shifted else image
-    expected = partition_windows(rolled).flatten().numpy().astype(int)
+    expected = partition_windows(rolled, 8).flatten().numpy().astype(int)
     np.testing.assert_array_equal(swin.window_order(32, shifted), expected)
 
 
