@@ -7,6 +7,7 @@ import numpy as np
 import openvino
 
 from ...errors import LiteMedSamError
+from .compiled import CompiledFolder
 
 PRECISIONS = ("f32", "bf16")
 
@@ -38,27 +39,31 @@ class OpenVinoGraph:
                 f"back end openvino computes in {' or '.join(PRECISIONS)}, got precision {precision!r}"
             )
         core = openvino.Core()
+        properties = {
+            "INFERENCE_PRECISION_HINT": precision,
+            "EXECUTION_MODE_HINT": "ACCURACY" if precision == "f32" else "PERFORMANCE",
+            "PERFORMANCE_HINT": "LATENCY",
+            "INFERENCE_NUM_THREADS": threads,
+            "NUM_STREAMS": 1,
+        }
+        folder = CompiledFolder.of_environment()
+        ready = folder and folder.load(core, path, precision, properties)
+        self.compiled, self.metadata = ready or self._compile(core, path, properties)
+        self._request = self.compiled.create_infer_request()
+        self._outputs = [port.get_any_name() for port in self.compiled.outputs]
+
+    @classmethod
+    def _compile(
+        cls, core: openvino.Core, path: Path, properties: Mapping
+    ) -> tuple[openvino.CompiledModel, dict[str, str]]:
         try:
             model = core.read_model(path)
-            self.metadata = self._metadata(model)
-            compiled = core.compile_model(
-                model,
-                "CPU",
-                {
-                    "INFERENCE_PRECISION_HINT": precision,
-                    "EXECUTION_MODE_HINT": "ACCURACY" if precision == "f32" else "PERFORMANCE",
-                    "PERFORMANCE_HINT": "LATENCY",
-                    "INFERENCE_NUM_THREADS": threads,
-                    "NUM_STREAMS": 1,
-                },
-            )
+            return core.compile_model(model, "CPU", properties), cls._metadata(model)
         except RuntimeError as error:
             reason = [line for line in str(error).splitlines() if line.strip()][-1]
             raise LiteMedSamError(
                 f"{path}: OpenVINO cannot load it ({reason.strip()[:160]})", "export the bundle again"
             ) from error
-        self._request = compiled.create_infer_request()
-        self._outputs = [port.get_any_name() for port in compiled.outputs]
 
     @staticmethod
     def _metadata(model: openvino.Model) -> dict[str, str]:
@@ -75,3 +80,4 @@ class OpenVinoGraph:
     def close(self) -> None:
         """See `litemedsam.engine.backends.Graph.close`."""
         self._request = None
+        self.compiled = None
