@@ -8,7 +8,7 @@ import openvino
 
 from ...errors import LiteMedSamError
 from ..onnx_metadata import read_metadata
-from .compiled_cache import compiled_cache
+from .compiled import compiled_before, keep_compiled
 
 PRECISIONS = ("f32", "bf16")
 
@@ -40,27 +40,25 @@ class OpenVinoGraph:
                 f"back end openvino computes in {' or '.join(PRECISIONS)}, got precision {precision!r}"
             )
         self.metadata = read_metadata(path)
-        settings = {
+        properties = {
             "INFERENCE_PRECISION_HINT": precision,
             "EXECUTION_MODE_HINT": "ACCURACY" if precision == "f32" else "PERFORMANCE",
             "PERFORMANCE_HINT": "LATENCY",
             "INFERENCE_NUM_THREADS": threads,
             "NUM_STREAMS": 1,
         }
-        compiled = self._compiled(path, settings)
-        self._request = compiled.create_infer_request()
-        self._outputs = [port.get_any_name() for port in compiled.outputs]
+        core = openvino.Core()
+        self.compiled = compiled_before(core, path, precision, properties)
+        if self.compiled is None:
+            self.compiled = self._compile(core, path, properties)
+            keep_compiled(path, precision, self.compiled)
+        self._request = self.compiled.create_infer_request()
+        self._outputs = [port.get_any_name() for port in self.compiled.outputs]
 
-    def _compiled(self, path: Path, settings: dict) -> openvino.CompiledModel:
-        cache = compiled_cache(f"{self.name}-{self.version}", path, repr(sorted(self.metadata.items())))
-        if cache is not None:
-            try:
-                return openvino.Core().compile_model(path, "CPU", {**settings, "CACHE_DIR": str(cache)})
-            except RuntimeError:
-                # The cache may be the reason (a full disk, say); if the graph is, the next attempt says so.
-                pass
+    @staticmethod
+    def _compile(core: openvino.Core, path: Path, properties: Mapping) -> openvino.CompiledModel:
         try:
-            return openvino.Core().compile_model(path, "CPU", settings)
+            return core.compile_model(path, "CPU", dict(properties))
         except RuntimeError as error:
             reason = [line for line in str(error).splitlines() if line.strip()][-1]
             raise LiteMedSamError(
@@ -74,4 +72,5 @@ class OpenVinoGraph:
 
     def close(self) -> None:
         """See `litemedsam.engine.backends.Graph.close`."""
-        self._request = None
+        self._request = self.compiled = None
+        self.compiled = None

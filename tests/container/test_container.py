@@ -207,6 +207,20 @@ def test_the_image_is_small_and_holds_only_what_inference_needs(docker: Docker):
     assert docker("image", "inspect", "-f", label, IMAGE).stdout.strip() == litemedsam.__version__
 
 
+def test_the_graphs_compiled_at_the_build_are_used_on_its_machine(docker: Docker):
+    code = """
+import openvino
+import os
+from pathlib import Path
+from litemedsam.engine.backends.compiled import READY_VARIABLE, CompiledFolder
+from litemedsam.engine.bundle import DECODER, ENCODER, default_bundle
+folder, core = CompiledFolder(Path(os.environ[READY_VARIABLE])), openvino.Core()
+print(*(folder.load(core, default_bundle() / name, "f32", {}) is not None for name in (ENCODER, DECODER)))
+"""
+    done = docker("run", "--rm", "--network", "none", *HARDENED, IMAGE, "python", "-c", code)
+    assert done.stdout == "True True\n", done.stderr
+
+
 def test_the_timing_protocol(docker: Docker, tmp_path, small_cases):
     folders = Folders.under(tmp_path, **{name: small_cases[name] for name in ("2DBox_grey", "2DBox_colour")})
     (folders.inputs / "3DBox_broken.npz").write_bytes(b"not a case")
