@@ -1,8 +1,11 @@
 """Fixtures that the rooms share."""
 
+import atexit
 import os
+import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +16,10 @@ ROOT = Path(__file__).resolve().parents[1]
 SHARED = Path(os.environ.get("LITEMEDSAM_SHARED", ROOT.parent / "shared"))
 GOLDEN = SHARED / "golden"
 DATA = SHARED / "data"
+
+# What the tests compile is kept for the tests alone.
+os.environ["LITEMEDSAM_CACHE"] = tempfile.mkdtemp(prefix="litemedsam-tests-")
+atexit.register(shutil.rmtree, os.environ["LITEMEDSAM_CACHE"], ignore_errors=True)
 
 needs_shared = pytest.mark.skipif(not GOLDEN.is_dir(), reason="recorded outputs are not beside the project")
 

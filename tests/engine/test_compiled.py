@@ -59,11 +59,9 @@ def answer(threads=2):
 
 @pytest.fixture(scope="module")
 def expected():
-    os.environ[CACHE_VARIABLE] = ""
-    try:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(CACHE_VARIABLE, "")
         return answer()
-    finally:
-        del os.environ[CACHE_VARIABLE]
 
 
 def test_what_was_kept_gives_the_same_bits(cache, compilations, expected):
