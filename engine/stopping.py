@@ -2,23 +2,35 @@
 
 import os
 import signal
+import socket
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
+# A step of a runtime cannot be interrupted; on a busy machine one may take longer than this.
+_PATIENCE_SECONDS = 3
 
 
 @contextmanager
 def orderly_stop() -> Iterator[None]:
     """Within, SIGTERM and SIGINT end the main thread by `SystemExit` with the code 128 + signal.
 
-    What is half done is cleaned up on the way, as after any exception. As the first process of a container, Python
-    would otherwise not see SIGTERM at all. To be used in the main thread.
+    What is half done is cleaned up on the way, as after any exception. Where that has not begun to end after three
+    seconds, the process ends at once with the same code; results are renamed into place, so none is half written then
+    either. As the first process of a container, Python would otherwise not see SIGTERM at all. To be used in the main
+    thread.
     """
     before = {number: signal.signal(number, _stop) for number in _SIGNALS}
+    receiving, sending = socket.socketpair()
+    sending.setblocking(False)
+    wakeup = signal.set_wakeup_fd(sending.fileno(), warn_on_full_buffer=False)
+    threading.Thread(target=_end_late, args=(receiving,), daemon=True).start()
     try:
         yield
     finally:
+        signal.set_wakeup_fd(wakeup)
+        sending.close()
         for number, handler in before.items():
             signal.signal(number, handler)
 
@@ -30,3 +42,17 @@ def _stop(number: int, frame) -> None:
     # Not print: the signal may have come in the middle of one.
     os.write(2, f"Stopped by {signal.Signals(number).name}\n".encode())
     raise SystemExit(128 + number)
+
+
+def _end_late(receiving: socket.socket) -> None:
+    with receiving:
+        number = receiving.recv(1)
+        if not number:
+            return
+        receiving.settimeout(_PATIENCE_SECONDS)
+        try:
+            while receiving.recv(1):
+                pass
+        except TimeoutError:
+            os.write(2, f"Stopped by {signal.Signals(number[0]).name}\n".encode())
+            os._exit(128 + number[0])
