@@ -13,11 +13,10 @@ import zlib
 from collections.abc import Mapping
 from pathlib import Path
 
-import openvino
-
 from ...errors import LiteMedSamError
 from ..bundle import DECODER, ENCODER, default_bundle
 from ..io.atomic import write_atomically
+from .offline_openvino import openvino
 
 READY_VARIABLE = "LITEMEDSAM_COMPILED"
 CACHE_VARIABLE = "LITEMEDSAM_CACHE"

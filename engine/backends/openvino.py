@@ -4,11 +4,11 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
-import openvino
 
 from ...errors import LiteMedSamError
 from ..onnx_metadata import read_metadata
 from .compiled import compiled_before, keep_compiled
+from .offline_openvino import openvino
 
 PRECISIONS = ("f32", "bf16")
 
