@@ -1,0 +1,73 @@
+"""The command litemedsam-eval."""
+
+import sys
+from pathlib import Path
+
+import click
+
+_FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
+_FILE = click.Path(dir_okay=False, path_type=Path)
+
+
+@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("-s", "--segs", type=_FOLDER, help="Folder of masks: npz files with segs.")
+@click.option("-g", "--gts", type=_FOLDER, required=True, help="Folder of ground truths: npz files with gts, spacing.")
+@click.option("--csv", "csv_path", type=_FILE, help="Write one row per object to this file.")
+@click.option("--json", "json_path", type=_FILE, help="Write everything to this file.")
+@click.option(
+    "--rivals", is_flag=True, help="Measure filled box, ellipse and GrabCut too (from boxes and imgs in GTS)."
+)
+@click.option("--workers", type=click.IntRange(1), default=1, show_default=True, help="Processes.")
+@click.version_option(package_name="litemedsam")
+def main(segs, gts, csv_path, json_path, rivals, workers):
+    """Measure masks against ground truths: DSC and NSD per object, case, modality and over all.
+
+    Files are matched by name. Every case gets two sets of figures: "challenge", the CVPR 2024 challenge's own with
+    its quirks, and "corrected". A case is the mean over its objects, a group the mean over its cases, the macro mean
+    that over the groups. Cases that cannot be read are named and left out, and the exit code is 1.
+    """
+    if segs is None and not rivals:
+        raise click.UsageError("nothing to measure: give --segs, --rivals or both")
+    for path in filter(None, (csv_path, json_path)):
+        if not path.parent.is_dir():
+            raise click.UsageError(f"{path}: no such folder; make it first")
+
+    # Late, so that --help does not wait for them.
+    from tqdm import tqdm
+
+    from .. import __version__
+
+    try:
+        from .evaluate import Failure, case_names, evaluate_folders
+    except ModuleNotFoundError as error:
+        raise click.ClickException(f"{error}; install litemedsam[evaluation]") from error
+    from .report import as_csv, as_json, as_table, summarise, write_text
+    from .rivals import RIVALS
+
+    names = case_names(gts)
+    if not names:
+        raise click.UsageError(f"{gts}: no npz files; give the folder of the ground truths")
+    results, failures = [], []
+    # disable=None: no bar where nobody watches.
+    for found in tqdm(
+        evaluate_folders(segs, gts, RIVALS if rivals else (), workers), total=len(names), unit="case", disable=None
+    ):
+        if isinstance(found, Failure):
+            failures.append(found)
+            click.echo(f"error: {found.message}", err=True)
+        else:
+            results.append(found)
+    summary = summarise(results)
+    try:
+        if csv_path is not None:
+            write_text(csv_path, as_csv(results))
+        if json_path is not None:
+            write_text(json_path, as_json(summary, results, failures, __version__))
+    except OSError as error:
+        click.echo(f"error: {error.filename}: {error.strerror}; choose a file that can be written", err=True)
+        sys.exit(1)
+    if results:
+        click.echo(as_table(summary))
+    if failures:
+        click.echo(f"{len(failures)} cases failed, {len(results)} were measured", err=True)
+        sys.exit(1)

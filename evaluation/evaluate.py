@@ -1,0 +1,155 @@
+"""Cases to figures: one, or two folders of them."""
+
+import os
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from functools import partial
+from multiprocessing import get_context
+from pathlib import Path
+
+from ..errors import LiteMedSamError
+from .cases import read_masks, read_prompted, read_truth
+from .figures import CaseFigures, Challenge, Corrected, MetricSet
+from .groups import group_of
+from .pieces import pieces_of
+from .rivals import Rival, fill_boxes
+
+SETS: tuple[MetricSet, ...] = (Challenge(), Corrected())
+"""The sets of figures that every case gets."""
+
+MASKS = "masks"
+"""The name of the method that made the masks under evaluation, beside the rivals' names."""
+
+
+@dataclass(frozen=True)
+class CaseResult:
+    """What was measured of one case.
+
+    Attributes
+    ----------
+    name : str
+        The file's name.
+    group : str
+        See `group_of`.
+    shape : tuple of int
+        Of the ground truth.
+    objects : int
+        Number of labels that the ground truth holds.
+    spacing : tuple of float or None
+        (x, y, z) in mm as stored; None for a single image.
+    figures : dict
+        Method (`MASKS` or a rival's name) to the name of a metric set to `CaseFigures`.
+    """
+
+    name: str
+    group: str
+    shape: tuple[int, ...]
+    objects: int
+    spacing: tuple[float, float, float] | None
+    figures: dict[str, dict[str, CaseFigures]]
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A case that could not be measured.
+
+    Attributes
+    ----------
+    name : str
+        The file's name.
+    message : str
+        What is wrong, on one line.
+    """
+
+    name: str
+    message: str
+
+
+def evaluate_case(
+    truth_path: Path, masks_path: Path | None, rivals: Sequence[Rival] = (), sets: Sequence[MetricSet] = SETS
+) -> CaseResult:
+    """Measure one case.
+
+    Parameters
+    ----------
+    truth_path : Path
+        npz with `gts`, `spacing` for a volume, `imgs` and `boxes` for rivals.
+    masks_path : Path or None
+        npz with `segs`; None measures the rivals alone.
+    rivals : sequence of Rival
+    sets : sequence of MetricSet
+
+    Returns
+    -------
+    CaseResult
+
+    Raises
+    ------
+    LiteMedSamError
+        A file is missing or does not hold what it should.
+    """
+    truth = read_truth(truth_path)
+    shape = truth.labels.shape
+    methods = {}
+    if masks_path is not None:
+        methods[MASKS] = pieces_of(read_masks(masks_path, shape))
+    if rivals:
+        prompted = read_prompted(truth_path, shape)
+        methods |= {rival.name: fill_boxes(rival, prompted) for rival in rivals}
+    objects = pieces_of(truth.labels)
+    figures = {
+        method: {which.name: which.measure(objects, masks, truth.spacing) for which in sets}
+        for method, masks in methods.items()
+    }
+    return CaseResult(truth.name, group_of(truth.name, len(shape)), shape, len(objects), truth.spacing, figures)
+
+
+def evaluate_folders(
+    masks: Path | None, truths: Path, rivals: Sequence[Rival] = (), workers: int = 1
+) -> Iterator[CaseResult | Failure]:
+    """Measure every case of a folder, in the order of the names.
+
+    Parameters
+    ----------
+    masks : Path or None
+        Folder of npz files with `segs`, by the names of the ground truths; None measures the rivals alone.
+    truths : Path
+        Folder of npz files, see `evaluate_case`.
+    rivals : sequence of Rival
+    workers : int
+        Processes, at least 1; 1 works in this one.
+
+    Yields
+    ------
+    CaseResult or Failure
+        One per case; a name that only the masks have is a failure too.
+    """
+    names = case_names(truths)
+    extra = [] if masks is None else [n for n in case_names(masks) if n not in set(names)]
+    job = partial(_measured, masks, truths, tuple(rivals))
+    if workers == 1:
+        yield from map(job, names)
+    else:
+        # Forking after threads have started (OpenCV's, BLAS's) can hang.
+        with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+            for name, future in [(name, pool.submit(job, name)) for name in names]:
+                try:
+                    yield future.result()
+                except BrokenProcessPool:
+                    yield Failure(name, f"{truths / name}: a worker process died; use fewer workers or more memory")
+    for name in extra:
+        yield Failure(name, f"{masks / name}: no ground truth of this name in {truths}; remove it or add its truth")
+
+
+def case_names(folder: Path) -> list[str]:
+    """Names of a folder's npz files, sorted."""
+    return sorted(entry.name for entry in os.scandir(folder) if entry.name.endswith(".npz"))
+
+
+def _measured(masks: Path | None, truths: Path, rivals: Sequence[Rival], name: str) -> CaseResult | Failure:
+    try:
+        return evaluate_case(truths / name, None if masks is None else masks / name, rivals)
+    except LiteMedSamError as error:
+        return Failure(name, str(error))

@@ -1,0 +1,56 @@
+"""The modality groups that cases are averaged in, from the challenge's file names."""
+
+import re
+
+_NAME = re.compile(r"([23])D[^_]*_([^_]+)_")
+_ALIASES = {
+    "xray": "X-Ray",
+    "mri": "MR",
+    "mammo": "Mammography",
+    "microscope": "Microscopy",
+    "ultrasound": "US",
+    "dermoscope": "Dermoscopy",
+    "endoscope": "Endoscopy",
+}
+_PLANE = ["CT", "Dermoscopy", "Endoscopy", "Fundus", "MR", "Mammography", "Microscopy", "OCT", "US", "X-Ray"]
+_KNOWN = {modality.lower().replace("-", ""): modality for modality in [*_PLANE, "PET"]}
+
+GROUPS = (*_PLANE, "CT 3D", "MR 3D", "PET 3D")
+"""The 13 groups in the order of the tables; others follow by name."""
+
+
+def group_of(name: str, axes: int) -> str:
+    """The group of a case.
+
+    Parameters
+    ----------
+    name : str
+        File name such as ``2DBox_Microscope_0008.npz``: ``2D`` or ``3D``, the modality between underscores.
+    axes : int
+        2 for an image, 3 for a volume.
+
+    Returns
+    -------
+    str
+        The modality, spelt as in `GROUPS` where it is known, with " 3D" after it for a volume; "other" and
+        "other 3D" for names of another form.
+    """
+    found = _NAME.match(name)
+    if found is None:
+        modality = "other"
+    else:
+        key = found[2].lower().replace("-", "")
+        modality = _ALIASES.get(key) or _KNOWN.get(key) or found[2]
+    return f"{modality} 3D" if axes == 3 else modality
+
+
+def axes_of(name: str) -> int | None:
+    """The number of axes that a file name speaks of: 2, 3, or None for names of another form."""
+    found = _NAME.match(name)
+    return None if found is None else int(found[1])
+
+
+def in_order(groups) -> list[str]:
+    """Groups without repetition, the 13 in their own order first, others after them by name."""
+    present = set(groups)
+    return [g for g in GROUPS if g in present] + sorted(present - set(GROUPS))
