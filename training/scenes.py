@@ -10,8 +10,19 @@ import numpy as np
 
 from .acquisition import acquire
 from .samples import Sample
-from .shapes import blob, cell_mosaic, dome, ellipse_outline, filled, half_plane, irregular_outline
-from .shapes import ring, smooth_noise, texture, tube
+from .shapes import (
+    blob,
+    cell_mosaic,
+    dome,
+    ellipse_outline,
+    filled,
+    half_plane,
+    irregular_outline,
+    ring,
+    smooth_noise,
+    texture,
+    tube,
+)
 
 _MIN_PIXELS = 12
 _MIN_VISIBLE = 0.3
