@@ -29,7 +29,8 @@ def _warped(rng: np.random.Generator, sample: Sample) -> Sample | None:
     pull = rng.uniform(0, 1) if zoom > 1 else 0.0
     centre = (float(width / 2 + pull * (xs.mean() - width / 2)), float(height / 2 + pull * (ys.mean() - height / 2)))
     matrix = cv2.getRotationMatrix2D(centre, angle, zoom)
-    matrix[:, 2] += np.array([width / 2 - centre[0], height / 2 - centre[1]]) + rng.normal(0, 0.03, 2) * max(height, width)
+    matrix[:, 2] += np.array([width / 2 - centre[0], height / 2 - centre[1]])
+    matrix[:, 2] += rng.normal(0, 0.03, 2) * max(height, width)
     squeeze = np.diag([np.exp(rng.normal(0, 0.08)), 1.0])
     matrix = squeeze @ matrix
     image = cv2.warpAffine(sample.image, matrix, (width, height), flags=cv2.INTER_LINEAR)
@@ -59,7 +60,7 @@ def augment(rng: np.random.Generator, sample: Sample) -> Sample:
     if rng.random() < 0.65:
         sample = _warped(rng, sample) or sample
     image = sample.image
-    grey = image.ndim == 3 and np.array_equal(image[..., 0], image[..., 1]) and np.array_equal(image[..., 1], image[..., 2])
+    grey = image.ndim == 3 and bool((image == image[..., :1]).all())
     if rng.random() < 0.6:
         pixels = (image[..., 0] if grey else image).astype(np.float32) / 255
         image = acquire(rng, pixels, 0.5)

@@ -1,5 +1,6 @@
 """The command ``litemedsam-train``."""
 
+import signal
 from dataclasses import replace
 from pathlib import Path
 
@@ -35,7 +36,8 @@ def main(
 ) -> None:
     """Train or fine-tune a network as CONFIG says.
 
-    CONFIG is a TOML file, or the name of a recipe in the package: default, finetune.
+    CONFIG is a TOML file, or the name of a recipe in the package: default, finetune. SIGTERM stops the run after
+    its present step, with a checkpoint.
     """
     try:
         settings = read_config(config)
@@ -59,4 +61,9 @@ def _train(settings, out: Path, init: Path | None, resume: bool, device: str, th
         raise LiteMedSamError(f"training needs {error.name}", "pip install 'litemedsam[export]'") from error
     if threads:
         torch.set_num_threads(threads)
-    return train(settings, out, init, resume, device, report=click.echo)
+    asked = []
+    before = signal.signal(signal.SIGTERM, lambda number, frame: asked.append(number))
+    try:
+        return train(settings, out, init, resume, device, lambda step: bool(asked), click.echo)
+    finally:
+        signal.signal(signal.SIGTERM, before)

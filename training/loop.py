@@ -199,10 +199,14 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
             f"{path}: cannot be read ({error.strerror or error})", "start the run without --resume first"
         ) from error
     except (UnpicklingError, RuntimeError, EOFError, ValueError, KeyError) as error:
-        raise LiteMedSamError(f"{path}: not a checkpoint of a run ({str(error).splitlines()[0][:120]})") from error
+        raise LiteMedSamError(
+            f"{path}: not a checkpoint of a run ({str(error)[:120]})", "give --init to start a new run from weights"
+        ) from error
     found = content.get("format") if isinstance(content, dict) else None
     if found != FORMAT:
-        raise LiteMedSamError(f"{path}: format {found}, expected {FORMAT}", "give --init to start a new run from weights")
+        raise LiteMedSamError(
+            f"{path}: format {found}, expected {FORMAT}", "give --init to start a new run from weights"
+        )
     return content
 
 
@@ -233,7 +237,7 @@ def train(
     init: str | Path | None = None,
     resume: bool = False,
     device: str = "cpu",
-    stop_after: int | None = None,
+    stop: Callable[[int], bool] = lambda step: False,
     report: Callable[[str], None] = lambda line: None,
 ) -> Path:
     """Train, or go on with a run.
@@ -241,7 +245,7 @@ def train(
     Parameters
     ----------
     config : TrainingConfig
-        When resuming, must be the run's own.
+        When resuming, must be the run's own but for `steps`: the rate then follows the new length from here on.
     out : path
         The run's folder, made if absent.
     init : path, optional
@@ -250,8 +254,8 @@ def train(
         Go on from ``last.pth`` in `out`; `init` is then not looked at.
     device : str
         ``cpu`` or ``cuda``.
-    stop_after : int, optional
-        Leave after this many steps of the run, with a checkpoint.
+    stop : callable
+        Asked after each step, given the number of steps done, whether to leave; ``last.pth`` is then written.
     report : callable
         Takes lines for the user.
 
@@ -286,22 +290,25 @@ def train(
             _keep_lines(out / name, run.step)
     else:
         _record(run, out, samples, report)
-    last = config.steps if stop_after is None else min(stop_after, config.steps)
     batches = Stream(config, learnt).batches(run.step)
-    while run.step < last:
+    while run.step < config.steps:
         started = time.perf_counter()
         examples = next(batches)
         waited = time.perf_counter() - started
         line = run.advance(examples)
         _append(out / LOG, {**line, "waited": round(waited, 3), "seconds": round(time.perf_counter() - started, 3)})
-        if run.step % config.checkpoint_every == 0 or run.step == last:
+        if run.step % config.checkpoint_every == 0 or run.step == config.steps:
             _record(run, out, samples, report)
+        elif stop(run.step):
+            save_atomically(run.checkpoint(), out / LAST)
+            report(f"stopped after step {run.step}; --resume goes on")
+            break
     return out / BEST
 
 
 def _same(out: Path, given: TrainingConfig, saved: TrainingConfig) -> None:
-    # Workers and folders' places may change between machines without changing a number.
-    given = replace(given, workers=saved.workers, data=saved.data)
+    # Workers and folders' places change no number; a run may turn out to have more or less time than planned.
+    given = replace(given, workers=saved.workers, data=saved.data, steps=saved.steps)
     differing = [name for name, value in asdict(saved).items() if asdict(given)[name] != value]
     if differing:
         raise LiteMedSamError(

@@ -59,6 +59,11 @@ class _Canvas:
         self.masks.append(mask.copy())
         self._areas.append(int(np.count_nonzero(mask)))
 
+    def forget(self) -> None:
+        """Let all objects so far be mere background."""
+        self.masks.clear()
+        self._areas.clear()
+
     def objects(self) -> list[np.ndarray]:
         """The objects that are still to be seen, each its largest piece."""
         kept = []
@@ -234,7 +239,8 @@ def _endoscopy(rng: np.random.Generator, size: Size) -> _Canvas:
     relief = texture(rng, size, 4)
     light = 1 + 0.12 * relief
     for _ in range(int(rng.integers(0, 6))):
-        fold = tube(rng, size, _spot(rng, size, 0), max(size) * rng.uniform(0.3, 1), max(size) * rng.uniform(0.02, 0.08))
+        length, width = (max(size) * rng.uniform(*span) for span in ((0.3, 1), (0.02, 0.08)))
+        fold = tube(rng, size, _spot(rng, size, 0), length, width)
         light += rng.uniform(-0.3, 0.3) * cv2.GaussianBlur(fold.astype(np.float32), (0, 0), max(size) * 0.015)
     canvas = _Canvas((tone * light[..., None]).astype(np.float32))
     y, x = np.mgrid[: size[0], : size[1]].astype(np.float32)
@@ -302,7 +308,8 @@ def _cells(rng: np.random.Generator, size: Size) -> _Canvas:
     radius = max(size) * float(np.exp(rng.uniform(np.log(0.012), np.log(0.09))))
     if style < 0.2:
         return _mosaic(rng, size, radius * 1.5)
-    ground, cell = (rng.uniform(0, 0.2), rng.uniform(0.25, 1)) if style < 0.6 else (rng.uniform(0.6, 1), rng.uniform(0.1, 0.6))
+    spans = ((0, 0.2), (0.25, 1)) if style < 0.6 else ((0.6, 1), (0.1, 0.6))
+    ground, cell = (rng.uniform(*span) for span in spans)
     canvas = _Canvas(_surface(rng, size, ground, rng.uniform(0, 0.08)))
     rough = rng.uniform(0, 0.5)
     hollow = rng.random() < 0.2
@@ -369,8 +376,7 @@ def _ultrasound(rng: np.random.Generator, size: Size) -> _Canvas:
         head = filled(ellipse_outline(_spot(rng, size, 0.35), axes, rng.uniform(0, np.pi)), size)
         canvas.paint(head, _surface(rng, size, level * rng.uniform(0.2, 0.9), 0.05), 2)
         _organs(rng, canvas, head, level, int(rng.integers(0, 4)))
-        canvas.masks.clear()
-        canvas._areas.clear()
+        canvas.forget()
         canvas.add(head)
         skull = ring(head, max(2, int(radius * rng.uniform(0.03, 0.1))))
         seen = np.clip(0.6 + 0.7 * smooth_noise(rng, size, max(size) / 3), 0, 1)
@@ -380,7 +386,8 @@ def _ultrasound(rng: np.random.Generator, size: Size) -> _Canvas:
             radius = max(size) * rng.uniform(0.05, 0.25)
             centre = _spot(rng, size, 0.2)
             mask = blob(rng, size, centre, radius)
-            canvas.paint(mask, _surface(rng, size, level * rng.uniform(0.05, 0.7), 0.04), rng.uniform(0.5, 3), _partial(rng, size))
+            surface = _surface(rng, size, level * rng.uniform(0.05, 0.7), 0.04)
+            canvas.paint(mask, surface, rng.uniform(0.5, 3), _partial(rng, size))
             if rng.random() < 0.5:
                 canvas.paint(ring(mask, 2), level * rng.uniform(1.2, 2.2), 1.2, _partial(rng, size))
             canvas.add(mask)
@@ -412,7 +419,8 @@ def _layers(rng: np.random.Generator, size: Size) -> _Canvas:
     curve = height * 0.06 * smooth_noise(rng, (1, width), width / 2)[0]
     if rng.random() < 0.5:
         centre = width * rng.uniform(0.3, 0.7)
-        curve = curve + height * rng.uniform(-0.1, 0.15) * np.exp(-(((np.arange(width) - centre) / (0.15 * width)) ** 2))
+        pit = np.exp(-(((np.arange(width) - centre) / (0.15 * width)) ** 2))
+        curve = curve + height * rng.uniform(-0.1, 0.15) * pit
     top = height * rng.uniform(0.2, 0.45)
     canvas = _Canvas(_surface(rng, size, rng.uniform(0, 0.15), 0.03))
     rows = np.arange(height)[:, None]
@@ -448,8 +456,9 @@ def _chest(rng: np.random.Generator, size: Size) -> _Canvas:
     for side in (-1, 1):
         middle = (centre_x + side * width * rng.uniform(0.18, 0.25), height * rng.uniform(0.42, 0.55))
         radii = (width * rng.uniform(0.12, 0.2), height * rng.uniform(0.25, 0.38))
-        lung = filled(irregular_outline_upright(rng, middle, radii, side), size)
-        canvas.paint(lung, _surface(rng, size, level * rng.uniform(0.2, 0.75), 0.04), rng.uniform(1, 4), _partial(rng, size))
+        lung = filled(_lung_outline(rng, middle, radii, side), size)
+        surface = _surface(rng, size, level * rng.uniform(0.2, 0.75), 0.04)
+        canvas.paint(lung, surface, rng.uniform(1, 4), _partial(rng, size))
         lungs.append(lung)
     for lung in lungs:
         canvas.add(lung, covers=False)
@@ -472,7 +481,7 @@ def _chest(rng: np.random.Generator, size: Size) -> _Canvas:
     return canvas
 
 
-def irregular_outline_upright(
+def _lung_outline(
     rng: np.random.Generator, centre: tuple[float, float], radii: tuple[float, float], side: int
 ) -> np.ndarray:
     """Outline (k, 2) of a lung field: pointed above, broad and hollow below; side −1 or 1 of the midline."""
@@ -505,7 +514,8 @@ def _breast(rng: np.random.Generator, size: Size) -> _Canvas:
         line = np.linspace(0, 1, 20)
         hem = np.stack([across * (1 - line) + bow * np.sin(np.pi * line), down * line], axis=1)
         muscle = filled(np.concatenate([[[0, 0]], hem]), size)
-        canvas.paint(muscle, _surface(rng, size, level + rng.uniform(0.1, 0.45), 0.04), rng.uniform(1, 4), _partial(rng, size))
+        surface = _surface(rng, size, level + rng.uniform(0.1, 0.45), 0.04)
+        canvas.paint(muscle, surface, rng.uniform(1, 4), _partial(rng, size))
         canvas.add(muscle)
     for _ in range(int(rng.integers(0, 3))):
         lump = blob(rng, size, _spot_in(rng, breast), width * rng.uniform(0.02, 0.1)) & breast

@@ -254,7 +254,8 @@ def cell_mosaic(rng: np.random.Generator, shape: tuple[int, int], radius: float)
     _, labels = cv2.distanceTransformWithLabels(seeds, cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL)
     y, x = np.mgrid[:height, :width].astype(np.float32)
     wobble = [radius * 0.25 * smooth_noise(rng, shape, max(radius * 0.6, 2)) for _ in range(2)]
-    labels = cv2.remap(labels.astype(np.float32), x + wobble[0], y + wobble[1], cv2.INTER_NEAREST, borderMode=cv2.BORDER_REFLECT)
+    moved_x, moved_y = x + wobble[0], y + wobble[1]
+    labels = cv2.remap(labels.astype(np.float32), moved_x, moved_y, cv2.INTER_NEAREST, borderMode=cv2.BORDER_REFLECT)
     wall = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (3, 3) if radius < 14 else (5, 5))
     edge = cv2.dilate(labels, wall) != cv2.erode(labels, wall)
     return np.where(edge, 0, labels).astype(np.int32)

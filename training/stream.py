@@ -1,5 +1,6 @@
 """The images of every step, as a function of the seed and the step alone."""
 
+import signal
 from collections import Counter
 from collections.abc import Iterator
 
@@ -68,7 +69,7 @@ class Stream(torch.utils.data.Dataset):
                 num_workers=self._config.workers,
                 collate_fn=_unchanged,
                 prefetch_factor=4 if self._config.workers else None,
-                worker_init_fn=_single_threaded,
+                worker_init_fn=_prepare_worker,
             )
         )
 
@@ -77,6 +78,7 @@ def _unchanged(examples: tuple[Example, ...]) -> tuple[Example, ...]:
     return examples
 
 
-def _single_threaded(_: int) -> None:
-    # The cores belong to the network.
+def _prepare_worker(_: int) -> None:
+    # The cores belong to the network, and the loop ends its workers itself, whatever it does on SIGTERM.
     cv2.setNumThreads(0)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
