@@ -1,1 +1,1 @@
-
+"""Synthetic scenes, users' cases and the loop that trains a network on them."""

@@ -1,0 +1,171 @@
+"""Folders of challenge-format cases as training samples."""
+
+import re
+import zipfile
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from ..errors import LiteMedSamError
+from .samples import Sample
+
+_NAME_PARTS = 3
+_SUBJECT = re.compile(r"sub-[^_]+")
+# Images beyond this side are reduced once: the frame is smaller, and reading is not the place to wait.
+_LARGEST_SIDE = 640
+_MIN_PIXELS = 10
+_MAX_SLICES = 24
+
+
+@dataclass(frozen=True)
+class Case:
+    """The samples of one file.
+
+    Attributes
+    ----------
+    name : str
+        The file's name without its ending.
+    group : str
+        The dataset, from the file's name: ``2DBox_US_HC18-fetalhead_004`` is of the group
+        ``2DBox_US_HC18-fetalhead``; files with other names are one group.
+    source : str
+        The patient or specimen; files of one source are held out together.
+    samples : tuple of Sample
+        One of an image; up to 24 of a volume, slices that bear objects, evenly spaced.
+    """
+
+    name: str
+    group: str
+    source: str
+    samples: tuple[Sample, ...]
+
+
+def _named(stem: str) -> tuple[str, str]:
+    parts = stem.split("_")
+    if len(parts) <= _NAME_PARTS or parts[0] not in ("2DBox", "3DBox"):
+        return "cases", stem
+    source = "_".join(parts[_NAME_PARTS:])
+    subject = _SUBJECT.match(source)
+    return "_".join(parts[:_NAME_PARTS]), subject[0] if subject else source
+
+
+def _load(path: Path) -> tuple[np.ndarray, np.ndarray]:
+    try:
+        with np.load(path, allow_pickle=False) as stored:
+            missing = [key for key in ("imgs", "gts") if key not in stored]
+            if missing:
+                raise LiteMedSamError(
+                    f"{path}: has no {' and no '.join(missing)}, only {', '.join(stored.files)}",
+                    "training needs challenge-format files with the images and the marks",
+                )
+            return stored["imgs"], stored["gts"]
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+        raise LiteMedSamError(
+            f"{path}: not a readable npz file of plain arrays ({error})", "write it with numpy.savez_compressed"
+        ) from error
+
+
+def _checked(path: Path, images: np.ndarray, marks: np.ndarray) -> None:
+    if images.dtype != np.uint8:
+        raise LiteMedSamError(f"{path}: imgs are {images.dtype}, expected uint8", "window and scale them to 0 to 255")
+    if not np.issubdtype(marks.dtype, np.integer):
+        raise LiteMedSamError(f"{path}: gts are {marks.dtype}, expected whole numbers", "store labels 0, 1, 2, …")
+    colour = images.ndim == 3 and images.shape[-1] == 3 and marks.ndim == 2
+    fits = images.shape[: marks.ndim] == marks.shape and (colour or images.ndim == marks.ndim)
+    if not fits or marks.ndim not in (2, 3) or min(marks.shape) < 1:
+        raise LiteMedSamError(
+            f"{path}: imgs {images.shape} and gts {marks.shape} do not belong together, expected (H, W[, 3]) with "
+            "(H, W) or (D, H, W) with (D, H, W)",
+            "store them as the challenge does",
+        )
+
+
+def _sample(image: np.ndarray, marks: np.ndarray) -> Sample | None:
+    labels, counts = np.unique(marks[marks > 0], return_counts=True)
+    labels = labels[counts >= _MIN_PIXELS]
+    if len(labels) == 0:
+        return None
+    factor = _LARGEST_SIDE / max(image.shape[:2])
+    if factor < 1:
+        size = tuple(max(1, round(side * factor)) for side in image.shape[1::-1])
+        image = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+        marks = cv2.resize(marks.astype(np.int32), size, interpolation=cv2.INTER_NEAREST)
+    masks = np.stack([marks == label for label in labels])
+    masks = masks[masks.any(axis=(1, 2))]
+    return Sample(np.ascontiguousarray(image), masks) if len(masks) else None
+
+
+def read_case(path: str | Path) -> Case:
+    """Read one file.
+
+    Parameters
+    ----------
+    path : path
+        npz with ``imgs`` uint8 (H, W[, 3]) or (D, H, W) and ``gts``, whole numbers (H, W) or (D, H, W), 0 for
+        the background and one number for each object.
+
+    Returns
+    -------
+    Case
+        Without samples when no object has ten pixels.
+
+    Raises
+    ------
+    LiteMedSamError
+        When the file cannot be read or does not have this form.
+    """
+    path = Path(path)
+    images, marks = _load(path)
+    _checked(path, images, marks)
+    if marks.ndim == 2:
+        found = [_sample(images, marks)]
+    else:
+        bearing = np.flatnonzero((marks > 0).sum(axis=(1, 2)) >= _MIN_PIXELS)
+        if len(bearing) > _MAX_SLICES:
+            bearing = bearing[np.linspace(0, len(bearing) - 1, _MAX_SLICES).round().astype(int)]
+        found = [_sample(images[z], marks[z]) for z in bearing]
+    return Case(path.stem, *_named(path.stem), tuple(sample for sample in found if sample is not None))
+
+
+def read_folders(folders: tuple[str | Path, ...]) -> list[Case]:
+    """Read all ``*.npz`` of some folders, sorted by name, without those that bear no object.
+
+    Raises
+    ------
+    LiteMedSamError
+        When a folder is absent or none of its files bears an object, and as `read_case`.
+    """
+    cases = []
+    for folder in map(Path, folders):
+        if not folder.is_dir():
+            raise LiteMedSamError(f"{folder}: no such folder", "give a folder of challenge-format npz files")
+        found = [case for case in map(read_case, sorted(folder.glob("*.npz"))) if case.samples]
+        if not found:
+            raise LiteMedSamError(
+                f"{folder}: holds no npz file with marked objects", "give a folder of challenge-format npz files"
+            )
+        cases += found
+    return cases
+
+
+def split(cases: list[Case], held_out: float) -> tuple[list[Case], list[Case]]:
+    """Part the cases by their source, the same way on every machine and for every seed.
+
+    Parameters
+    ----------
+    cases : list of Case
+    held_out : float
+        Share of the sources, in [0, 1).
+
+    Returns
+    -------
+    learnt, measured : list of Case
+    """
+    learnt, measured = [], []
+    for case in cases:
+        place = int.from_bytes(sha256(case.source.encode()).digest()[:4]) / 2**32
+        (measured if place < held_out else learnt).append(case)
+    return learnt, measured

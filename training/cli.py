@@ -1,0 +1,69 @@
+"""The command ``litemedsam-train``."""
+
+import signal
+from dataclasses import replace
+from pathlib import Path
+
+import click
+
+from ..errors import LiteMedSamError
+from .config import read_config
+
+
+@click.command()
+@click.argument("config")
+@click.option("--init", type=click.Path(path_type=Path), help="Weights to start from; random ones without.")
+@click.option(
+    "--data",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    help="Folder of challenge-format npz files with gts; may be repeated; replaces the configuration's.",
+)
+@click.option("--out", default=Path("runs/train"), show_default=True, type=click.Path(path_type=Path))
+@click.option("--resume", is_flag=True, help="Go on with the run in --out.")
+@click.option("--device", default="cpu", show_default=True, type=click.Choice(["cpu", "cuda"]))
+@click.option("--steps", type=int, help="Length of the whole run; replaces the configuration's.")
+@click.option("--threads", type=click.IntRange(min=1), help="CPU threads of the network; all cores by default.")
+def main(
+    config: str,
+    init: Path | None,
+    data: tuple[Path, ...],
+    out: Path,
+    resume: bool,
+    device: str,
+    steps: int | None,
+    threads: int | None,
+) -> None:
+    """Train or fine-tune a network as CONFIG says.
+
+    CONFIG is a TOML file, or the name of a recipe in the package: default, finetune. SIGTERM stops the run after
+    its present step, with a checkpoint.
+    """
+    try:
+        settings = read_config(config)
+        if data:
+            settings = replace(settings, data=tuple(map(str, data)))
+        if steps is not None:
+            settings = replace(settings, steps=steps)
+        best = _train(settings, out, init, resume, device, threads)
+    except LiteMedSamError as error:
+        raise click.ClickException(str(error)) from error
+    click.echo(f"weights: {best}")
+
+
+def _train(settings, out: Path, init: Path | None, resume: bool, device: str, threads: int | None) -> Path:
+    # torch is slow to import and --help must not wait for it.
+    try:
+        import torch
+
+        from .loop import train
+    except ModuleNotFoundError as error:
+        raise LiteMedSamError(f"training needs {error.name}", "pip install 'litemedsam[export]'") from error
+    if threads:
+        torch.set_num_threads(threads)
+    asked = []
+    before = signal.signal(signal.SIGTERM, lambda number, frame: asked.append(number))
+    try:
+        return train(settings, out, init, resume, device, lambda step: bool(asked), click.echo)
+    finally:
+        signal.signal(signal.SIGTERM, before)

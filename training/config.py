@@ -1,0 +1,180 @@
+"""The settings of a training run and the TOML file that they are read from."""
+
+import tomllib
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from typing import Any
+
+from ..errors import LiteMedSamError
+
+RECIPES = Path(__file__).parent / "recipes"
+
+
+@dataclass(frozen=True)
+class TrainingConfig:
+    """Everything that the numbers of a run depend on, beside its data and its initial weights.
+
+    Attributes
+    ----------
+    seed : int
+        At least 0.
+    steps : int
+        Steps of the optimiser in the whole run.
+    frame : int
+        Side of the images in pixels, a multiple of 32.
+    first_frame, first_steps : int
+        The first `first_steps` steps run at this smaller side instead.
+    images : int
+        Images per step.
+    prompts : int
+        At most so many objects per image.
+    synthetic : float
+        Share of synthetic scenes among the images, in [0, 1]; the rest comes from the cases.
+    held_out : float
+        Share of the source cases kept for measuring, in [0, 1).
+    balance : float
+        A group of n cases is drawn with a weight of n to this power; 0 treats all groups alike.
+    learning_rate : float
+        At its peak.
+    last_rate : float
+        Rate at the end as a share of the peak; the fall is a cosine.
+    warm_up : int
+        Steps of linear rise.
+    weight_decay : float
+    clip : float
+        Largest norm of the gradient.
+    ema : float
+        Decay per step of the averaged weights.
+    freeze_statistics : bool
+        Whether batch normalisation keeps the statistics of the initial weights.
+    mixed : bool
+        bfloat16 where autocast allows it.
+    jitter : float
+        Sides of a box move outwards or inwards by up to this share of the box's side, or by two pixels.
+    checkpoint_every : int
+        Steps.
+    measure_scenes, measure_images : int
+        Synthetic scenes, and images of each group of held-out cases, that the measuring takes.
+    workers : int
+        Processes that make images; 0 makes them between the steps. The numbers do not depend on it.
+    data : tuple of str
+        Folders of cases.
+    """
+
+    seed: int = 0
+    steps: int = 1000
+    frame: int = 256
+    first_frame: int = 192
+    first_steps: int = 0
+    images: int = 2
+    prompts: int = 8
+    synthetic: float = 0.5
+    held_out: float = 0.1
+    balance: float = 0.5
+    learning_rate: float = 3e-4
+    last_rate: float = 0.03
+    warm_up: int = 50
+    weight_decay: float = 0.01
+    clip: float = 1.0
+    ema: float = 0.99
+    freeze_statistics: bool = True
+    mixed: bool = True
+    jitter: float = 0.05
+    checkpoint_every: int = 200
+    measure_scenes: int = 24
+    measure_images: int = 8
+    workers: int = 1
+    data: tuple[str, ...] = ()
+
+    def __post_init__(self):
+        for side in (self.frame, self.first_frame):
+            _require(side >= 32 and side % 32 == 0, "frame", side, "a positive multiple of 32")
+        for name in ("steps", "images", "prompts", "checkpoint_every"):
+            _require(getattr(self, name) >= 1, name, getattr(self, name), "at least 1")
+        for name in ("seed", "first_steps", "warm_up", "measure_scenes", "measure_images", "workers", "weight_decay"):
+            _require(getattr(self, name) >= 0, name, getattr(self, name), "at least 0")
+        for name in ("synthetic", "last_rate", "balance"):
+            _require(0 <= getattr(self, name) <= 1, name, getattr(self, name), "a number from 0 to 1")
+        for name in ("held_out", "ema", "jitter"):
+            _require(0 <= getattr(self, name) < 1, name, getattr(self, name), "a number from 0 to below 1")
+        for name in ("learning_rate", "clip"):
+            _require(getattr(self, name) > 0, name, getattr(self, name), "above 0")
+
+    def frame_at(self, step: int) -> int:
+        """Side of the images of a step, from 0."""
+        return self.first_frame if step < self.first_steps else self.frame
+
+
+def _require(holds: bool, name: str, got: Any, expected: str) -> None:
+    if not holds:
+        raise LiteMedSamError(f"training setting '{name}' is {got}, expected {expected}", "mend the configuration")
+
+
+def from_mapping(values: dict[str, Any], origin: str) -> TrainingConfig:
+    """Check names and types and make a configuration.
+
+    Parameters
+    ----------
+    values : dict
+        Settings by name; what is absent keeps its default.
+    origin : str
+        Where they come from, for the error.
+
+    Returns
+    -------
+    TrainingConfig
+
+    Raises
+    ------
+    LiteMedSamError
+        On an unknown name, a wrong type or a value out of range.
+    """
+    known = {field.name: type(field.default) for field in fields(TrainingConfig)}
+    unknown = sorted(set(values) - set(known))
+    if unknown:
+        raise LiteMedSamError(f"{origin}: unknown settings {', '.join(unknown)}", f"known are {', '.join(known)}")
+    checked = {}
+    for name, value in values.items():
+        wanted = known[name]
+        if wanted is float and type(value) is int:
+            value = float(value)
+        if wanted is tuple and isinstance(value, list | tuple) and all(isinstance(v, str) for v in value):
+            value = tuple(value)
+        if type(value) is not wanted:
+            raise LiteMedSamError(
+                f"{origin}: setting '{name}' is {value!r}, expected a value of type {wanted.__name__}",
+                "mend the configuration",
+            )
+        checked[name] = value
+    return replace(TrainingConfig(), **checked)
+
+
+def read_config(path: str | Path) -> TrainingConfig:
+    """Read a TOML file of settings.
+
+    Parameters
+    ----------
+    path : path
+        A file, or the name of a recipe in the package: ``default`` or ``finetune``.
+
+    Returns
+    -------
+    TrainingConfig
+
+    Raises
+    ------
+    LiteMedSamError
+        When the file is absent or no TOML, and as `from_mapping`.
+    """
+    packaged = RECIPES / f"{path}.toml"
+    path = packaged if packaged.is_file() else Path(path)
+    try:
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        names = ", ".join(sorted(recipe.stem for recipe in RECIPES.glob("*.toml")))
+        raise LiteMedSamError(
+            f"{path}: cannot be read ({error.strerror or error})", f"give a TOML file or a recipe's name ({names})"
+        ) from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise LiteMedSamError(f"{path}: not a TOML file ({error})", "mend the configuration") from error
+    return from_mapping(values, str(path))

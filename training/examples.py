@@ -1,0 +1,127 @@
+"""From a sample to what the network takes: the frame, the prompts and the targets, made as inference makes them."""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from ..engine.preprocess import Frame, to_frame
+from ..engine.prompts import AutomaticPrompts, Target
+from .samples import Sample
+
+_JITTER_PIXELS = 2.0
+
+
+@dataclass(frozen=True)
+class Example:
+    """One image with n prompts, in a frame of side S.
+
+    Attributes
+    ----------
+    pixels : ndarray
+        float32 (3, S, S) in [0, 1].
+    boxes : ndarray
+        float32 (n, 4), x_min, y_min, x_max, y_max in pixels of the frame.
+    points : ndarray
+        float32 (n, 4, 2).
+    scribbles : ndarray
+        float32 (n, 1, S, S), 0 or 1.
+    targets : ndarray
+        float32 (n, S, S) in [0, 1], the share of a pixel that the object covers.
+    valid : ndarray
+        bool (S, S), false on the frame's padding.
+    """
+
+    pixels: np.ndarray
+    boxes: np.ndarray
+    points: np.ndarray
+    scribbles: np.ndarray
+    targets: np.ndarray
+    valid: np.ndarray
+
+
+def tight_box(mask: np.ndarray) -> np.ndarray:
+    """The box float64 (4,), x_min, y_min, x_max, y_max, last pixels included, of a mask bool (H, W), not empty."""
+    ys, xs = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    return np.array([xs[0], ys[0], xs[-1], ys[-1]], float)
+
+
+def moved_box(rng: np.random.Generator, box: np.ndarray, shape: tuple[int, int], amount: float) -> np.ndarray:
+    """Move each side of a box at random, mostly outwards, within the image.
+
+    Parameters
+    ----------
+    rng : numpy.random.Generator
+    box : ndarray
+        (4,) in pixels.
+    shape : tuple of int
+        (H, W) of the image.
+    amount : float
+        Share of the box's side by which a side moves at most, or two pixels if that is more.
+
+    Returns
+    -------
+    ndarray
+        float64 (4,), whole numbers.
+    """
+    sides = np.array([box[2] - box[0], box[3] - box[1]] * 2) + 1
+    # Small boxes would be lost if two pixels were taken off them.
+    reach = np.maximum(amount * sides, np.minimum(_JITTER_PIXELS, 0.12 * sides))
+    outward = np.where(rng.random() < 0.75, rng.uniform(0, 1, 4), rng.uniform(-1, 1, 4)) * reach
+    moved = np.rint(box + outward * np.array([-1, -1, 1, 1]))
+    last = np.array([shape[1] - 1, shape[0] - 1] * 2)
+    moved = np.clip(moved, 0, last)
+    return moved if moved[2] > moved[0] and moved[3] > moved[1] else box
+
+
+def _target(mask: np.ndarray, frame: Frame) -> np.ndarray:
+    size = (frame.scaled_width, frame.scaled_height)
+    how = cv2.INTER_AREA if frame.scale < 1 else cv2.INTER_LINEAR
+    target = np.zeros((frame.size, frame.size), np.float32)
+    target[: frame.scaled_height, : frame.scaled_width] = cv2.resize(mask.astype(np.float32), size, interpolation=how)
+    return target
+
+
+def make_example(
+    rng: np.random.Generator, sample: Sample, size: int, prompts: int, jitter: float
+) -> tuple[Example, np.ndarray]:
+    """Choose objects and make their prompts and targets.
+
+    Parameters
+    ----------
+    rng : numpy.random.Generator
+    sample : Sample
+    size : int
+        Side of the frame in pixels.
+    prompts : int
+        At most so many objects.
+    jitter : float
+        Half of the boxes stay tight, the others move by up to this share of their sides; 0 keeps all tight.
+
+    Returns
+    -------
+    example : Example
+    chosen : ndarray
+        int (n,), which of the sample's objects.
+    """
+    pixels, frame = to_frame(sample.image, size)
+    chosen = rng.permutation(len(sample.masks))[:prompts]
+    source = AutomaticPrompts(int(rng.integers(2**31)))
+    made, targets = [], []
+    for k in chosen:
+        box = tight_box(sample.masks[k])
+        if jitter > 0 and rng.random() < 0.5:
+            box = moved_box(rng, box, sample.image.shape[:2], jitter)
+        made.append(source.prompt(Target(int(k) + 1), (box * frame.scale).astype(np.float32), pixels))
+        targets.append(_target(sample.masks[k], frame))
+    valid = np.zeros((size, size), bool)
+    valid[: frame.scaled_height, : frame.scaled_width] = True
+    example = Example(
+        pixels,
+        np.stack([prompt.box for prompt in made]),
+        np.stack([prompt.points for prompt in made]),
+        np.stack([prompt.scribble for prompt in made])[:, None].astype(np.float32),
+        np.stack(targets),
+        valid,
+    )
+    return example, chosen

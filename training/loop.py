@@ -1,0 +1,331 @@
+"""The training loop: one run in one folder, resumable to the exact step.
+
+A run's folder holds ``log.jsonl`` (a line per step), ``measures.jsonl`` (a line per checkpoint), ``last.pth`` (all
+that resuming needs), ``averaged-STEP.pth`` and ``best.pth`` (averaged weights in half precision, published names)
+and ``examples-STEP.png``.
+"""
+
+import copy
+import json
+import math
+import os
+import time
+from collections.abc import Callable
+from dataclasses import asdict, replace
+from pathlib import Path
+from pickle import UnpicklingError
+from typing import Any
+
+import torch
+from torch import nn
+
+from ..errors import LiteMedSamError
+from ..models import SwinLiteMedSAM, load_checkpoint
+from .cases import read_folders, split
+from .config import TrainingConfig, from_mapping
+from .examples import Example
+from .losses import Losses, mask_losses
+from .measure import held_out_samples, measure, set_frame, tensors
+from .pictures import save_examples
+from .stream import Stream
+
+FORMAT = 1
+LAST, BEST, LOG, MEASURES = "last.pth", "best.pth", "log.jsonl", "measures.jsonl"
+
+
+def rate_at(config: TrainingConfig, step: int) -> float:
+    """Learning rate of a step, from 0: linear rise, then a cosine down to `last_rate` of the peak."""
+    rise = min(1.0, (step + 1) / (config.warm_up + 1))
+    progress = max(0, step - config.warm_up) / max(1, config.steps - config.warm_up)
+    fall = config.last_rate + (1 - config.last_rate) * 0.5 * (1 + math.cos(math.pi * min(1.0, progress)))
+    return config.learning_rate * rise * fall
+
+
+def export_state(state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """A network's state for keeping: floating tensors in half precision, the others as they are, on the CPU."""
+    return {
+        name: (tensor.half() if tensor.is_floating_point() else tensor).detach().cpu().contiguous()
+        for name, tensor in state.items()
+    }
+
+
+def save_atomically(content: Any, path: Path) -> None:
+    """`torch.save` that leaves either the old file or the whole new one."""
+    partial = path.with_name(path.name + ".partial")
+    torch.save(content, partial)
+    os.replace(partial, path)
+
+
+def _statistics(model: nn.Module) -> list[nn.Module]:
+    return [module for module in model.modules() if isinstance(module, nn.BatchNorm2d)]
+
+
+class Run:
+    """The state of a run between two steps.
+
+    Parameters
+    ----------
+    config : TrainingConfig
+    model : SwinLiteMedSAM
+        With its initial weights; the run owns it from now on.
+    device : torch.device
+
+    Attributes
+    ----------
+    model, averaged : SwinLiteMedSAM
+        The trained and the averaged network.
+    step : int
+        Steps done.
+    best : float
+        Best mean DSC measured so far, −1 before.
+    """
+
+    def __init__(self, config: TrainingConfig, model: SwinLiteMedSAM, device: torch.device):
+        self.config = config
+        self.device = device
+        self.model = model.to(device)
+        self.averaged = copy.deepcopy(self.model).requires_grad_(False).eval()
+        decayed = [p for p in self.model.parameters() if p.ndim > 1]
+        others = [p for p in self.model.parameters() if p.ndim <= 1]
+        groups = [{"params": decayed, "weight_decay": config.weight_decay}, {"params": others, "weight_decay": 0.0}]
+        self.optimiser = torch.optim.AdamW(groups, lr=config.learning_rate)
+        self.step = 0
+        self.best = -1.0
+        self._train_mode()
+
+    def _train_mode(self) -> None:
+        self.model.train()
+        if self.config.freeze_statistics:
+            for module in _statistics(self.model):
+                module.eval()
+
+    def advance(self, examples: tuple[Example, ...]) -> dict[str, float]:
+        """Take one step.
+
+        Parameters
+        ----------
+        examples : tuple of Example
+            The step's images, all of one side.
+
+        Returns
+        -------
+        dict of str to float
+            What the log says of the step.
+
+        Raises
+        ------
+        LiteMedSamError
+            When the loss is no longer a number.
+        """
+        config = self.config
+        size = config.frame_at(self.step)
+        set_frame(self.model, size)
+        rate = rate_at(config, self.step)
+        for group in self.optimiser.param_groups:
+            group["lr"] = rate
+        parts = self._losses(examples)
+        means = Losses(*(torch.stack(values).mean() for values in zip(*parts, strict=True)))
+        if not torch.isfinite(means.total):
+            raise LiteMedSamError(
+                f"step {self.step}: the loss is {means.total.item()}", "lower learning_rate and resume from last.pth"
+            )
+        self.optimiser.zero_grad(set_to_none=True)
+        means.total.backward()
+        norm = nn.utils.clip_grad_norm_(self.model.parameters(), config.clip)
+        self.optimiser.step()
+        self.step += 1
+        self._average()
+        named = {name: round(value.item(), 5) for name, value in means._asdict().items()}
+        return {"step": self.step, "frame": size, "rate": rate, **named, "norm": round(norm.item(), 4)}
+
+    def _losses(self, examples: tuple[Example, ...]) -> list[Losses]:
+        images = torch.stack([torch.from_numpy(example.pixels) for example in examples]).to(self.device)
+        parts = []
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.config.mixed):
+            features = self.model.encode(images)
+            for k, example in enumerate(examples):
+                one = type(features)(*(part[k : k + 1] for part in features))
+                prompts = tensors(example, self.device)
+                logits, iou = self.model.decode(one, *prompts)
+                targets, valid = (torch.from_numpy(a).to(self.device) for a in (example.targets, example.valid))
+                with torch.autocast(self.device.type, enabled=False):
+                    parts.append(mask_losses(logits, iou, prompts[0], targets, valid))
+        return parts
+
+    @torch.no_grad()
+    def _average(self) -> None:
+        # The initial weights would otherwise stay in the average of a short run.
+        decay = min(self.config.ema, (1 + self.step) / (10 + self.step))
+        own = list(self.model.parameters())
+        torch._foreach_lerp_(list(self.averaged.parameters()), own, 1 - decay)
+        for kept, now in zip(self.averaged.buffers(), self.model.buffers(), strict=True):
+            kept.copy_(now)
+
+    def checkpoint(self) -> dict[str, Any]:
+        """All that `restore` needs: tensors and plain values only."""
+        return {
+            "format": FORMAT,
+            "config": {**asdict(self.config), "data": list(self.config.data)},
+            "step": self.step,
+            "best": self.best,
+            "model": self.model.state_dict(),
+            "averaged": self.averaged.state_dict(),
+            "optimiser": self.optimiser.state_dict(),
+            "random": torch.get_rng_state(),
+        }
+
+    def restore(self, content: dict[str, Any]) -> None:
+        """Go on from a checkpoint of the same configuration."""
+        self.model.load_state_dict(content["model"])
+        self.averaged.load_state_dict(content["averaged"])
+        self.optimiser.load_state_dict(content["optimiser"])
+        self.step, self.best = content["step"], content["best"]
+        torch.set_rng_state(content["random"])
+        self._train_mode()
+
+
+def read_checkpoint(path: Path) -> dict[str, Any]:
+    """Read ``last.pth``.
+
+    Raises
+    ------
+    LiteMedSamError
+        When it is absent, damaged or of another format.
+    """
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except OSError as error:
+        raise LiteMedSamError(
+            f"{path}: cannot be read ({error.strerror or error})", "start the run without --resume first"
+        ) from error
+    except (UnpicklingError, RuntimeError, EOFError, ValueError, KeyError) as error:
+        raise LiteMedSamError(
+            f"{path}: not a checkpoint of a run ({str(error)[:120]})", "give --init to start a new run from weights"
+        ) from error
+    found = content.get("format") if isinstance(content, dict) else None
+    if found != FORMAT:
+        raise LiteMedSamError(
+            f"{path}: format {found}, expected {FORMAT}", "give --init to start a new run from weights"
+        )
+    return content
+
+
+def _keep_lines(path: Path, last_step: int) -> None:
+    """Drop what an interrupted run logged beyond its last checkpoint."""
+    if path.is_file():
+        lines = path.read_text(encoding="utf-8").splitlines()
+        kept = [line for line in lines if line.endswith("}") and json.loads(line)["step"] <= last_step]
+        path.write_text("".join(line + "\n" for line in kept), encoding="utf-8")
+
+
+def _append(path: Path, line: dict[str, Any]) -> None:
+    with path.open("a", encoding="utf-8") as file:
+        file.write(json.dumps(line) + "\n")
+
+
+def initial_model(config: TrainingConfig, init: str | Path | None) -> SwinLiteMedSAM:
+    """The network with a checkpoint's weights, or with random ones drawn from the seed."""
+    if init is not None:
+        return load_checkpoint(init)
+    torch.manual_seed(config.seed)
+    return SwinLiteMedSAM(config.frame)
+
+
+def train(
+    config: TrainingConfig,
+    out: str | Path,
+    init: str | Path | None = None,
+    resume: bool = False,
+    device: str = "cpu",
+    stop: Callable[[int], bool] = lambda step: False,
+    report: Callable[[str], None] = lambda line: None,
+) -> Path:
+    """Train, or go on with a run.
+
+    Parameters
+    ----------
+    config : TrainingConfig
+        When resuming, must be the run's own but for `steps`: the rate then follows the new length from here on.
+    out : path
+        The run's folder, made if absent.
+    init : path, optional
+        Published or own weights to start from; random ones otherwise.
+    resume : bool
+        Go on from ``last.pth`` in `out`; `init` is then not looked at.
+    device : str
+        ``cpu`` or ``cuda``.
+    stop : callable
+        Asked after each step, given the number of steps done, whether to leave; ``last.pth`` is then written.
+    report : callable
+        Takes lines for the user.
+
+    Returns
+    -------
+    Path
+        ``best.pth``: half precision, published parameter names.
+
+    Raises
+    ------
+    LiteMedSamError
+        On bad cases, weights, checkpoints or folders, or a loss that is no longer a number.
+    """
+    out = Path(out)
+    if device == "cuda" and not torch.cuda.is_available():
+        raise LiteMedSamError("device cuda: there is none, or this PyTorch has no CUDA", "use --device cpu")
+    if not resume and (out / LAST).exists():
+        raise LiteMedSamError(f"{out}: holds a run already", "give --resume to go on with it, or another folder")
+    saved = read_checkpoint(out / LAST) if resume else None
+    if saved is not None:
+        _same(out, config, from_mapping(saved["config"], str(out / LAST)))
+    learnt, measured = split(read_folders(config.data), config.held_out)
+    if config.data and not learnt:
+        raise LiteMedSamError(f"{len(measured)} cases, all of them held out", "give more cases or set held_out = 0")
+    samples = held_out_samples(config, measured)
+    run = Run(config, initial_model(config, None if resume else init), torch.device(device))
+    out.mkdir(parents=True, exist_ok=True)
+    report(f"{len(learnt)} cases to learn from, {len(measured)} held out; {config.steps} steps")
+    if saved is not None:
+        run.restore(saved)
+        for name in (LOG, MEASURES):
+            _keep_lines(out / name, run.step)
+    else:
+        _record(run, out, samples, report)
+    batches = Stream(config, learnt).batches(run.step)
+    while run.step < config.steps:
+        started = time.perf_counter()
+        examples = next(batches)
+        waited = time.perf_counter() - started
+        line = run.advance(examples)
+        _append(out / LOG, {**line, "waited": round(waited, 3), "seconds": round(time.perf_counter() - started, 3)})
+        if run.step % config.checkpoint_every == 0 or run.step == config.steps:
+            _record(run, out, samples, report)
+        elif stop(run.step):
+            save_atomically(run.checkpoint(), out / LAST)
+            report(f"stopped after step {run.step}; --resume goes on")
+            break
+    return out / BEST
+
+
+def _same(out: Path, given: TrainingConfig, saved: TrainingConfig) -> None:
+    # Workers and folders' places change no number; a run may turn out to have more or less time than planned.
+    given = replace(given, workers=saved.workers, data=saved.data, steps=saved.steps)
+    differing = [name for name, value in asdict(saved).items() if asdict(given)[name] != value]
+    if differing:
+        raise LiteMedSamError(
+            f"{out}: the run was started with other settings ({', '.join(differing)})",
+            "resume with the run's own configuration, or start a new run with --init",
+        )
+
+
+def _record(run: Run, out: Path, samples: dict, report: Callable[[str], None]) -> None:
+    figures = measure(run.averaged, samples, run.config, run.device)
+    state = export_state(run.averaged.state_dict())
+    if not figures or figures["mean"] > run.best:
+        run.best = figures.get("mean", run.best)
+        save_atomically(state, out / BEST)
+    save_atomically(state, out / f"averaged-{run.step:06d}.pth")
+    save_examples(out / f"examples-{run.step:06d}.png", run.averaged, samples, run.config, run.device)
+    _append(out / MEASURES, {"step": run.step, **{name: round(value, 4) for name, value in figures.items()}})
+    save_atomically(run.checkpoint(), out / LAST)
+    listed = ", ".join(f"{name} {value:.3f}" for name, value in figures.items()) or "nothing measured"
+    report(f"step {run.step}: held-out DSC {listed}")

@@ -1,0 +1,132 @@
+"""DSC of a network on held-out images, for choosing between states of a run."""
+
+from collections import defaultdict
+
+import cv2
+import numpy as np
+import torch
+
+from ..engine.preprocess import Frame
+from ..models import SwinLiteMedSAM
+from .cases import Case
+from .config import TrainingConfig
+from .examples import Example, make_example
+from .samples import Sample
+from .scenes import draw_scene
+
+SYNTHETIC = "synthetic"
+_OBJECTS = 8
+# Apart from the steps' streams, which begin with the seed.
+_STREAM = 2**31 - 1
+
+
+def held_out_samples(config: TrainingConfig, cases: list[Case]) -> dict[str, list[Sample]]:
+    """What a run measures itself on.
+
+    Parameters
+    ----------
+    config : TrainingConfig
+    cases : list of Case
+        The held-out ones.
+
+    Returns
+    -------
+    dict of str to list of Sample
+        Synthetic scenes, then by group at most `config.measure_images` images, spread over cases and slices.
+    """
+    rngs = (np.random.default_rng([_STREAM, k]) for k in range(config.measure_scenes))
+    chosen = {SYNTHETIC: [draw_scene(rng, config.frame) for rng in rngs]} if config.measure_scenes else {}
+    groups = defaultdict(list)
+    for case in cases:
+        groups[case.group].append(case.samples)
+    for group in sorted(groups):
+        # The middle slice of each case first, then its neighbours.
+        ordered = [sorted(samples, key=_distance_to_middle(samples)) for samples in groups[group]]
+        rounds = [samples[k] for k in range(max(map(len, ordered))) for samples in ordered if k < len(samples)]
+        chosen[group] = rounds[: config.measure_images]
+    return {group: samples for group, samples in chosen.items() if samples}
+
+
+def _distance_to_middle(samples: tuple[Sample, ...]):
+    order = {id(sample): abs(k - (len(samples) - 1) / 2) for k, sample in enumerate(samples)}
+    return lambda sample: order[id(sample)]
+
+
+def tensors(example: Example, device: torch.device) -> tuple[torch.Tensor, ...]:
+    """Boxes, points and scribbles of an example, as `SwinLiteMedSAM.decode` takes them."""
+    return tuple(torch.from_numpy(a).to(device) for a in (example.boxes, example.points, example.scribbles))
+
+
+def segment(
+    model: SwinLiteMedSAM, sample: Sample, config: TrainingConfig, device: torch.device
+) -> tuple[np.ndarray, np.ndarray]:
+    """Masks of a sample's objects from their tight boxes.
+
+    Parameters
+    ----------
+    model : SwinLiteMedSAM
+    sample : Sample
+    config : TrainingConfig
+        Gives the frame and the precision.
+    device : torch.device
+
+    Returns
+    -------
+    found : ndarray
+        bool (n, H, W), n at most 8.
+    chosen : ndarray
+        int (n,), which of the sample's objects.
+    """
+    height, width = sample.image.shape[:2]
+    example, chosen = make_example(np.random.default_rng(0), sample, config.frame, _OBJECTS, 0.0)
+    with torch.inference_mode(), torch.autocast(device.type, torch.bfloat16, enabled=config.mixed):
+        features = model.encode(torch.from_numpy(example.pixels)[None].to(device))
+        logits, _ = model.decode(features, *tensors(example, device))
+    frame = Frame.of(height, width, config.frame)
+    logits = logits[:, 0, : frame.scaled_height, : frame.scaled_width].float().cpu().numpy()
+    full = [cv2.resize(one, (width, height), interpolation=cv2.INTER_LINEAR) > 0 for one in logits]
+    return np.stack(full), chosen
+
+
+def dsc(found: np.ndarray, truth: np.ndarray) -> float:
+    """Dice similarity of two masks bool (H, W), 1 when both are empty."""
+    total = np.count_nonzero(found) + np.count_nonzero(truth)
+    return 2 * np.count_nonzero(found & truth) / total if total else 1.0
+
+
+def measure(
+    model: SwinLiteMedSAM, samples: dict[str, list[Sample]], config: TrainingConfig, device: torch.device
+) -> dict[str, float]:
+    """Mean DSC by group, and over the groups under ``mean``.
+
+    Parameters
+    ----------
+    model : SwinLiteMedSAM
+        Left at the configuration's frame.
+    samples : dict of str to list of Sample
+        As `held_out_samples` gives them; may be empty.
+    config : TrainingConfig
+    device : torch.device
+
+    Returns
+    -------
+    dict of str to float
+        Empty without samples.
+    """
+    set_frame(model, config.frame)
+    was_training = model.training
+    model.eval()
+    means = {}
+    for group, members in samples.items():
+        by_image = []
+        for sample in members:
+            found, chosen = segment(model, sample, config, device)
+            by_image.append(np.mean([dsc(f, sample.masks[k]) for f, k in zip(found, chosen, strict=True)]))
+        means[group] = float(np.mean(by_image))
+    model.train(was_training)
+    return {"mean": float(np.mean(list(means.values()))), **means} if means else {}
+
+
+def set_frame(model: SwinLiteMedSAM, size: int) -> None:
+    """Let the network take images of another side; its weights do not depend on it."""
+    model.frame = model.prompt_encoder.frame = size

@@ -1,0 +1,84 @@
+"""The images of every step, as a function of the seed and the step alone."""
+
+import signal
+from collections import Counter
+from collections.abc import Iterator
+
+import cv2
+import numpy as np
+import torch
+
+from .augment import augment
+from .cases import Case
+from .config import TrainingConfig
+from .examples import Example, make_example
+from .samples import Sample
+from .scenes import draw_scene
+
+_SCENE_SIDES = (0.85, 1.4)
+
+
+def case_weights(cases: list[Case], balance: float) -> np.ndarray:
+    """How often each case is drawn: float64 (n,), sum 1; a group of n cases weighs n to the power `balance`."""
+    groups = Counter(case.group for case in cases)
+    weights = np.array([groups[case.group] ** (balance - 1) for case in cases])
+    return weights / weights.sum()
+
+
+class Stream(torch.utils.data.Dataset):
+    """Entry k is the tuple of Examples of step k.
+
+    Parameters
+    ----------
+    config : TrainingConfig
+    cases : list of Case
+        May be empty: then all images are synthetic.
+    """
+
+    def __init__(self, config: TrainingConfig, cases: list[Case]):
+        self._config = config
+        self._cases = cases
+        self._weights = case_weights(cases, config.balance) if cases else None
+
+    def __len__(self) -> int:
+        return self._config.steps
+
+    def _sample(self, rng: np.random.Generator, frame: int) -> Sample:
+        if self._weights is None or rng.random() < self._config.synthetic:
+            return draw_scene(rng, int(frame * rng.uniform(*_SCENE_SIDES)))
+        case = self._cases[int(rng.choice(len(self._cases), p=self._weights))]
+        return augment(rng, case.samples[int(rng.integers(len(case.samples)))])
+
+    def __getitem__(self, step: int) -> tuple[Example, ...]:
+        """The images of a step, from 0."""
+        config = self._config
+        frame = config.frame_at(step)
+        examples = []
+        for index in range(config.images):
+            rng = np.random.default_rng([config.seed, step, index])
+            examples.append(make_example(rng, self._sample(rng, frame), frame, config.prompts, config.jitter)[0])
+        return tuple(examples)
+
+    def batches(self, start: int) -> Iterator[tuple[Example, ...]]:
+        """Entries from `start` on, made ahead by the configured workers."""
+        return iter(
+            torch.utils.data.DataLoader(
+                self,
+                batch_size=None,
+                sampler=range(start, len(self)),
+                num_workers=self._config.workers,
+                collate_fn=_unchanged,
+                prefetch_factor=4 if self._config.workers else None,
+                worker_init_fn=_prepare_worker,
+            )
+        )
+
+
+def _unchanged(examples: tuple[Example, ...]) -> tuple[Example, ...]:
+    return examples
+
+
+def _prepare_worker(_: int) -> None:
+    # The cores belong to the network, and the loop ends its workers itself, whatever it does on SIGTERM.
+    cv2.setNumThreads(0)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
