@@ -8,9 +8,10 @@ from pathlib import Path
 import numpy as np
 
 from .. import __version__
-from .case import Case, Segmentation
+from .case import Segmentation
 from .io.atomic import write_atomically
 from .predictor import Predictor
+from .scan import Prepared
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,16 @@ class CaseReport:
         Predicted IoU per object.
     voxels : list of int
         Labelled pixels or voxels per object.
+    names : list of str
+        Per object, empty where it has none.
+    volumes_ml : list of float
+        Per object of a volume whose spacing is known, else empty.
+    areas_mm2 : list of float
+        Per object of an image whose spacing is known, else empty.
+    boxes : list of list of float
+        Per object, as seen by the model; see `Case`.
+    notes : list of str
+        What the user should know.
     seconds : dict of str to float
         Per stage; ``total`` from reading to writing.
     """
@@ -43,12 +54,26 @@ class CaseReport:
     encoded: int = 0
     scores: list[float] = field(default_factory=list)
     voxels: list[int] = field(default_factory=list)
+    names: list[str] = field(default_factory=list)
+    volumes_ml: list[float] = field(default_factory=list)
+    areas_mm2: list[float] = field(default_factory=list)
+    boxes: list[list[float]] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
     seconds: dict[str, float] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, case: Case, result: Segmentation, output: Path, seconds: dict[str, float]) -> "CaseReport":
+    def of(cls, prepared: Prepared, result: Segmentation, output: Path, seconds: dict[str, float]) -> "CaseReport":
         """The report of a segmented case; `seconds` holds the stages around the segmentation."""
+        case = prepared.case
         objects = len(case.boxes)
+        voxels = _voxels(result.labels, objects)
+        volumes, areas = [], []
+        if case.spacing is not None and case.is_volume:
+            cubic_mm = prepared.voxel_volume or float(np.prod(case.spacing))
+            volumes = [round(float(count) * cubic_mm / 1000, 4) for count in voxels]
+        elif case.spacing is not None:
+            areas = [round(float(count * case.spacing[0] * case.spacing[1]), 4) for count in voxels]
+        names = list(prepared.objects.names) or [""] * objects
         return cls(
             case=case.name,
             output=str(output),
@@ -56,7 +81,12 @@ class CaseReport:
             objects=objects,
             encoded=result.encoded,
             scores=[round(float(score), 4) for score in result.scores],
-            voxels=_voxels(result.labels, objects),
+            voxels=voxels,
+            names=names,
+            volumes_ml=volumes,
+            areas_mm2=areas,
+            boxes=case.boxes.tolist(),
+            notes=list(prepared.notes),
             seconds={name: round(value, 4) for name, value in {**result.seconds, **seconds}.items()},
         )
 

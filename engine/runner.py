@@ -1,16 +1,20 @@
 """Many cases, one after the other: what fails is reported, the others go on."""
 
 import sys
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
 from ..errors import LiteMedSamError
-from .io.npz import read_case, write_labels
+from .boxes import ObjectSource, StoredBoxes
+from .intensity import Scaling
+from .io.formats import Format, format_of, result_name, stem_of
 from .overlay import write_overlay
+from .placed import placed_prompts
 from .predictor import Predictor
 from .report import CaseReport
+from .scan import prepare
 from .stopwatch import Stopwatch
 
 
@@ -28,12 +32,38 @@ class Options:
         Replace those that exist.
     skip_existing : bool
         Leave out cases whose result exists.
+    objects : ObjectSource
+        Says what is to be segmented.
+    scaling : Scaling or None
+        How intensities become pixels; what is usual for the scan when None.
+    frame : int or None
+        Which time point of a series of volumes.
+    format : Format or None
+        Of the results; the scan's own when None.
+    subfolders : mapping of Path to Path
+        For some cases, where under `output` their results go.
     """
 
     output: Path
     overlay: bool = False
     overwrite: bool = False
     skip_existing: bool = False
+    objects: ObjectSource = field(default_factory=StoredBoxes)
+    scaling: Scaling | None = None
+    frame: int | None = None
+    format: Format | None = None
+    subfolders: Mapping[Path, Path] = field(default_factory=dict)
+
+    def target(self, case: Path) -> Path:
+        """Where the result of a case goes.
+
+        Raises
+        ------
+        LiteMedSamError
+            When the case cannot be opened or is of no known kind.
+        """
+        kind = self.format or format_of(case)
+        return self.output / self.subfolders.get(case, "") / result_name(case, kind)
 
 
 class Reporter(Protocol):
@@ -135,12 +165,12 @@ def run(predictor: Predictor, cases: list[Path], options: Options, tell: Reporte
     """
     reports = []
     for number, path in enumerate(cases, start=1):
-        target = options.output / path.name
-        if options.skip_existing and target.exists():
-            tell.skipped(path)
-            continue
         progress = tell.progress(path, number, len(cases))
         try:
+            target = options.target(path)
+            if options.skip_existing and target.exists():
+                tell.skipped(path)
+                continue
             report = _one(predictor, path, target, options, progress)
         except LiteMedSamError as error:
             text = str(error)
@@ -160,11 +190,21 @@ def _one(
         if target.exists() and not options.overwrite:
             raise LiteMedSamError(f"{path}: {target} exists", "add --overwrite or --skip-existing")
         with watch.stage("read"):
-            case = read_case(path)
-        result = predictor.segment_case(case, progress)
+            scan = format_of(path).read(path, options.frame)
+            prepared = prepare(scan, options.objects.objects(path, scan), options.scaling)
+        prompts = placed_prompts(prepared, predictor.prompts, predictor.network.info.frame)
+        result = predictor.segment_case(prepared.case, progress, prompts)
         with watch.stage("write"):
-            write_labels(target, result.labels)
+            (options.format or format_of(path)).write(
+                target, prepared.restore(result.labels), scan, prepared.objects.names
+            )
         if options.overlay:
             with watch.stage("overlay"):
-                write_overlay(target.with_suffix(".png"), case, result.labels)
-    return CaseReport.of(case, result, target, watch.seconds)
+                write_overlay(picture_path(target), prepared.case, result.labels)
+    return CaseReport.of(prepared, result, target, watch.seconds)
+
+
+def picture_path(target: Path) -> Path:
+    """Where the overlay of a result goes: beside it, never onto it."""
+    stem = stem_of(target.name)
+    return target.with_name(f"{stem}.overlay.png" if target.suffix in (".png", ".tif") else f"{stem}.png")
