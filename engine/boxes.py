@@ -12,6 +12,7 @@ import numpy as np
 
 from ..errors import LiteMedSamError
 from .geometry import Geometry
+from .io.dicom import Dicom
 from .io.formats import format_of, stem_of
 from .io.npz import Npz, read_arrays
 from .scan import Objects, Scan
@@ -364,6 +365,8 @@ def read_mask(file: Path, scan: Scan) -> np.ndarray:
         if not arrays:
             raise LiteMedSamError(f"{file}: lacks a mask; expected the key {' or '.join(_MASK_KEYS)}")
         labels, geometry = next(iter(arrays.values())), None
+    elif isinstance(kind, Dicom):
+        labels, geometry = kind.read_labels(file, scan), None
     else:
         read = kind.read(file)
         labels, geometry = read.voxels[..., 0] if read.coloured else read.voxels, read.geometry
