@@ -32,7 +32,21 @@ class _Numbers(click.ParamType):
         return numbers
 
 
-@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+class _Command(click.Command):
+    """A command whose ``--overlay`` may stand without a value, even before a case."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """See `click.Command.parse_args`."""
+        given: list[str] = []
+        for argument in args:
+            if given[-1:] == ["--overlay=png"] and argument in ("png", "gif", "mp4"):
+                given[-1] = f"--overlay={argument}"
+            else:
+                given.append("--overlay=png" if argument == "--overlay" else argument)
+        return super().parse_args(ctx, given)
+
+
+@click.command(cls=_Command, context_settings={"help_option_names": ["-h", "--help"]})
 @click.argument("cases", nargs=-1, type=click.Path(path_type=Path))
 @click.option(
     "-i",
@@ -82,8 +96,14 @@ class _Numbers(click.ParamType):
 @click.option(
     "--cache-mb", type=click.FloatRange(0), default=512, show_default=True, help="Most memory for embeddings."
 )
-@click.option("--overlay", is_flag=True, help="Also write a PNG of image, boxes and masks beside each result.")
+@click.option(
+    "--overlay",
+    type=click.Choice(["png", "gif", "mp4"]),
+    metavar="[png|gif|mp4]",
+    help="Also write a PNG of image, boxes and masks beside each result, and a way through the slices on request.",
+)
 @click.option("--report", type=click.Path(path_type=Path), help="Write what was done, with seconds per stage, as JSON.")
+@click.option("--csv", "table", type=click.Path(path_type=Path), help="Write one line per object: volume, score, box.")
 @click.option("--overwrite", is_flag=True, help="Replace results that exist.")
 @click.option("--skip-existing", is_flag=True, help="Leave out cases whose result exists.")
 @click.option("-v", "--verbose", is_flag=True, help="Show seconds per stage.")
@@ -110,8 +130,9 @@ def main(
     threads: int | None,
     seed: int,
     cache_mb: float,
-    overlay: bool,
+    overlay: str | None,
     report: Path | None,
+    table: Path | None,
     overwrite: bool,
     skip_existing: bool,
     verbose: bool,
@@ -156,7 +177,18 @@ def main(
         scaling = None if window is None else scaling_named(window)
         kind = None if format_name is None else FORMATS[format_name]
         paths, subfolders = gather(cases, folder)
-        options = runner.Options(output, overlay, overwrite, skip_existing, objects, scaling, frame, kind, subfolders)
+        options = runner.Options(
+            output,
+            overlay is not None,
+            overwrite,
+            skip_existing,
+            objects,
+            scaling,
+            frame,
+            kind,
+            subfolders,
+            film=overlay if overlay in ("gif", "mp4") else "",
+        )
         check_distinct(paths, options)
         make_output_folder(output)
         start = perf_counter()
@@ -168,11 +200,15 @@ def main(
         raise click.ClickException(str(error)) from error
     reports = runner.run(predictor, paths, options, runner.reporter(verbose, quiet))
     failed = sum(bool(entry.error) for entry in reports)
-    if report is not None:
-        from .report import settings, write_report
+    if len(paths) > 1 and not quiet:
+        click.echo(f"{len(reports) - failed} of {len(paths)} segmented, {failed} failed")
+    from .report import settings, write_report, write_table
 
-        try:
+    try:
+        if report is not None:
             write_report(report, settings(predictor, seed, model is None, seconds_to_load), reports)
-        except LiteMedSamError as error:
-            raise click.ClickException(str(error)) from error
+        if table is not None:
+            write_table(table, reports)
+    except LiteMedSamError as error:
+        raise click.ClickException(str(error)) from error
     sys.exit(1 if failed else 0)

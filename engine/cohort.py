@@ -24,19 +24,16 @@ def search(folder: Path) -> dict[Path, Path]:
     Returns
     -------
     dict of Path to Path
-        Each scan's own folder, relative to `folder`. A folder of DICOM files is one scan; hidden files are left
-        out, and other files count by their suffix.
+        Each scan's own folder, relative to `folder`. A folder of DICOM files is one scan, and other files
+        in it are left out, as hidden ones are; elsewhere files count by their suffix.
     """
     found: dict[Path, Path] = {}
     for root, folders, files in os.walk(folder):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         here = Path(root)
         if holds_dicom(here):
-            if here != folder:
-                found[here] = here.parent.relative_to(folder)
-            else:
-                found[here] = Path()
-            files = [name for name in files if has_known_suffix(Path(name)) and not name.lower().endswith(".dcm")]
+            found[here] = Path() if here == folder else here.parent.relative_to(folder)
+            files = []
         for name in sorted(files):
             if has_known_suffix(Path(name)) and not name.startswith("."):
                 found[here / name] = here.relative_to(folder)

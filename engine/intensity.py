@@ -23,10 +23,10 @@ class Scaling(Protocol):
 
 def _spread(voxels: np.ndarray, low: float, high: float) -> np.ndarray:
     pixels = np.empty(voxels.shape, np.uint8)
-    factor = 255 / (high - low) if high > low else 0.0
+    width = high - low if high > low else np.inf
     # Slice by slice, so that a large volume is never held in float.
     for source, target in zip(voxels, pixels, strict=True):
-        levels = (np.clip(source.astype(np.float64), low, high) - low) * factor
+        levels = (np.clip(source.astype(np.float64), low, high) - low) / width * 255
         target[...] = np.rint(levels)
     return pixels
 

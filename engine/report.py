@@ -1,8 +1,10 @@
 """What a run did, as JSON for the record."""
 
+import csv
 import json
 import platform
 from dataclasses import asdict, dataclass, field
+from io import StringIO
 from pathlib import Path
 
 import numpy as np
@@ -39,7 +41,7 @@ class CaseReport:
     areas_mm2 : list of float
         Per object of an image whose spacing is known, else empty.
     boxes : list of list of float
-        Per object, as seen by the model; see `Case`.
+        Per object, in indices of the file's own axes; see `Case`.
     notes : list of str
         What the user should know.
     seconds : dict of str to float
@@ -85,7 +87,7 @@ class CaseReport:
             names=names,
             volumes_ml=volumes,
             areas_mm2=areas,
-            boxes=case.boxes.tolist(),
+            boxes=prepared.boxes.tolist(),
             notes=list(prepared.notes),
             seconds={name: round(value, 4) for name, value in {**result.seconds, **seconds}.items()},
         )
@@ -124,3 +126,32 @@ def write_report(path: Path, made_with: dict, cases: list[CaseReport]) -> None:
     """Write a run's report; see `write_atomically`."""
     text = json.dumps({"run": made_with, "cases": [asdict(case) for case in cases]}, indent=2, ensure_ascii=False)
     write_atomically(path, lambda file: file.write(text.encode() + b"\n"))
+
+
+_COLUMNS = ("case", "output", "object", "name", "voxels", "volume_ml", "area_mm2", "score", "box", "error")
+
+
+def write_table(path: Path, cases: list[CaseReport]) -> None:
+    """Write one line per object as CSV, and one per failed case; see `write_atomically`."""
+    text = StringIO(newline="")
+    table = csv.writer(text, lineterminator="\n")
+    table.writerow(_COLUMNS)
+    for case in cases:
+        if case.error:
+            table.writerow([case.case, *[""] * (len(_COLUMNS) - 2), case.error])
+        for k in range(case.objects):
+            table.writerow(
+                [
+                    case.case,
+                    case.output,
+                    k + 1,
+                    case.names[k],
+                    case.voxels[k],
+                    case.volumes_ml[k] if case.volumes_ml else "",
+                    case.areas_mm2[k] if case.areas_mm2 else "",
+                    case.scores[k],
+                    " ".join(f"{value:g}" for value in case.boxes[k]),
+                    "",
+                ]
+            )
+    write_atomically(path, lambda file: file.write(text.getvalue().encode()))

@@ -10,7 +10,7 @@ from ..errors import LiteMedSamError
 from .boxes import ObjectSource, StoredBoxes
 from .intensity import Scaling
 from .io.formats import Format, format_of, result_name, stem_of
-from .overlay import write_overlay
+from .overlay import write_film, write_overlay
 from .placed import placed_prompts
 from .predictor import Predictor
 from .report import CaseReport
@@ -42,6 +42,8 @@ class Options:
         Of the results; the scan's own when None.
     subfolders : mapping of Path to Path
         For some cases, where under `output` their results go.
+    film : str
+        ``gif`` or ``mp4`` to write the way through a volume's slices as well as the picture, else empty.
     """
 
     output: Path
@@ -53,6 +55,7 @@ class Options:
     frame: int | None = None
     format: Format | None = None
     subfolders: Mapping[Path, Path] = field(default_factory=dict)
+    film: str = ""
 
     def target(self, case: Path) -> Path:
         """Where the result of a case goes.
@@ -98,6 +101,8 @@ class Lines:
         if report.error:
             self._write(f"Error: {report.error}", sys.stderr)
         elif not self.quiet:
+            for note in report.notes:
+                self._write(f"Note: {note}", sys.stdout)
             objects = f"{report.objects} object{'s' if report.objects != 1 else ''}"
             self._write(f"{report.output}: {objects} in {report.seconds['total']:.2f} s", sys.stdout)
             if self.verbose:
@@ -165,12 +170,12 @@ def run(predictor: Predictor, cases: list[Path], options: Options, tell: Reporte
     """
     reports = []
     for number, path in enumerate(cases, start=1):
-        progress = tell.progress(path, number, len(cases))
         try:
             target = options.target(path)
             if options.skip_existing and target.exists():
                 tell.skipped(path)
                 continue
+            progress = tell.progress(path, number, len(cases))
             report = _one(predictor, path, target, options, progress)
         except LiteMedSamError as error:
             text = str(error)
@@ -200,7 +205,11 @@ def _one(
             )
         if options.overlay:
             with watch.stage("overlay"):
-                write_overlay(picture_path(target), prepared.case, result.labels)
+                picture = picture_path(target)
+                write_overlay(picture, prepared.case, result.labels, prepared.view)
+                if options.film and prepared.case.is_volume:
+                    film = picture.with_suffix(f".{options.film}")
+                    write_film(film, options.film, prepared.case, result.labels, prepared.view)
     return CaseReport.of(prepared, result, target, watch.seconds)
 
 

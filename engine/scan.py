@@ -102,6 +102,8 @@ class Prepared:
         How a volume was turned; None for an image.
     objects : Objects
         In indices as seen.
+    boxes : ndarray
+        float64 (N, 4) or (N, 6), in indices of the stored voxels.
     notes : tuple of str
         What the user should know.
     voxel_volume : float or None
@@ -111,6 +113,7 @@ class Prepared:
     case: Case
     view: View | None
     objects: Objects
+    boxes: np.ndarray
     notes: tuple[str, ...] = ()
     voxel_volume: float | None = None
 
@@ -172,7 +175,8 @@ def prepare(scan: Scan, objects: Objects, scaling: Scaling | None = None) -> Pre
         if scan.inverted:
             pixels = 255 - pixels
     if scan.is_volume is None:
-        return Prepared(checked_case(scan.name, pixels, objects.boxes, scan.spacing), None, objects, notes)
+        case = checked_case(scan.name, pixels, objects.boxes, scan.spacing)
+        return Prepared(case, None, objects, case.boxes, notes)
     if not scan.is_volume:
         if objects.boxes.ndim == 2 and objects.boxes.shape[1] == 6:
             raise LiteMedSamError(
@@ -180,11 +184,11 @@ def prepare(scan: Scan, objects: Objects, scaling: Scaling | None = None) -> Pre
                 "give x0,y0,x1,y1",
             )
         boxes = checked_boxes(scan.name, objects.boxes, scan.grid)
-        return Prepared(Case(scan.name, pixels, boxes, scan.spacing), None, objects, notes)
+        return Prepared(Case(scan.name, pixels, boxes, scan.spacing), None, objects, boxes, notes)
     view = scan.view()
     # Checked as the user gave them, so that messages show the user's own numbers.
     boxes = checked_boxes(scan.name, _for_volume(scan, objects.boxes), scan.grid, whole="xyz"[view.axes[2]])
     objects = _turned_objects(replace(objects, boxes=boxes), view)
     spacing = None if scan.spacing is None else view.see_spacing(scan.spacing)
     volume = None if scan.geometry is None else scan.geometry.voxel_volume
-    return Prepared(Case(scan.name, view.see(pixels), objects.boxes, spacing), view, objects, notes, volume)
+    return Prepared(Case(scan.name, view.see(pixels), objects.boxes, spacing), view, objects, boxes, notes, volume)

@@ -385,7 +385,7 @@ class Dicom:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
                 segmentation = _segmentation(highdicom, images, np.ascontiguousarray(pages), names)
-        except (ValueError, TypeError, AttributeError, KeyError, NotImplementedError) as error:
+        except (ValueError, TypeError, AttributeError, LookupError, NotImplementedError) as error:
             raise LiteMedSamError(
                 f"{path}: no DICOM SEG can refer to {scan.name} ({error})", "use --format nifti, or png for one slice"
             ) from error

@@ -1,6 +1,7 @@
 """Pictures: PNG, JPEG, TIFF, BMP; a TIFF of several pages is a volume."""
 
 from collections.abc import Sequence
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -77,4 +78,7 @@ class Image:
             )
         first, *others = [pillow.fromarray(np.ascontiguousarray(page)) for page in pages]
         options = {"compression": "tiff_adobe_deflate", "save_all": True, "append_images": others} if tiff else {}
-        write_atomically(path, lambda file: first.save(file, "TIFF" if tiff else "PNG", **options))
+        content = BytesIO()
+        # Pages are read back while they are written, which a file opened for writing does not allow.
+        first.save(content, "TIFF" if tiff else "PNG", **options)
+        write_atomically(path, lambda file: file.write(content.getvalue()))
