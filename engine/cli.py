@@ -91,6 +91,7 @@ class _Command(click.Command):
     show_default=True,
     help="How boxes and slices are treated; `published` repeats the model's published script.",
 )
+@click.option("--workers", type=click.IntRange(1), default=1, show_default=True, help="Cases to work on at once.")
 @click.option("--threads", type=click.IntRange(1), help="Threads to compute with; all that may be used when absent.")
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Seed of the automatic prompts.")
 @click.option(
@@ -104,6 +105,7 @@ class _Command(click.Command):
 )
 @click.option("--report", type=click.Path(path_type=Path), help="Write what was done, with seconds per stage, as JSON.")
 @click.option("--csv", "table", type=click.Path(path_type=Path), help="Write one line per object: volume, score, box.")
+@click.option("--html", "page", type=click.Path(path_type=Path), help="Write one page with all of it; adds --overlay.")
 @click.option("--overwrite", is_flag=True, help="Replace results that exist.")
 @click.option("--skip-existing", is_flag=True, help="Leave out cases whose result exists.")
 @click.option("-v", "--verbose", is_flag=True, help="Show seconds per stage.")
@@ -127,12 +129,14 @@ def main(
     backend: str,
     precision: str,
     protocol: str,
+    workers: int,
     threads: int | None,
     seed: int,
     cache_mb: float,
     overlay: str | None,
     report: Path | None,
     table: Path | None,
+    page: Path | None,
     overwrite: bool,
     skip_existing: bool,
     verbose: bool,
@@ -179,7 +183,7 @@ def main(
         paths, subfolders = gather(cases, folder)
         options = runner.Options(
             output,
-            overlay is not None,
+            overlay is not None or page is not None,
             overwrite,
             skip_existing,
             objects,
@@ -193,22 +197,47 @@ def main(
         make_output_folder(output)
         start = perf_counter()
         from .predictor import Predictor
+        from .resources import available_processors
 
-        predictor = Predictor(model, backend, precision, protocol, threads, seed, cache_mb)
+        workers = min(workers, len(paths))
+        made_with = {
+            "bundle": model,
+            "backend": backend,
+            "precision": precision,
+            "protocol": protocol,
+            "threads": threads or max(available_processors() // workers, 1),
+            "seed": seed,
+            "cache_mb": cache_mb,
+        }
+        predictor = Predictor(**made_with)
         seconds_to_load = perf_counter() - start
     except LiteMedSamError as error:
         raise click.ClickException(str(error)) from error
-    reports = runner.run(predictor, paths, options, runner.reporter(verbose, quiet))
+    tell = runner.reporter(verbose, quiet)
+    if workers > 1:
+        from .workers import run_parallel
+
+        predictor.close()
+        reports = run_parallel(made_with, workers, paths, options, tell)
+    else:
+        reports = runner.run(predictor, paths, options, tell)
     failed = sum(bool(entry.error) for entry in reports)
     if len(paths) > 1 and not quiet:
         click.echo(f"{len(reports) - failed} of {len(paths)} segmented, {failed} failed")
     from .report import settings, write_report, write_table
 
     try:
+        record = settings(predictor, seed, model is None, seconds_to_load)
         if report is not None:
-            write_report(report, settings(predictor, seed, model is None, seconds_to_load), reports)
+            write_report(report, record, reports)
         if table is not None:
             write_table(table, reports)
+        if page is not None:
+            from .html import write_page
+
+            done = [entry for entry in reports if not entry.error]
+            pictures = {entry.case: runner.picture_path(Path(entry.output)).read_bytes() for entry in done}
+            write_page(page, record, reports, pictures)
     except LiteMedSamError as error:
         raise click.ClickException(str(error)) from error
     sys.exit(1 if failed else 0)

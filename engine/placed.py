@@ -7,6 +7,7 @@ import cv2
 import numpy as np
 
 from ..errors import LiteMedSamError
+from .bundle import BundleInfo
 from .preprocess import Frame
 from .prompts import POINTS, Prompt, PromptSource, Target
 from .scan import Prepared
@@ -35,7 +36,7 @@ class PlacedPrompts:
         return Prompt(made.box, self.points.get(target, made.points), self.scribbles.get(target, made.scribble))
 
 
-def placed_prompts(prepared: Prepared, otherwise: PromptSource, size: int) -> PromptSource:
+def placed_prompts(prepared: Prepared, otherwise: PromptSource, info: BundleInfo) -> PromptSource:
     """The prompts of a prepared scan in the frame.
 
     Parameters
@@ -43,8 +44,8 @@ def placed_prompts(prepared: Prepared, otherwise: PromptSource, size: int) -> Pr
     prepared : Prepared
     otherwise : PromptSource
         Where all that the user did not give comes from.
-    size : int
-        Side of the frame in pixels.
+    info : BundleInfo
+        Of the model that takes them.
 
     Returns
     -------
@@ -55,12 +56,19 @@ def placed_prompts(prepared: Prepared, otherwise: PromptSource, size: int) -> Pr
     Raises
     ------
     LiteMedSamError
-        For points and strokes on slices that their object's box does not cover, and strokes of unknown objects.
+        For points and strokes on slices that their object's box does not cover, strokes of unknown objects, and
+        prompts that the model does not take.
     """
     objects, case = prepared.objects, prepared.case
     if not objects.points and objects.scribbles is None:
         return otherwise
-    frame = Frame.of(*(case.pixels.shape[1:3] if case.is_volume else case.pixels.shape[:2]), size)
+    for kind, given in (("points", bool(objects.points)), ("scribbles", objects.scribbles is not None)):
+        if given and kind not in info.prompts:
+            raise LiteMedSamError(
+                f"{case.name}: the model {info.model} takes no {kind}, only: {', '.join(info.prompts)}",
+                f"leave out the {kind}",
+            )
+    frame = Frame.of(*(case.pixels.shape[1:3] if case.is_volume else case.pixels.shape[:2]), info.frame)
     points: dict[Target, np.ndarray] = {}
     for number, given in objects.points.items():
         by_slice = np.rint(given[:, 2]).astype(int) if given.shape[1] == 3 else np.zeros(len(given), int)

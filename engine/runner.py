@@ -4,6 +4,7 @@ import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from time import perf_counter
 from typing import Protocol
 
 from ..errors import LiteMedSamError
@@ -127,10 +128,13 @@ class Bar(Lines):
 
         self._make = tqdm
         self._bar = None
+        self._start = perf_counter()
+        self._done = 0
 
     def progress(self, case: Path, number: int, of: int) -> Callable[[int, int], None]:
         """See `Reporter.progress`."""
-        self._bar = self._make(desc=f"{number}/{of} {case.name}", leave=False, unit="step", file=sys.stderr)
+        text = f"{number}/{of} {case.name}{self._left(of - number + 1)}"
+        self._bar = self._make(desc=text, leave=False, unit="step", file=sys.stderr)
 
         def advance(done: int, total: int) -> None:
             self._bar.total = total
@@ -142,7 +146,14 @@ class Bar(Lines):
         """See `Reporter.finished`."""
         if self._bar is not None:
             self._bar.close()
+        self._done += 1
         super().finished(report)
+
+    def _left(self, cases: int) -> str:
+        if self._done == 0:
+            return ""
+        seconds = round((perf_counter() - self._start) / self._done * cases)
+        return f", {seconds // 60} min left" if seconds >= 60 else f", {seconds} s left"
 
     def _write(self, text: str, stream) -> None:
         self._make.write(text, file=stream)
@@ -197,7 +208,7 @@ def _one(
         with watch.stage("read"):
             scan = format_of(path).read(path, options.frame)
             prepared = prepare(scan, options.objects.objects(path, scan), options.scaling)
-        prompts = placed_prompts(prepared, predictor.prompts, predictor.network.info.frame)
+        prompts = placed_prompts(prepared, predictor.prompts, predictor.network.info)
         result = predictor.segment_case(prepared.case, progress, prompts)
         with watch.stage("write"):
             (options.format or format_of(path)).write(

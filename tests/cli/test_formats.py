@@ -4,6 +4,7 @@ import csv
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import cv2
 import nibabel
@@ -14,6 +15,8 @@ from litemedsam.engine.cli import main
 from litemedsam.engine.io.formats import FORMATS
 from PIL import Image
 from synthetic_scans import ROOT, dicom_image, phantom, stored, write_series
+
+from litemedsam import LiteMedSamError, segment
 
 VOLUME = phantom(2, 40, 48)
 BOX = "9,13,0,29,30,1"
@@ -55,7 +58,8 @@ def test_the_same_phantom_gives_the_same_masks_in_every_format(folder, tmp_path)
 
     infer(
         folder / "plain.nii.gz", folder / "series", folder / "pages.tif", "-o", tmp_path, "--box", BOX,
-        "--window", "none", "--csv", tmp_path / "objects.csv", "--report", tmp_path / "report.json", "--overlay",
+        "--window", "none", "--html", tmp_path / "run.html",
+        "--csv", tmp_path / "objects.csv", "--report", tmp_path / "report.json", "--overlay",
     )  # fmt: skip
     np.testing.assert_array_equal(np.asarray(nibabel.load(tmp_path / "plain.nii.gz").dataobj).transpose(), volume)
     np.testing.assert_array_equal(FORMATS["png"].read(tmp_path / "pages.tif").voxels, volume)
@@ -82,6 +86,11 @@ def test_the_same_phantom_gives_the_same_masks_in_every_format(folder, tmp_path)
     assert reports[0]["volumes_ml"] == reports[1]["volumes_ml"]
     assert reports[2]["volumes_ml"] == []
     assert (tmp_path / "plain.png").exists()
+    page = (tmp_path / "run.html").read_text()
+    assert page.count("data:image/png;base64,") == 3
+    assert "3 of 3 segmented" in page
+    assert 'src="http' not in page
+    assert "href" not in page
     assert (tmp_path / "pages.overlay.png").exists()
 
 
@@ -91,7 +100,7 @@ def test_bad_input_fails_in_one_line_and_leaves_nothing(folder, tmp_path):
     dicom_image(VOLUME[0], series=ROOT + "9").save_as(mixed / "other")
     gap = tmp_path / "gap"
     write_series(gap, stored(phantom(5, 40, 48), *IDENTITY))[2].unlink()
-    (tmp_path / "cut.nii.gz").write_bytes((folder / "plain.nii.gz").read_bytes()[:600])
+    (tmp_path / "cut.nii.gz").write_bytes((folder / "plain.nii.gz").read_bytes()[:400])
     (tmp_path / "cut.dcm").write_bytes(paths[0].read_bytes()[:-40])
     holes = np.full((9, 9, 9), np.nan, np.float32)
     nibabel.Nifti1Image(holes, np.eye(4)).to_filename(tmp_path / "nan.nii")
@@ -105,7 +114,7 @@ def test_bad_input_fails_in_one_line_and_leaves_nothing(folder, tmp_path):
     assert all(line.startswith("Error: ") for line in lines)
     for words in ("2 series", "missing", "damaged", "NaN", "unknown kind", "6 numbers for an image", "cannot be read"):
         assert words in result.stderr
-    assert not output.exists()
+    assert list(output.iterdir()) == []
 
 
 def test_usage_errors_exit_with_2(folder, tmp_path):
@@ -144,6 +153,39 @@ def test_folders_and_patterns(folder, tmp_path):
     infer(f"{cohort}/*/photo.png", "-o", tmp_path / "matched", "--box", "9,13,29,30")
     assert (tmp_path / "matched" / "photo.png").exists()
     assert "no file matches" in infer(f"{cohort}/*.nii", "-o", tmp_path, "--box", "1,2,3,4", code=1).output
+
+
+def test_workers_give_the_same_bytes_and_report_what_failed(folder, tmp_path):
+    for name in ("a", "b", "c"):
+        (tmp_path / f"{name}.png").write_bytes((folder / "slice.png").read_bytes())
+    (tmp_path / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\n")
+    cases = [tmp_path / f"{name}.png" for name in ("a", "broken", "b", "c")]
+    box = ["--box", "9,13,29,30"]
+    one, two = tmp_path / "one", tmp_path / "two"
+    infer(*cases, *box, "-o", one, code=1)
+    result = infer(*cases, *box, "-o", two, "--workers", "2", "--report", two / "run.json", code=1)
+    assert "3 of 4 segmented, 1 failed" in result.output
+    assert "broken.png" in result.stderr
+    for name in ("a", "b", "c"):
+        assert (one / f"{name}.png").read_bytes() == (two / f"{name}.png").read_bytes()
+    reports = json.loads((two / "run.json").read_text())["cases"]
+    assert [Path(report["case"]).name for report in reports] == ["a.png", "broken.png", "b.png", "c.png"]
+    (two / "b.png").unlink()
+    result = infer(*cases, *box, "-o", two, "--workers", "2", "--skip-existing", code=1)
+    assert result.output.count("skipped") == 2
+    assert (two / "b.png").exists()
+
+
+def test_segment_in_python_is_the_command(folder, tmp_path):
+    infer(folder / "turned.nii.gz", "-o", tmp_path, "--box", "0,9,9,0,29,26", "--window", "none")
+    written = nibabel.load(tmp_path / "turned.nii.gz")
+    result = segment(folder / "turned.nii.gz", [[0, 9, 9, 0, 29, 26]], window="none", output=tmp_path / "again.nii.gz")
+    np.testing.assert_array_equal(result.labels.T, np.asarray(written.dataobj))
+    np.testing.assert_allclose(result.affine, written.affine)
+    np.testing.assert_array_equal(result.masks[0], result.labels == 1)
+    assert (tmp_path / "again.nii.gz").read_bytes() == (tmp_path / "turned.nii.gz").read_bytes()
+    with pytest.raises(LiteMedSamError, match="there are no boxes"):
+        segment(folder / "slice.png")
 
 
 def test_overlay_films_and_their_proportions(folder, tmp_path):

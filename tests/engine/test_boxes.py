@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from litemedsam.engine.boxes import BoxesFile, GivenBoxes, MaskBoxes, WithScribbles, piece_boxes, tight_box
+from litemedsam.engine.bundle import BundleInfo
 from litemedsam.engine.io.formats import FORMATS
 from litemedsam.engine.placed import placed_prompts
 from litemedsam.engine.prompts import AutomaticPrompts, Target
@@ -17,6 +18,7 @@ from scipy import ndimage
 from litemedsam import LiteMedSamError
 
 GRID = (6, 20, 30)
+MODEL = BundleInfo("any", 256, ("boxes", "points", "scribbles"), (), "", "f32", "single", "", "")
 
 
 @pytest.fixture
@@ -192,7 +194,7 @@ def test_points_and_strokes_reach_their_slice_through_the_view(tmp_path, scan):
     prepared = prepare(scan, source.objects(tmp_path / "scan.nii.gz", scan))
     # y runs towards anterior in the file, and downwards to posterior as seen.
     assert prepared.view.reversed == (False, True, False)
-    prompts = placed_prompts(prepared, AutomaticPrompts(), 256)
+    prompts = placed_prompts(prepared, AutomaticPrompts(), MODEL)
     scale = 256 / 30
     np.testing.assert_allclose(prompts.points[Target(1, 1)], np.array([[5, 13], [6, 12]] * 2) * scale, rtol=1e-6)
     y, x = np.nonzero(prompts.scribbles[Target(1, 2)])
@@ -201,9 +203,9 @@ def test_points_and_strokes_reach_their_slice_through_the_view(tmp_path, scan):
 
     with pytest.raises(LiteMedSamError, match="object 1: a point on slice z = 5, which its box leaves out"):
         placed_prompts(
-            prepare(scan, Objects(np.array([[1, 2, 0, 9, 9, 3]]), ("",), {1: np.array([[2.0, 3, 5]])})), None, 256
+            prepare(scan, Objects(np.array([[1, 2, 0, 9, 9, 3]]), ("",), {1: np.array([[2.0, 3, 5]])})), None, MODEL
         )
     strokes[2, 5, 4:8] = 4
     prepared = prepare(scan, Objects(np.array([BOX]), scribbles=strokes))
     with pytest.raises(LiteMedSamError, match="a scribble of object 4"):
-        placed_prompts(prepared, None, 256)
+        placed_prompts(prepared, None, MODEL)
