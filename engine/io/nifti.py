@@ -13,12 +13,14 @@ import numpy as np
 
 from ...errors import LiteMedSamError
 from ..geometry import Geometry
+from ..memory import require_memory
 from ..scan import Scan
 from .atomic import write_atomically
 
 # The header's unit codes: metres, millimetres, micrometres; 0 is unknown, taken for millimetres.
 _MILLIMETRES = {0: 1.0, 1: 1000.0, 2: 1.0, 3: 0.001}
 _COMMENT = 6
+_HEAD = 4096
 _SCANNER = 1
 
 
@@ -49,6 +51,19 @@ def _start(head: bytes) -> bytes:
         return b""
 
 
+def _load(path: Path, nibabel):
+    """The image of a file; nibabel goes by the name, so that a file whose name misleads is read by its content."""
+    with open(path, "rb") as file:
+        head = file.read(_HEAD)
+    start, packed = _start(head), head.startswith(b"\x1f\x8b")
+    named = path.name.lower().endswith(".nii.gz") if packed else path.name.lower().endswith((".nii", ".hdr"))
+    if named or start[:1] == b"" or b"n+" not in (start[4:6], start[344:346]):
+        return nibabel.load(path)
+    kind = nibabel.Nifti2Image if start[4:6] == b"n+" else nibabel.Nifti1Image
+    content = path.read_bytes()
+    return kind.from_bytes(gzip.decompress(content) if packed else content)
+
+
 class Nifti:
     """See `litemedsam.engine.io.formats.Format`.
 
@@ -71,10 +86,11 @@ class Nifti:
         import nibabel
 
         try:
-            image = nibabel.load(path)
+            image = _load(path, nibabel)
             if not isinstance(image, nibabel.Nifti1Pair):
                 raise LiteMedSamError(f"{path}: {type(image).__name__}, expected NIfTI", "convert it to .nii.gz")
             shape = self._checked_shape(path, image.shape, frame)
+            require_memory(str(path), int(np.prod(shape, dtype=np.int64)) * image.dataobj.dtype.itemsize)
             part = image.dataobj if len(image.shape) <= 3 else image.dataobj[..., frame or 0]
             values = np.asarray(part).reshape(shape + (1,) * (3 - len(shape)))
         except (

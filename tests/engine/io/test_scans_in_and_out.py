@@ -330,6 +330,18 @@ def test_nifti_intensities_units_and_colours(tmp_path):
     assert scan.grid == (4, 5, 6)
 
 
+def test_the_content_decides_not_the_name(tmp_path):
+    volume = phantom(4, 5, 6)
+    for name, other in (("a.nii.gz", "b.nii"), ("c.nii", "d.nii.gz"), ("e.nii.gz", "f.dcm"), ("g.nii", "h")):
+        (save(tmp_path / name, volume.transpose())).rename(tmp_path / other)
+        scan = read(tmp_path / other)
+        np.testing.assert_array_equal(scan.voxels, volume)
+        assert format_of(tmp_path / other).name == "nifti"
+    dicom_image(volume[0]).save_as(tmp_path / "i.png")
+    np.testing.assert_array_equal(read(tmp_path / "i.png").voxels, volume[0])
+    assert result_name(tmp_path / "i.png", FORMATS["dicom"]) == "i.dcm"
+
+
 def test_label_types_grow_with_the_objects(tmp_path):
     scan = read(save(tmp_path / "scan.nii.gz", phantom(4, 5, 6).transpose()))
     for dtype in (np.uint8, np.uint16, np.uint32):
