@@ -225,3 +225,25 @@ def test_a_missing_library_is_named_with_its_remedy(folder, tmp_path, monkeypatc
         monkeypatch.setitem(sys.modules, module, None)
         result = infer(folder / case, "-o", tmp_path, "--box", "1,2,3,4", code=1)
         assert f'pip install "litemedsam[{extra}]"' in result.stderr
+
+
+def test_the_readme_s_commands_run(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    text = (Path(__file__).resolve().parents[2] / "README.md").read_text()
+    section = text.split("## Scans")[1].split("```bash\n")[1].split("```")[0]
+    commands = [line.split() for line in section.splitlines() if line.startswith("litemedsam-infer")]
+    volume = phantom(33, 130, 160).astype(np.int16)
+    nibabel.Nifti1Image(volume.transpose(), np.eye(4)).to_filename("scan.nii.gz")
+    write_series(Path("series-folder"), stored(VOLUME, *IDENTITY))
+    objects = [{"name": "phantom", "box": [float(v) for v in BOX.split(",")]}]
+    Path("boxes.json").write_text(json.dumps({"version": 1, "objects": objects}))
+    for folder in ("cohort", "lesion-masks"):
+        Path(folder).mkdir()
+    Image.fromarray(VOLUME[1]).save("cohort/one.png")
+    Image.fromarray((VOLUME[1] == 200).astype(np.uint8)).save("lesion-masks/one.png")
+    assert len(commands) == 3
+    for command in commands:
+        infer(*command[1:])
+    written = sorted(path.name for path in Path("outputs").iterdir())
+    assert written == ["one.png", "scan.gif", "scan.nii.gz", "scan.png", "series-folder.dcm", "series-folder.png"]
+    assert "phantom" in Path("report.html").read_text()
