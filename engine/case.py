@@ -22,7 +22,7 @@ class Case:
         float64, in pixels, all ends included: (N, 4) x_min, y_min, x_max, y_max for an image, (N, 6) x_min,
         y_min, z_min, x_max, y_max, z_max for a volume. Object k has the label k + 1.
     spacing : ndarray or None
-        float64 (3,), voxel size in mm as the file gives it.
+        float64 (3,), or (2,) for an image: distance between centres in mm along x, y, z.
     """
 
     name: str
@@ -105,7 +105,7 @@ def checked_pixels(name: str, pixels: np.ndarray) -> np.ndarray:
     return np.rint(pixels, out=np.empty(pixels.shape, np.uint8), casting="unsafe")
 
 
-def checked_boxes(name: str, boxes: np.ndarray, grid: tuple[int, ...]) -> np.ndarray:
+def checked_boxes(name: str, boxes: np.ndarray, grid: tuple[int, ...], whole: str = "z") -> np.ndarray:
     """Boxes as float64 (N, 2 · rank).
 
     Parameters
@@ -116,6 +116,8 @@ def checked_boxes(name: str, boxes: np.ndarray, grid: tuple[int, ...]) -> np.nda
         (N, 4) or (N, 6), see `Case`; an end may lie on the image's far edge (x = W, y = H).
     grid : tuple of int
         (H, W) or (D, H, W).
+    whole : str
+        Axes along which a box counts slices: whole numbers only, and none on the far edge.
 
     Raises
     ------
@@ -143,14 +145,14 @@ def checked_boxes(name: str, boxes: np.ndarray, grid: tuple[int, ...]) -> np.nda
                     f"{where}: {axis}_min {low:g} is greater than {axis}_max {high:g} in box {_plain(box)}",
                     "give the smaller corner first",
                 )
-            edge = size - 1 if axis == "z" else size
+            edge = size - 1 if axis in whole else size
             if low < 0 or low > size - 1 or high > edge:
                 raise LiteMedSamError(
                     f"{where}: {axis} from {low:g} to {high:g} in box {_plain(box)} is outside the image, "
                     f"expected 0 to {size - 1}"
                 )
-            if axis == "z" and (low != int(low) or high != int(high)):
-                raise LiteMedSamError(f"{where}: z from {low:g} to {high:g}, expected whole slice numbers")
+            if axis in whole and (low != int(low) or high != int(high)):
+                raise LiteMedSamError(f"{where}: {axis} from {low:g} to {high:g}, expected whole slice numbers")
     return boxes
 
 

@@ -11,35 +11,73 @@ from ..errors import LiteMedSamError
 from .io.atomic import make_output_folder
 from .stopping import orderly_stop
 
-_SUFFIX = ".npz"
+
+def _check_one_source(**given: object) -> None:
+    named = [f"--{name.replace('_', '-')}" for name, value in given.items() if value]
+    if len(named) > 1:
+        raise click.UsageError(f"{' and '.join(named)} exclude each other")
 
 
-def _gather(cases: tuple[Path, ...], folder: Path | None) -> list[Path]:
-    if bool(cases) == bool(folder):
-        raise click.UsageError("give either case files or a folder with -i")
-    if folder is None:
-        return list(cases)
-    if not folder.is_dir():
-        raise LiteMedSamError(f"{folder}: no such folder of cases")
-    found = sorted(path for path in folder.iterdir() if path.suffix == _SUFFIX and not path.name.startswith("."))
-    if not found:
-        raise LiteMedSamError(f"{folder}: holds no {_SUFFIX} files")
-    return found
+class _Numbers(click.ParamType):
+    name = "x0,y0[,z0],x1,y1[,z1]"
+
+    def convert(self, value, param, ctx):
+        """A box of four or six numbers."""
+        try:
+            numbers = tuple(float(part) for part in value.split(","))
+        except ValueError:
+            self.fail(f"{value!r} is not a list of numbers", param, ctx)
+        if len(numbers) not in (4, 6):
+            self.fail(f"{value!r} has {len(numbers)} numbers, expected x0,y0,x1,y1 or x0,y0,z0,x1,y1,z1", param, ctx)
+        return numbers
 
 
-def _check_distinct(cases: list[Path]) -> None:
-    first: dict[str, Path] = {}
-    for case in cases:
-        other = first.setdefault(case.name, case)
-        if other is not case:
-            raise click.UsageError(f"{other} and {case} would both become {case.name} in the output folder")
+class _Command(click.Command):
+    """A command whose ``--overlay`` may stand without a value, even before a case."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """See `click.Command.parse_args`."""
+        given: list[str] = []
+        for argument in args:
+            if given[-1:] == ["--overlay=png"] and argument in ("png", "gif", "mp4"):
+                given[-1] = f"--overlay={argument}"
+            else:
+                given.append("--overlay=png" if argument == "--overlay" else argument)
+        return super().parse_args(ctx, given)
 
 
-@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@click.command(cls=_Command, context_settings={"help_option_names": ["-h", "--help"]})
 @click.argument("cases", nargs=-1, type=click.Path(path_type=Path))
-@click.option("-i", "--input", "folder", type=click.Path(path_type=Path), help="Folder of cases, instead of files.")
+@click.option(
+    "-i",
+    "--input",
+    "folder",
+    type=click.Path(path_type=Path),
+    help="Folder of npz cases, or of scans, instead of files.",
+)
 @click.option(
     "-o", "--output", type=click.Path(path_type=Path), default="outputs", show_default=True, help="Folder for results."
+)
+@click.option("--box", "given", type=_Numbers(), multiple=True, help="A box, ends included; may be repeated.")
+@click.option("--boxes", "boxes_file", type=click.Path(path_type=Path), help="JSON file of boxes, or a folder of them.")
+@click.option("--boxes-from", "mask", type=click.Path(path_type=Path), help="Mask whose labels are boxed, or a folder.")
+@click.option("--pieces", is_flag=True, help="With --boxes-from: each connected piece is an object.")
+@click.option("--margin", type=click.IntRange(0), default=0, help="With --boxes-from: voxels to grow boxes by.")
+@click.option("--scribbles", type=click.Path(path_type=Path), help="Mask with a stroke of value k on object k.")
+@click.option(
+    "--box-space",
+    type=click.Choice(["voxel", "world"]),
+    default="voxel",
+    show_default=True,
+    help="Boxes count voxels along the file's own axes, or are millimetres (RAS).",
+)
+@click.option("--window", help="abdomen, lung, brain, bone, mediastinum, LEVEL,WIDTH, percentiles or none.")
+@click.option("--frame", type=click.IntRange(0), help="Time point of a 4D scan, page of a TIFF.")
+@click.option(
+    "--format",
+    "format_name",
+    type=click.Choice(["npz", "nifti", "dicom", "png"]),
+    help="Kind of the results; that of the scan when absent.",
 )
 @click.option("--model", type=click.Path(path_type=Path), help="Bundle folder; the default model when absent.")
 @click.option(
@@ -53,13 +91,21 @@ def _check_distinct(cases: list[Path]) -> None:
     show_default=True,
     help="How boxes and slices are treated; `published` repeats the model's published script.",
 )
+@click.option("--workers", type=click.IntRange(1), default=1, show_default=True, help="Cases to work on at once.")
 @click.option("--threads", type=click.IntRange(1), help="Threads to compute with; all that may be used when absent.")
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Seed of the automatic prompts.")
 @click.option(
     "--cache-mb", type=click.FloatRange(0), default=512, show_default=True, help="Most memory for embeddings."
 )
-@click.option("--overlay", is_flag=True, help="Also write a PNG of image, boxes and masks beside each result.")
+@click.option(
+    "--overlay",
+    type=click.Choice(["png", "gif", "mp4"]),
+    metavar="[png|gif|mp4]",
+    help="Also write a PNG of image, boxes and masks beside each result, and a way through the slices on request.",
+)
 @click.option("--report", type=click.Path(path_type=Path), help="Write what was done, with seconds per stage, as JSON.")
+@click.option("--csv", "table", type=click.Path(path_type=Path), help="Write one line per object: volume, score, box.")
+@click.option("--html", "page", type=click.Path(path_type=Path), help="Write one page with all of it; adds --overlay.")
 @click.option("--overwrite", is_flag=True, help="Replace results that exist.")
 @click.option("--skip-existing", is_flag=True, help="Leave out cases whose result exists.")
 @click.option("-v", "--verbose", is_flag=True, help="Show seconds per stage.")
@@ -69,50 +115,129 @@ def main(
     cases: tuple[Path, ...],
     folder: Path | None,
     output: Path,
+    given: tuple[tuple[float, ...], ...],
+    boxes_file: Path | None,
+    mask: Path | None,
+    pieces: bool,
+    margin: int,
+    scribbles: Path | None,
+    box_space: str,
+    window: str | None,
+    frame: int | None,
+    format_name: str | None,
     model: Path | None,
     backend: str,
     precision: str,
     protocol: str,
+    workers: int,
     threads: int | None,
     seed: int,
     cache_mb: float,
-    overlay: bool,
+    overlay: str | None,
     report: Path | None,
+    table: Path | None,
+    page: Path | None,
     overwrite: bool,
     skip_existing: bool,
     verbose: bool,
     quiet: bool,
 ) -> None:
-    """Segment CASES, npz files with imgs and boxes, into OUTPUT/<same name>.npz with segs.
+    """Segment CASES into OUTPUT/<name of the case>, in the case's own format.
 
-    An image is (H, W) or (H, W, 3) with boxes (N, 4), a volume (D, H, W) or (D, H, W, 3) with boxes (N, 6), in
-    pixels, ends included. Object k of the boxes gets the label k + 1. A case that fails is reported; the others
-    go on, and the exit code is 1. Stopped by a signal, it leaves no half-written file and ends with 128 + signal.
+    A case is an npz file with imgs and boxes, a NIfTI file, a DICOM series (folder or file), or a PNG, JPEG, TIFF
+    or BMP; its kind is told by its content. A folder stands for the scans in it and below. In npz files an image
+    is (H, W) or (H, W, 3) with boxes (N, 4), a volume (D, H, W) or (D, H, W, 3) with boxes (N, 6). All boxes are
+    in voxels, ends included, along the file's own axes: x, y, z are NIfTI's first, second and third; column, row
+    and slice otherwise. Object k of the boxes gets the label k + 1. A case that fails is reported; the others go
+    on, and the exit code is 1. Stopped by a signal, it leaves no half-written file and ends with 128 + signal.
     """
     click.get_current_context().with_resource(orderly_stop())
     if overwrite and skip_existing:
         raise click.UsageError("--overwrite and --skip-existing exclude each other")
+    _check_one_source(box=given, boxes=boxes_file, boxes_from=mask)
+    if bool(cases) == bool(folder):
+        raise click.UsageError("give either case files or a folder with -i")
+    if (pieces or margin) and not mask:
+        raise click.UsageError("--pieces and --margin go with --boxes-from")
+    if box_space == "world" and mask:
+        raise click.UsageError("--box-space world goes with --box or --boxes")
     try:
-        paths = _gather(cases, folder)
-        _check_distinct(paths)
+        from . import runner
+        from .boxes import BoxesFile, GivenBoxes, MaskBoxes, StoredBoxes, WithScribbles
+        from .cohort import check_distinct, gather
+        from .intensity import scaling_named
+        from .io.formats import FORMATS
+
+        world = box_space == "world"
+        objects = StoredBoxes()
+        if given:
+            objects = GivenBoxes(given, world)
+        elif boxes_file is not None:
+            objects = BoxesFile(boxes_file, world)
+        elif mask is not None:
+            objects = MaskBoxes(mask, pieces, margin)
+        if scribbles is not None:
+            objects = WithScribbles(objects, scribbles)
+        scaling = None if window is None else scaling_named(window)
+        kind = None if format_name is None else FORMATS[format_name]
+        paths, subfolders = gather(cases, folder)
+        options = runner.Options(
+            output,
+            overlay is not None or page is not None,
+            overwrite,
+            skip_existing,
+            objects,
+            scaling,
+            frame,
+            kind,
+            subfolders,
+            film=overlay if overlay in ("gif", "mp4") else "",
+        )
+        check_distinct(paths, options)
         make_output_folder(output)
         start = perf_counter()
         from .predictor import Predictor
+        from .resources import available_processors
 
-        predictor = Predictor(model, backend, precision, protocol, threads, seed, cache_mb)
+        workers = min(workers, len(paths))
+        made_with = {
+            "bundle": model,
+            "backend": backend,
+            "precision": precision,
+            "protocol": protocol,
+            "threads": threads or max(available_processors() // workers, 1),
+            "seed": seed,
+            "cache_mb": cache_mb,
+        }
+        predictor = Predictor(**made_with)
         seconds_to_load = perf_counter() - start
     except LiteMedSamError as error:
         raise click.ClickException(str(error)) from error
-    from . import runner
+    tell = runner.reporter(verbose, quiet)
+    if workers > 1:
+        from .workers import run_parallel
 
-    options = runner.Options(output, overlay, overwrite, skip_existing)
-    reports = runner.run(predictor, paths, options, runner.reporter(verbose, quiet))
+        predictor.close()
+        reports = run_parallel(made_with, workers, paths, options, tell)
+    else:
+        reports = runner.run(predictor, paths, options, tell)
     failed = sum(bool(entry.error) for entry in reports)
-    if report is not None:
-        from .report import settings, write_report
+    if len(paths) > 1 and not quiet:
+        click.echo(f"{len(reports) - failed} of {len(paths)} segmented, {failed} failed")
+    from .report import settings, write_report, write_table
 
-        try:
-            write_report(report, settings(predictor, seed, model is None, seconds_to_load), reports)
-        except LiteMedSamError as error:
-            raise click.ClickException(str(error)) from error
+    try:
+        record = settings(predictor, seed, model is None, seconds_to_load)
+        if report is not None:
+            write_report(report, record, reports)
+        if table is not None:
+            write_table(table, reports)
+        if page is not None:
+            from .html import write_page
+
+            done = [entry for entry in reports if not entry.error]
+            pictures = {entry.case: runner.picture_path(Path(entry.output)).read_bytes() for entry in done}
+            write_page(page, record, reports, pictures)
+    except LiteMedSamError as error:
+        raise click.ClickException(str(error)) from error
     sys.exit(1 if failed else 0)

@@ -1,19 +1,27 @@
-"""A picture of a result: image, boxes, masks; a contact sheet for a volume."""
+"""Pictures of a result: image, boxes, masks; for a volume a contact sheet and a way through its slices."""
 
 import math
+import tempfile
+from collections.abc import Callable, Iterator
+from io import BytesIO
 from pathlib import Path
 
 import cv2
 import numpy as np
 
+from ..errors import LiteMedSamError
 from .case import Case
+from .geometry import View
 from .io.atomic import write_atomically
+from .io.extras import needed
 
 _TILES = 16
 _TILE_SIDE = 320
 _LARGEST_SIDE = 1600
 _SMALLEST_SIDE = 512
 _OPACITY = 0.35
+_FILM_SIDE = 512
+_FRAMES_PER_SECOND = 10
 
 
 def colour(number: int) -> tuple[int, int, int]:
@@ -23,7 +31,13 @@ def colour(number: int) -> tuple[int, int, int]:
     return tuple(int(c) for c in cv2.cvtColor(pixel, cv2.COLOR_HSV2BGR)[0, 0])
 
 
-def draw(image: np.ndarray, labels: np.ndarray, boxes: dict[int, np.ndarray], side: int) -> np.ndarray:
+def draw(
+    image: np.ndarray,
+    labels: np.ndarray,
+    boxes: dict[int, np.ndarray],
+    side: int,
+    spacing: tuple[float, float] = (1.0, 1.0),
+) -> np.ndarray:
     """Draw masks and boxes over an image.
 
     Parameters
@@ -36,6 +50,8 @@ def draw(image: np.ndarray, labels: np.ndarray, boxes: dict[int, np.ndarray], si
         Label to (4,), x_min, y_min, x_max, y_max in pixels.
     side : int
         Longer side of the picture, in pixels.
+    spacing : tuple of float
+        Distance between pixels along x and y; the picture shows true proportions.
 
     Returns
     -------
@@ -43,11 +59,12 @@ def draw(image: np.ndarray, labels: np.ndarray, boxes: dict[int, np.ndarray], si
         uint8 (h, w, 3) in BGR.
     """
     height, width = labels.shape
-    zoom = side / max(height, width)
-    size = max(1, round(width * zoom)), max(1, round(height * zoom))
+    along, down = (side / max(width * spacing[0], height * spacing[1]) * part for part in spacing)
+    zoom = np.array([along, down])
+    size = max(1, round(width * along)), max(1, round(height * down))
     grey = image.ndim == 2
     picture = cv2.cvtColor(np.ascontiguousarray(image), cv2.COLOR_GRAY2BGR if grey else cv2.COLOR_RGB2BGR)
-    picture = cv2.resize(picture, size, interpolation=cv2.INTER_AREA if zoom < 1 else cv2.INTER_LINEAR)
+    picture = cv2.resize(picture, size, interpolation=cv2.INTER_AREA if zoom.max() < 1 else cv2.INTER_LINEAR)
     enlarged = cv2.resize(labels.astype(np.float32), size, interpolation=cv2.INTER_NEAREST)
     for number, box in boxes.items():
         mask = (enlarged == number).astype(np.uint8)
@@ -55,8 +72,8 @@ def draw(image: np.ndarray, labels: np.ndarray, boxes: dict[int, np.ndarray], si
         inside = mask.astype(bool)
         picture[inside] = (picture[inside] * (1 - _OPACITY) + tint * _OPACITY).astype(np.uint8)
         outlines, _ = cv2.findContours(mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
-        low = tuple(int(c * zoom) for c in box[:2])
-        high = tuple(int((c + 1) * zoom) for c in box[2:])
+        low = tuple(int(c) for c in box[:2] * zoom)
+        high = tuple(int(c) for c in (box[2:] + 1) * zoom)
         # A dark line beneath keeps the bright one visible on bright images.
         for line, thickness in (((0, 0, 0), 3), (colour(number), 1)):
             cv2.drawContours(picture, outlines, -1, line, thickness)
@@ -64,7 +81,25 @@ def draw(image: np.ndarray, labels: np.ndarray, boxes: dict[int, np.ndarray], si
     return picture
 
 
-def overlay(case: Case, labels: np.ndarray) -> np.ndarray:
+def _proportions(case: Case) -> tuple[float, float]:
+    return (1.0, 1.0) if case.spacing is None else (float(case.spacing[0]), float(case.spacing[1]))
+
+
+def _bearing(case: Case) -> list[int]:
+    first, last = case.boxes[:, 2], case.boxes[:, 5]
+    return [z for z in range(case.grid[0]) if ((first <= z) & (z <= last)).any()]
+
+
+def _slice(case: Case, labels: np.ndarray, z: int, side: int, view: View | None) -> np.ndarray:
+    boxes = {n: box[[0, 1, 3, 4]] for n, box in enumerate(case.boxes, start=1) if box[2] <= z <= box[5]}
+    tile = draw(case.pixels[z], labels[z], boxes, side, _proportions(case))
+    axis, index = ("z", z) if view is None else view.stored_slice(z)
+    for line, thickness in (((0, 0, 0), 3), ((255, 255, 255), 1)):
+        cv2.putText(tile, f"{axis} {index}", (6, 18), cv2.FONT_HERSHEY_SIMPLEX, 0.5, line, thickness, cv2.LINE_AA)
+    return tile
+
+
+def overlay(case: Case, labels: np.ndarray, view: View | None = None) -> np.ndarray:
     """The picture of a case.
 
     Parameters
@@ -72,6 +107,8 @@ def overlay(case: Case, labels: np.ndarray) -> np.ndarray:
     case : Case
     labels : ndarray
         As in `Segmentation`.
+    view : View, optional
+        How the case was turned, so that slices are named as in the file.
 
     Returns
     -------
@@ -80,25 +117,73 @@ def overlay(case: Case, labels: np.ndarray) -> np.ndarray:
     """
     if not case.is_volume:
         side = min(max((*case.grid, _SMALLEST_SIDE)), _LARGEST_SIDE)
-        boxes = dict(enumerate(case.boxes, start=1))
-        return draw(case.pixels, labels, boxes, side)
-    first, last = case.boxes[:, 2], case.boxes[:, 5]
-    bearing = [z for z in range(len(labels)) if ((first <= z) & (z <= last)).any()]
+        return draw(case.pixels, labels, dict(enumerate(case.boxes, start=1)), side, _proportions(case))
+    bearing = _bearing(case)
     picks = np.unique(np.linspace(0, len(bearing) - 1, min(len(bearing), _TILES)).round().astype(int))
-    tiles = []
-    for z in (bearing[k] for k in picks):
-        boxes = {n: box[[0, 1, 3, 4]] for n, box in enumerate(case.boxes, start=1) if box[2] <= z <= box[5]}
-        tile = draw(case.pixels[z], labels[z], boxes, _TILE_SIDE)
-        for line, thickness in (((0, 0, 0), 3), ((255, 255, 255), 1)):
-            cv2.putText(tile, f"z {z}", (6, 18), cv2.FONT_HERSHEY_SIMPLEX, 0.5, line, thickness, cv2.LINE_AA)
-        tiles.append(tile)
+    tiles = [_slice(case, labels, bearing[k], _TILE_SIDE, view) for k in picks]
     columns = math.ceil(math.sqrt(len(tiles)))
     blank = np.zeros_like(tiles[0])
     tiles += [blank] * (-len(tiles) % columns)
     return np.vstack([np.hstack(tiles[k : k + columns]) for k in range(0, len(tiles), columns)])
 
 
-def write_overlay(path: Path, case: Case, labels: np.ndarray) -> None:
+def film(case: Case, labels: np.ndarray, view: View | None = None) -> Iterator[np.ndarray]:
+    """The object-bearing slices of a volume one after the other, uint8 (h, w, 3) in BGR; an image gives one."""
+    if case.is_volume:
+        for z in _bearing(case):
+            yield _slice(case, labels, z, _FILM_SIDE, view)
+    else:
+        yield overlay(case, labels)
+
+
+def png_bytes(case: Case, labels: np.ndarray, view: View | None = None) -> bytes:
+    """`overlay` as a PNG file."""
+    _, encoded = cv2.imencode(".png", overlay(case, labels, view))
+    return encoded.tobytes()
+
+
+def write_overlay(path: Path, case: Case, labels: np.ndarray, view: View | None = None) -> None:
     """Write `overlay` as a PNG; see `write_atomically`."""
-    _, encoded = cv2.imencode(".png", overlay(case, labels))
-    write_atomically(path, lambda file: file.write(encoded.tobytes()))
+    content = png_bytes(case, labels, view)
+    write_atomically(path, lambda file: file.write(content))
+
+
+def _gif(frames: Iterator[np.ndarray]) -> bytes:
+    pillow = needed("PIL.Image", "images")
+    first, *others = (pillow.fromarray(cv2.cvtColor(frame, cv2.COLOR_BGR2RGB)) for frame in frames)
+    content = BytesIO()
+    pause = 1000 // _FRAMES_PER_SECOND
+    first.save(content, "GIF", save_all=True, append_images=others, duration=pause, loop=0)
+    return content.getvalue()
+
+
+def _mp4(frames: Iterator[np.ndarray]) -> bytes:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "film.mp4"
+        writer = None
+        for frame in frames:
+            # The codec knows even sides only.
+            frame = frame[: frame.shape[0] // 2 * 2, : frame.shape[1] // 2 * 2]
+            if writer is None:
+                code = cv2.VideoWriter.fourcc(*"mp4v")
+                writer = cv2.VideoWriter(str(path), code, _FRAMES_PER_SECOND, (frame.shape[1], frame.shape[0]))
+            writer.write(frame)
+        writer.release()
+        if not path.exists() or path.stat().st_size == 0:
+            raise LiteMedSamError("OpenCV cannot write mp4 here", "use --overlay gif")
+        return path.read_bytes()
+
+
+FILMS: dict[str, Callable[[Iterator[np.ndarray]], bytes]] = {"gif": _gif, "mp4": _mp4}
+
+
+def write_film(path: Path, kind: str, case: Case, labels: np.ndarray, view: View | None = None) -> None:
+    """Write `film` as a gif or mp4; see `write_atomically`.
+
+    Raises
+    ------
+    LiteMedSamError
+        When it cannot be written.
+    """
+    content = FILMS[kind](film(case, labels, view))
+    write_atomically(path, lambda file: file.write(content))

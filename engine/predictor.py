@@ -195,10 +195,13 @@ class Predictor:
         """
         return self.segment_case(checked_case("arrays", np.asarray(imgs), np.asarray(boxes)))
 
-    def segment_case(self, case: Case, progress=None) -> Segmentation:
-        """Segment a case; see `CaseSegmenter.segment`, and `MemoryBudget.cache_bytes` for what is refused."""
+    def segment_case(self, case: Case, progress=None, prompts: PromptSource | None = None) -> Segmentation:
+        """Segment a case; see `CaseSegmenter.segment`, and `MemoryBudget.cache_bytes` for what is refused.
+
+        Points and scribbles are automatic without `prompts`.
+        """
         cache_bytes = self.memory.cache_bytes(case, self.cache_bytes)
-        segmenter = CaseSegmenter(self.network, self.protocol, self.prompts, cache_bytes)
+        segmenter = CaseSegmenter(self.network, self.protocol, prompts or self.prompts, cache_bytes)
         return segmenter.segment(case, progress)
 
     def close(self) -> None:

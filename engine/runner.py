@@ -1,16 +1,21 @@
 """Many cases, one after the other: what fails is reported, the others go on."""
 
 import sys
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+from time import perf_counter
 from typing import Protocol
 
 from ..errors import LiteMedSamError
-from .io.npz import read_case, write_labels
-from .overlay import write_overlay
+from .boxes import ObjectSource, StoredBoxes
+from .intensity import Scaling
+from .io.formats import Format, format_of, result_name, stem_of
+from .overlay import write_film, write_overlay
+from .placed import placed_prompts
 from .predictor import Predictor
 from .report import CaseReport
+from .scan import prepare
 from .stopwatch import Stopwatch
 
 
@@ -28,12 +33,41 @@ class Options:
         Replace those that exist.
     skip_existing : bool
         Leave out cases whose result exists.
+    objects : ObjectSource
+        Says what is to be segmented.
+    scaling : Scaling or None
+        How intensities become pixels; what is usual for the scan when None.
+    frame : int or None
+        Which time point of a series of volumes.
+    format : Format or None
+        Of the results; the scan's own when None.
+    subfolders : mapping of Path to Path
+        For some cases, where under `output` their results go.
+    film : str
+        ``gif`` or ``mp4`` to write the way through a volume's slices as well as the picture, else empty.
     """
 
     output: Path
     overlay: bool = False
     overwrite: bool = False
     skip_existing: bool = False
+    objects: ObjectSource = field(default_factory=StoredBoxes)
+    scaling: Scaling | None = None
+    frame: int | None = None
+    format: Format | None = None
+    subfolders: Mapping[Path, Path] = field(default_factory=dict)
+    film: str = ""
+
+    def target(self, case: Path) -> Path:
+        """Where the result of a case goes.
+
+        Raises
+        ------
+        LiteMedSamError
+            When the case cannot be opened or is of no known kind.
+        """
+        kind = self.format or format_of(case)
+        return self.output / self.subfolders.get(case, "") / result_name(case, kind)
 
 
 class Reporter(Protocol):
@@ -68,6 +102,8 @@ class Lines:
         if report.error:
             self._write(f"Error: {report.error}", sys.stderr)
         elif not self.quiet:
+            for note in report.notes:
+                self._write(f"Note: {note}", sys.stdout)
             objects = f"{report.objects} object{'s' if report.objects != 1 else ''}"
             self._write(f"{report.output}: {objects} in {report.seconds['total']:.2f} s", sys.stdout)
             if self.verbose:
@@ -92,10 +128,13 @@ class Bar(Lines):
 
         self._make = tqdm
         self._bar = None
+        self._start = perf_counter()
+        self._done = 0
 
     def progress(self, case: Path, number: int, of: int) -> Callable[[int, int], None]:
         """See `Reporter.progress`."""
-        self._bar = self._make(desc=f"{number}/{of} {case.name}", leave=False, unit="step", file=sys.stderr)
+        text = f"{number}/{of} {case.name}{self._left(of - number + 1)}"
+        self._bar = self._make(desc=text, leave=False, unit="step", file=sys.stderr)
 
         def advance(done: int, total: int) -> None:
             self._bar.total = total
@@ -107,7 +146,14 @@ class Bar(Lines):
         """See `Reporter.finished`."""
         if self._bar is not None:
             self._bar.close()
+        self._done += 1
         super().finished(report)
+
+    def _left(self, cases: int) -> str:
+        if self._done == 0:
+            return ""
+        seconds = round((perf_counter() - self._start) / self._done * cases)
+        return f", {seconds // 60} min left" if seconds >= 60 else f", {seconds} s left"
 
     def _write(self, text: str, stream) -> None:
         self._make.write(text, file=stream)
@@ -135,12 +181,12 @@ def run(predictor: Predictor, cases: list[Path], options: Options, tell: Reporte
     """
     reports = []
     for number, path in enumerate(cases, start=1):
-        target = options.output / path.name
-        if options.skip_existing and target.exists():
-            tell.skipped(path)
-            continue
-        progress = tell.progress(path, number, len(cases))
         try:
+            target = options.target(path)
+            if options.skip_existing and target.exists():
+                tell.skipped(path)
+                continue
+            progress = tell.progress(path, number, len(cases))
             report = _one(predictor, path, target, options, progress)
         except LiteMedSamError as error:
             text = str(error)
@@ -160,11 +206,25 @@ def _one(
         if target.exists() and not options.overwrite:
             raise LiteMedSamError(f"{path}: {target} exists", "add --overwrite or --skip-existing")
         with watch.stage("read"):
-            case = read_case(path)
-        result = predictor.segment_case(case, progress)
+            scan = format_of(path).read(path, options.frame)
+            prepared = prepare(scan, options.objects.objects(path, scan), options.scaling)
+        prompts = placed_prompts(prepared, predictor.prompts, predictor.network.info)
+        result = predictor.segment_case(prepared.case, progress, prompts)
         with watch.stage("write"):
-            write_labels(target, result.labels)
+            (options.format or format_of(path)).write(
+                target, prepared.restore(result.labels), scan, prepared.objects.names
+            )
         if options.overlay:
             with watch.stage("overlay"):
-                write_overlay(target.with_suffix(".png"), case, result.labels)
-    return CaseReport.of(case, result, target, watch.seconds)
+                picture = picture_path(target)
+                write_overlay(picture, prepared.case, result.labels, prepared.view)
+                if options.film and prepared.case.is_volume:
+                    film = picture.with_suffix(f".{options.film}")
+                    write_film(film, options.film, prepared.case, result.labels, prepared.view)
+    return CaseReport.of(prepared, result, target, watch.seconds)
+
+
+def picture_path(target: Path) -> Path:
+    """Where the overlay of a result goes: beside it, never onto it."""
+    stem = stem_of(target.name)
+    return target.with_name(f"{stem}.overlay.png" if target.suffix in (".png", ".tif") else f"{stem}.png")

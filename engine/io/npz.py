@@ -2,6 +2,7 @@
 
 import zipfile
 import zlib
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ import numpy as np
 from ...errors import LiteMedSamError
 from ..case import Case, checked_case
 from ..memory import require_memory
+from ..scan import Scan
 from .atomic import write_atomically
 
 REQUIRED = ("imgs", "boxes")
@@ -84,3 +86,30 @@ def read_case(path: Path) -> Case:
 def write_labels(path: Path, labels: np.ndarray) -> None:
     """Write a label map under the challenge's key ``segs``; see `write_atomically`."""
     write_atomically(path, lambda file: np.savez_compressed(file, segs=labels))
+
+
+class Npz:
+    """The challenge's format; see `litemedsam.engine.io.formats.Format`.
+
+    Whether ``imgs`` is an image or a volume is decided by the boxes; its spacing is taken along x, y, z.
+    """
+
+    name = "npz"
+    suffixes = (".npz",)
+
+    def recognises(self, path: Path, head: bytes) -> bool:
+        """See `Format.recognises`: a zip archive."""
+        return head.startswith(b"PK")
+
+    def read(self, path: Path, frame: int | None = None) -> Scan:
+        """See `Format.read`; ``boxes`` may be absent."""
+        arrays = read_arrays(path, ("imgs",), ("boxes", "spacing"))
+        return Scan(str(path), arrays["imgs"], spacing=arrays.get("spacing"), boxes=arrays.get("boxes"), ready=True)
+
+    def result_name(self, source: str, stem: str) -> str:
+        """See `Format.result_name`."""
+        return f"{stem}.npz"
+
+    def write(self, path: Path, labels: np.ndarray, scan: Scan, names: Sequence[str]) -> None:
+        """See `Format.write`."""
+        write_labels(path, labels)

@@ -10,9 +10,9 @@ from importlib import import_module
 from .errors import LiteMedSamError
 
 __version__ = "0.1.0"
-__all__ = ["LiteMedSamError", "Predictor", "__version__"]
+__all__ = ["LiteMedSamError", "Predictor", "__version__", "segment"]
 
-_LAZY = {"Predictor": "litemedsam.engine.predictor"}
+_LAZY = {"Predictor": "litemedsam.engine.predictor", "segment": "litemedsam.engine.scans"}
 
 
 def __getattr__(name: str):

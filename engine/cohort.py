@@ -1,0 +1,113 @@
+"""Many scans: folders searched, patterns filled in, results that would meet refused."""
+
+import glob
+import os
+from pathlib import Path
+
+import click
+
+from ..errors import LiteMedSamError
+from .io.dicom import holds_dicom
+from .io.formats import has_known_suffix
+from .runner import Options
+
+_CHALLENGE = ".npz"
+
+
+def search(folder: Path) -> dict[Path, Path]:
+    """The scans in a folder and below, in order of their names.
+
+    Parameters
+    ----------
+    folder : Path
+
+    Returns
+    -------
+    dict of Path to Path
+        Each scan's own folder, relative to `folder`. A folder of DICOM files is one scan, and other files
+        in it are left out, as hidden ones are; elsewhere files count by their suffix.
+    """
+    found: dict[Path, Path] = {}
+    for root, folders, files in os.walk(folder):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        here = Path(root)
+        if holds_dicom(here):
+            found[here] = Path() if here == folder else here.parent.relative_to(folder)
+            files = []
+        for name in sorted(files):
+            if has_known_suffix(Path(name)) and not name.startswith("."):
+                found[here / name] = here.relative_to(folder)
+    return found
+
+
+def _of_argument(case: Path) -> dict[Path, Path]:
+    if case.is_dir():
+        found = search(case)
+        if not found:
+            raise LiteMedSamError(f"{case}: holds no scans")
+        return found
+    if not case.exists() and glob.has_magic(str(case)):
+        matches = sorted(glob.glob(str(case), recursive=True))
+        if not matches:
+            raise LiteMedSamError(f"{case}: no file matches this pattern")
+        merged: dict[Path, Path] = {}
+        for match in matches:
+            merged.update(_of_argument(Path(match)))
+        return merged
+    return {case: Path()}
+
+
+def gather(cases: tuple[Path, ...], folder: Path | None) -> tuple[list[Path], dict[Path, Path]]:
+    """The cases of a command line.
+
+    Parameters
+    ----------
+    cases : tuple of Path
+        Files, folders and patterns; folders are searched, see `search`.
+    folder : Path or None
+        Instead of `cases`, a folder: its npz files, or where it has none all scans in it and below.
+
+    Returns
+    -------
+    paths : list of Path
+    subfolders : dict of Path to Path
+        Where under the output folder each one's result goes.
+
+    Raises
+    ------
+    LiteMedSamError
+        When a folder or a pattern gives nothing.
+    """
+    if folder is None:
+        paths, subfolders = [], {}
+        for case in cases:
+            found = _of_argument(case)
+            paths += found
+            subfolders.update(found)
+        return paths, subfolders
+    if not folder.is_dir():
+        raise LiteMedSamError(f"{folder}: no such folder of cases")
+    own = sorted(path for path in folder.iterdir() if path.suffix == _CHALLENGE and not path.name.startswith("."))
+    found = dict.fromkeys(own, Path()) or search(folder)
+    if not found:
+        raise LiteMedSamError(f"{folder}: holds no {_CHALLENGE} files and no other scans")
+    return list(found), found
+
+
+def check_distinct(cases: list[Path], options: Options) -> None:
+    """Refuse two cases with one result.
+
+    Raises
+    ------
+    click.UsageError
+    """
+    first: dict[Path, Path] = {}
+    for case in cases:
+        try:
+            target = options.target(case)
+        except LiteMedSamError:
+            # Reported when its turn comes.
+            target = options.output / options.subfolders.get(case, "") / case.name
+        other = first.setdefault(target, case)
+        if other is not case:
+            raise click.UsageError(f"{other} and {case} would both become {target.name} in the output folder")

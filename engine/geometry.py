@@ -1,0 +1,148 @@
+"""Where a scan's voxels lie in the patient, and how they are turned for the model and for pictures."""
+
+from dataclasses import dataclass
+from itertools import permutations
+
+import numpy as np
+
+# An axis is taken for the direction of acquisition when its spacing is this many times every other one's.
+_THICK = 1.5
+_RIGHT, _ANTERIOR, _SUPERIOR = range(3)
+# For each direction of the slices: the patient's axes across, down and through the slices, and whether the way
+# goes against it; a radiologist's view, patient's right on the left, superior or anterior at the top.
+_LAYOUTS = {
+    _SUPERIOR: ((_RIGHT, True), (_ANTERIOR, True), (_SUPERIOR, False)),
+    _RIGHT: ((_ANTERIOR, True), (_SUPERIOR, True), (_RIGHT, True)),
+    _ANTERIOR: ((_RIGHT, True), (_SUPERIOR, True), (_ANTERIOR, True)),
+}
+
+
+@dataclass(frozen=True)
+class Geometry:
+    """Where a grid of voxels lies.
+
+    Attributes
+    ----------
+    affine : ndarray
+        float64 (4, 4), voxel index (x, y, z) of a centre to millimetres towards right, anterior, superior (RAS).
+    """
+
+    affine: np.ndarray
+
+    @property
+    def spacing(self) -> np.ndarray:
+        """Distance between centres in mm along x, y, z, float64 (3,)."""
+        return np.linalg.norm(self.affine[:3, :3], axis=0)
+
+    @property
+    def voxel_volume(self) -> float:
+        """In cubic millimetres; right for sheared grids too."""
+        return float(abs(np.linalg.det(self.affine[:3, :3])))
+
+    def to_indices(self, points: np.ndarray) -> np.ndarray:
+        """Voxel indices (n, 3), not rounded, of points (n, 3) in RAS millimetres."""
+        return (np.asarray(points, np.float64) - self.affine[:3, 3]) @ np.linalg.inv(self.affine[:3, :3]).T
+
+
+@dataclass(frozen=True)
+class View:
+    """How a stored volume is turned: which stored axis becomes which, and in which direction.
+
+    Attributes
+    ----------
+    shape : tuple of int
+        (D, H, W) as stored.
+    axes : tuple of int
+        The stored axis (0 for x, 1 for y, 2 for z) that is seen as x, y, z.
+    reversed : tuple of bool
+        Whether it is seen from its end, for x, y, z as seen.
+    """
+
+    shape: tuple[int, int, int]
+    axes: tuple[int, int, int] = (0, 1, 2)
+    reversed: tuple[bool, bool, bool] = (False, False, False)
+
+    @property
+    def is_stored(self) -> bool:
+        """Whether nothing is turned."""
+        return self.axes == (0, 1, 2) and not any(self.reversed)
+
+    def _order(self) -> tuple[int, int, int]:
+        # Arrays are indexed z, y, x: the axis of a coordinate is 2 less that coordinate.
+        return tuple(2 - self.axes[2 - k] for k in range(3))
+
+    def _flips(self) -> list[int]:
+        return [2 - k for k in range(3) if self.reversed[k]]
+
+    def see(self, stored: np.ndarray) -> np.ndarray:
+        """A stored volume (D, H, W) or (D, H, W, 3) as seen; a view of the same memory."""
+        colours = tuple(range(3, stored.ndim))
+        return np.flip(stored.transpose(*self._order(), *colours), self._flips())
+
+    def restore(self, seen: np.ndarray) -> np.ndarray:
+        """The opposite of `see`, for a volume (D, H, W)."""
+        return np.flip(seen, self._flips()).transpose(*np.argsort(self._order()))
+
+    def see_spacing(self, spacing: np.ndarray) -> np.ndarray:
+        """Spacing (3,) along x, y, z as stored, as seen."""
+        return np.asarray(spacing)[list(self.axes)]
+
+    def see_boxes(self, boxes: np.ndarray) -> np.ndarray:
+        """Boxes (N, 6), see `Case`, in stored indices, as seen; an end on a reversed axis' far edge comes to 0."""
+        low, high = boxes[:, list(self.axes)], boxes[:, [3 + axis for axis in self.axes]]
+        last = np.array([self.shape[2 - axis] - 1 for axis in self.axes])
+        turned = np.array(self.reversed)
+        first = np.where(turned, np.maximum(last - high, 0), low)
+        return np.concatenate([first, np.where(turned, last - low, high)], axis=1)
+
+    def see_points(self, points: np.ndarray) -> np.ndarray:
+        """Points (n, 3), x, y, z in stored indices, as seen."""
+        last = np.array([self.shape[2 - axis] - 1 for axis in self.axes])
+        chosen = points[:, list(self.axes)]
+        return np.where(self.reversed, last - chosen, chosen)
+
+    def stored_slice(self, z: int) -> tuple[str, int]:
+        """Name and index of the stored slice that is seen as slice z."""
+        axis = self.axes[2]
+        return "xyz"[axis], self.shape[2 - axis] - 1 - z if self.reversed[2] else z
+
+
+def _patient_axes(affine: np.ndarray) -> tuple[int, int, int]:
+    """Which of right, anterior, superior each of x, y, z is closest to, each once."""
+    cosines = np.abs(affine[:3, :3] / np.linalg.norm(affine[:3, :3], axis=0))
+    return max(permutations(range(3)), key=lambda order: sum(cosines[order[axis], axis] for axis in range(3)))
+
+
+def radiological_view(geometry: Geometry, shape: tuple[int, int, int]) -> View:
+    """The view of a volume that does not depend on how its axes are stored.
+
+    Slices are taken along the direction of acquisition: the only axis with a single voxel, else the axis whose
+    spacing is at least 1.5 times that of both others, else the one closest to superior. Axial slices are seen
+    with anterior at the top, sagittal ones with anterior on the left and superior at the top, coronal ones with
+    superior at the top; the patient's right is on the left. Slices follow each other towards superior, left and
+    posterior, as in a grid along left, posterior, superior (LPS). Oblique axes go by the closest of the three.
+
+    Parameters
+    ----------
+    geometry : Geometry
+    shape : tuple of int
+        (D, H, W) as stored.
+
+    Returns
+    -------
+    View
+    """
+    along = _patient_axes(geometry.affine)
+    single = [axis for axis in range(3) if shape[2 - axis] == 1]
+    if len(single) == 1:
+        through = along[single[0]]
+    else:
+        by_size = np.argsort(geometry.spacing)
+        thick = geometry.spacing[by_size[2]] >= _THICK * geometry.spacing[by_size[1]]
+        through = along[by_size[2]] if thick else _SUPERIOR
+    axes, turned = [], []
+    for patient_axis, against in _LAYOUTS[through]:
+        axis = along.index(patient_axis)
+        axes.append(axis)
+        turned.append(bool((geometry.affine[patient_axis, axis] > 0) == against))
+    return View(shape, tuple(axes), tuple(turned))

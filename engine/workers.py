@@ -1,0 +1,99 @@
+"""Several cases at once, each worker with a model of its own."""
+
+import signal
+from collections.abc import Mapping
+from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from functools import partial
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+from ..errors import LiteMedSamError
+from .predictor import Predictor
+from .report import CaseReport
+from .runner import Lines, Options, Reporter, run
+
+# One per worker process, made when it starts.
+_predictors: list[Predictor] = []
+
+
+def _start(settings: Mapping[str, Any]) -> None:
+    # The parent decides when to stop.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    _predictors[:] = [Predictor(**settings)]
+
+
+class _Silent(Lines):
+    """Says nothing; the parent does."""
+
+    def __init__(self):
+        super().__init__(verbose=False, quiet=True)
+
+    def finished(self, report: CaseReport) -> None:
+        """See `Reporter.finished`."""
+
+
+def _work(case: Path, options: Options) -> list[CaseReport]:
+    return run(_predictors[0], [case], options, _Silent())
+
+
+def run_parallel(
+    settings: Mapping[str, Any], workers: int, cases: list[Path], options: Options, tell: Reporter
+) -> list[CaseReport]:
+    """As `run`, with several processes; the results are the same, byte for byte.
+
+    Parameters
+    ----------
+    settings : mapping of str to object
+        Arguments of each worker's `Predictor`; its threads and its memory are needed once per worker.
+    workers : int
+        At least 1.
+    cases, options, tell
+        See `run`.
+
+    Returns
+    -------
+    list of CaseReport
+        In the order of the cases.
+    """
+    waiting = []
+    for case in cases:
+        if options.skip_existing and _has_result(case, options):
+            tell.skipped(case)
+        else:
+            waiting.append(case)
+    reports: dict[Path, CaseReport] = {}
+    if not waiting:
+        return []
+    start = partial(_start, dict(settings))
+    pool = ProcessPoolExecutor(min(workers, len(waiting)), get_context("spawn"), initializer=start)
+    try:
+        futures = {pool.submit(_work, case, options): case for case in waiting}
+        for number, future in enumerate(as_completed(futures), start=1):
+            case = futures[future]
+            tell.progress(case, number, len(waiting))
+            reports[case] = _outcome(future, case)
+            tell.finished(reports[case])
+    finally:
+        # After an interruption the cases under way are finished, no others are begun.
+        pool.shutdown(wait=True, cancel_futures=True)
+    return [reports[case] for case in waiting]
+
+
+def _has_result(case: Path, options: Options) -> bool:
+    try:
+        return options.target(case).exists()
+    except LiteMedSamError:
+        # Reported when its turn comes.
+        return False
+
+
+def _outcome(future: Future, case: Path) -> CaseReport:
+    try:
+        (report,) = future.result()
+    except BrokenProcessPool:
+        return CaseReport(
+            case=str(case), error=f"{case}: a worker died, perhaps for want of memory; use fewer --workers"
+        )
+    return report

@@ -1,0 +1,211 @@
+"""Boxes from the command line, from JSON and from masks; mistakes are refused with the object's number."""
+
+import json
+
+import nibabel
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from litemedsam.engine.boxes import BoxesFile, GivenBoxes, MaskBoxes, WithScribbles, piece_boxes, tight_box
+from litemedsam.engine.bundle import BundleInfo
+from litemedsam.engine.io.formats import FORMATS
+from litemedsam.engine.placed import placed_prompts
+from litemedsam.engine.prompts import AutomaticPrompts, Target
+from litemedsam.engine.scan import Objects, prepare
+from scipy import ndimage
+
+from litemedsam import LiteMedSamError
+
+GRID = (6, 20, 30)
+MODEL = BundleInfo("any", 256, ("boxes", "points", "scribbles"), (), "", "f32", "single", "", "")
+
+
+@pytest.fixture
+def scan(tmp_path):
+    """A volume of 30 × 20 × 6 voxels of 2 × 1 × 3 mm, x towards left, y towards anterior, z towards superior."""
+    volume = np.arange(np.prod(GRID), dtype=np.int16).reshape(GRID)
+    affine = np.array([[-2.0, 0, 0, 10], [0, 1, 0, -5], [0, 0, 3, 7], [0, 0, 0, 1]])
+    nibabel.Nifti1Image(volume.transpose(), affine).to_filename(tmp_path / "scan.nii.gz")
+    return FORMATS["nifti"].read(tmp_path / "scan.nii.gz")
+
+
+def write(path, content):
+    path.write_text(json.dumps(content))
+    return path
+
+
+def objects_of(tmp_path, scan, content):
+    path = write(tmp_path / "boxes.json", content)
+    return BoxesFile(path).objects(tmp_path / "scan.nii.gz", scan)
+
+
+def test_our_own_json(tmp_path, scan):
+    found = objects_of(
+        tmp_path,
+        scan,
+        {
+            "version": 1,
+            "space": "voxel",
+            "objects": [
+                {"name": "liver", "box": [1, 2, 0, 10, 11, 5]},
+                {"box": [3, 4, 8, 9], "z": [1, 2], "points": [[5, 6, 1], [6, 7, 2]]},
+            ],
+        },
+    )
+    np.testing.assert_array_equal(found.boxes, [[1, 2, 0, 10, 11, 5], [3, 4, 1, 8, 9, 2]])
+    assert found.names == ("liver", "")
+    np.testing.assert_array_equal(found.points[2], [[5, 6, 1], [6, 7, 2]])
+
+
+def test_rectangles_of_sam_tools(tmp_path, scan):
+    content = [
+        {"type": "rectangle", "data": [1, 2, 10, 11]},
+        {"type": "point", "data": [3, 4], "label": 1},
+    ]
+    flat = FORMATS["npz"]
+    np.savez(tmp_path / "flat.npz", imgs=np.zeros((20, 30), np.uint8))
+    image = flat.read(tmp_path / "flat.npz")
+    found = BoxesFile(write(tmp_path / "boxes.json", content)).objects(tmp_path / "flat.npz", image)
+    np.testing.assert_array_equal(found.boxes, [[1, 2, 10, 11]])
+    np.testing.assert_array_equal(found.points[1], [[3, 4]])
+
+
+BOX = [1, 2, 0, 10, 11, 5]
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ({"objects": [{"box": BOX}]}, "lacks version"),
+        ({"version": 2, "objects": [{"box": BOX}]}, "version 2, expected 1"),
+        ({"version": 1, "objects": []}, "at least one"),
+        ({"version": 1, "objects": [{"box": BOX}], "colour": 1}, "unknown key colour"),
+        ({"version": 1, "objects": [{"box": BOX}, {"box": BOX, "label": 3}]}, "object 2: unknown key label"),
+        ({"version": 1, "objects": [{"box": [10, 2, 0, 1, 11, 5]}]}, "object 1: x_min 10 is greater than x_max 1"),
+        ({"version": 1, "objects": [{"box": [1, 2, 3, 4, 5]}]}, "object 1: box"),
+        ({"version": 1, "objects": [{"box": BOX}, {"box": [1, 2, 3, 4]}]}, "object 2: a box of 4 numbers after"),
+        ({"version": 1, "objects": [{"box": ["1", 2, 3, 4]}]}, "object 1: box"),
+        ({"version": 1, "objects": [{"box": [True, 2, 3, 4]}]}, "object 1: box"),
+        ({"version": 1, "objects": [{"box": BOX, "z": [1, 2]}]}, "object 1: z beside"),
+        ({"version": 1, "objects": [{"box": BOX, "points": [[1, 2]]}]}, "object 1: point"),
+        ({"version": 1, "objects": [{"box": BOX, "points": [[40, 2, 1]]}]}, "object 1: a point lies outside"),
+        ({"version": 1, "space": "mm", "objects": [{"box": BOX}]}, "space 'mm'"),
+        ([{"type": "circle", "data": [1, 2, 3, 4]}], "entry 1: type 'circle'"),
+        ([{"type": "point", "data": [1, 2], "label": 0}], "entry 1: a point off the object"),
+        ([{"type": "point", "data": [1, 2]}], "0 rectangles"),
+        (3, "expected an object"),
+    ],
+)
+def test_mistakes_in_json_are_named(tmp_path, scan, content, words):
+    with pytest.raises(LiteMedSamError) as error:
+        objects_of(tmp_path, scan, content)
+    assert words in str(error.value)
+    assert "boxes.json" in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("box", "words"),
+    [
+        ((1, 2, 3, 4), "6 slices"),
+        ((1, 2, 0, 31, 4, 1), "outside the image"),
+        ((1, 2, 0, 3, 4, 6), "outside the image"),
+        ((1, 2, 0.5, 3, 4, 1), "whole slice numbers"),
+        ((5, 2, 0, 3, 4, 1), "x_min 5 is greater"),
+        ((1, 2, 0, float("nan"), 4, 1), "NaN"),
+    ],
+)
+def test_boxes_that_do_not_fit_are_refused(tmp_path, scan, box, words):
+    with pytest.raises(LiteMedSamError, match=words):
+        prepare(scan, GivenBoxes([box]).objects(tmp_path, scan))
+
+
+def test_boxes_in_millimetres(tmp_path, scan):
+    # Voxels 3..7, 4..9, 1..4 from centre to centre.
+    world = (10 - 14, -5 + 4, 7 + 3, 10 - 6, -5 + 9, 7 + 12)
+    found = GivenBoxes([world], world=True).objects(tmp_path, scan)
+    np.testing.assert_array_equal(found.boxes, [[3, 4, 1, 7, 9, 4]])
+    with pytest.raises(LiteMedSamError, match="outside the scan"):
+        GivenBoxes([(-100, 0, 10, 4, 4, 19)], world=True).objects(tmp_path, scan)
+    in_file = {"version": 1, "space": "world", "objects": [{"box": list(world), "points": [[0, 0, 10]]}]}
+    found = objects_of(tmp_path, scan, in_file)
+    np.testing.assert_array_equal(found.boxes, [[3, 4, 1, 7, 9, 4]])
+    np.testing.assert_allclose(found.points[1], [[5, 5, 1]])
+
+
+def mask_file(tmp_path, mask, affine):
+    nibabel.Nifti1Image(mask.transpose(), affine).to_filename(tmp_path / "mask.nii.gz")
+    return tmp_path / "mask.nii.gz"
+
+
+def test_boxes_from_a_mask(tmp_path, scan):
+    mask = np.zeros(GRID, np.uint8)
+    mask[1:3, 4:6, 7:11] = 3
+    mask[5, 19, 0] = 7
+    mask[5, 0, 29] = 7
+    file = mask_file(tmp_path, mask, scan.origin.affine)
+    found = MaskBoxes(file).objects(tmp_path / "scan.nii.gz", scan)
+    np.testing.assert_array_equal(found.boxes, [[7, 4, 1, 10, 5, 2], [0, 0, 5, 29, 19, 5]])
+    assert found.names == ("3", "7")
+    found = MaskBoxes(file, pieces=True, margin=2).objects(tmp_path / "scan.nii.gz", scan)
+    np.testing.assert_array_equal(found.boxes, [[5, 2, 1, 12, 7, 2], [27, 0, 5, 29, 2, 5], [0, 17, 5, 2, 19, 5]])
+    assert found.names == ("3.1", "7.1", "7.2")
+
+    by_folder = MaskBoxes(tmp_path / "masks")
+    (tmp_path / "masks").mkdir()
+    with pytest.raises(LiteMedSamError, match=r"holds no file scan\.nii\.gz"):
+        by_folder.objects(tmp_path / "scan.nii.gz", scan)
+    file.rename(tmp_path / "masks" / "scan.nii.gz")
+    assert len(by_folder.objects(tmp_path / "scan.nii.gz", scan).boxes) == 2
+
+
+def test_masks_on_another_grid_are_refused(tmp_path, scan):
+    mask = np.ones(GRID, np.uint8)
+    moved = scan.origin.affine.copy()
+    moved[0, 3] += 2
+    for voxels, affine, words in (
+        (mask[:5], scan.origin.affine, "voxels along x, y, z"),
+        (mask, moved, "2 mm away"),
+        (mask * 0, scan.origin.affine, "empty mask"),
+        (mask * np.float32(0.5), scan.origin.affine, "whole numbers"),
+    ):
+        with pytest.raises(LiteMedSamError, match=words):
+            MaskBoxes(mask_file(tmp_path, voxels, affine)).objects(tmp_path / "scan.nii.gz", scan)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 2**32 - 1), st.floats(0.05, 0.6))
+def test_pieces_are_scipy_s(seed, density):
+    mask = np.random.default_rng(seed).random((4, 7, 8)) < density
+    structure = np.zeros((3, 3, 3), bool)
+    structure[1] = True
+    structure[:, 1, 1] = True
+    numbers, count = ndimage.label(mask, structure)
+    expected = sorted(tight_box(numbers == k) for k in range(1, count + 1))
+    assert sorted(piece_boxes(mask)) == expected
+
+
+def test_points_and_strokes_reach_their_slice_through_the_view(tmp_path, scan):
+    strokes = np.zeros(GRID, np.uint8)
+    strokes[2, 5, 4:8] = 1
+    file = mask_file(tmp_path, strokes, scan.origin.affine)
+    content = {"version": 1, "objects": [{"box": BOX, "points": [[5, 6, 1], [6, 7, 1]]}]}
+    source = WithScribbles(BoxesFile(write(tmp_path / "boxes.json", content)), file)
+    prepared = prepare(scan, source.objects(tmp_path / "scan.nii.gz", scan))
+    # y runs towards anterior in the file, and downwards to posterior as seen.
+    assert prepared.view.reversed == (False, True, False)
+    prompts = placed_prompts(prepared, AutomaticPrompts(), MODEL)
+    scale = 256 / 30
+    np.testing.assert_allclose(prompts.points[Target(1, 1)], np.array([[5, 13], [6, 12]] * 2) * scale, rtol=1e-6)
+    y, x = np.nonzero(prompts.scribbles[Target(1, 2)])
+    assert (x.min(), x.max()) == (int(4 * scale), int(8 * scale))
+    assert (y.min(), y.max()) == (int(14 * scale), int(15 * scale))
+
+    with pytest.raises(LiteMedSamError, match="object 1: a point on slice z = 5, which its box leaves out"):
+        placed_prompts(
+            prepare(scan, Objects(np.array([[1, 2, 0, 9, 9, 3]]), ("",), {1: np.array([[2.0, 3, 5]])})), None, MODEL
+        )
+    strokes[2, 5, 4:8] = 4
+    prepared = prepare(scan, Objects(np.array([BOX]), scribbles=strokes))
+    with pytest.raises(LiteMedSamError, match="a scribble of object 4"):
+        placed_prompts(prepared, None, MODEL)
