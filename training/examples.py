@@ -107,12 +107,13 @@ def make_example(
     pixels, frame = to_frame(sample.image, size)
     chosen = rng.permutation(len(sample.masks))[:prompts]
     source = AutomaticPrompts(int(rng.integers(2**31)))
+    foreground = pixels.any(axis=0)
     made, targets = [], []
     for k in chosen:
         box = tight_box(sample.masks[k])
         if jitter > 0 and rng.random() < 0.5:
             box = moved_box(rng, box, sample.image.shape[:2], jitter)
-        made.append(source.prompt(Target(int(k) + 1), (box * frame.scale).astype(np.float32), pixels))
+        made.append(source.prompt(Target(int(k) + 1), (box * frame.scale).astype(np.float32), foreground))
         targets.append(_target(sample.masks[k], frame))
     valid = np.zeros((size, size), bool)
     valid[: frame.scaled_height, : frame.scaled_width] = True
