@@ -223,7 +223,11 @@ def main(
         reports = runner.run(predictor, paths, options, tell)
     failed = sum(bool(entry.error) for entry in reports)
     if len(paths) > 1 and not quiet:
-        click.echo(f"{len(reports) - failed} of {len(paths)} segmented, {failed} failed")
+        skipped = f", {len(paths) - len(reports)} skipped" if len(reports) < len(paths) else ""
+        click.echo(f"{len(reports) - failed} of {len(reports)} segmented, {failed} failed{skipped}")
+        for entry in reports:
+            if entry.error:
+                click.echo(f"  {entry.case}")
     from .report import settings, write_report, write_table
 
     try:

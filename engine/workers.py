@@ -1,11 +1,13 @@
 """Several cases at once, each worker with a model of its own."""
 
+import os
 import signal
+import threading
 from collections.abc import Mapping
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from functools import partial
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +21,15 @@ _predictors: list[Predictor] = []
 
 
 def _start(settings: Mapping[str, Any]) -> None:
-    # The parent decides when to stop.
+    # The parent decides when to stop; where it ends at once, so do its workers.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     _predictors[:] = [Predictor(**settings)]
+
+
+def _end_with_parent() -> None:
+    parent_process().join()
+    os._exit(1)
 
 
 class _Silent(Lines):
@@ -76,7 +84,7 @@ def run_parallel(
             reports[case] = _outcome(future, case)
             tell.finished(reports[case])
     finally:
-        # After an interruption the cases under way are finished, no others are begun.
+        # After an interruption no further case is begun.
         pool.shutdown(wait=True, cancel_futures=True)
     return [reports[case] for case in waiting]
 
