@@ -149,7 +149,7 @@ def test_folders_and_patterns(folder, tmp_path):
     found = sorted(str(path.relative_to(tmp_path / "out")) for path in (tmp_path / "out").rglob("*") if path.is_file())
     assert found == ["one/ct.png", "two/ct.png", "two/photo.png"]
     result = infer(cohort, "-o", tmp_path / "out", "--box", "9,13,29,30", "--format", "png", "--skip-existing")
-    assert result.output.count("skipped") == 3
+    assert result.output.count("skipped, its result exists") == 3
     infer(f"{cohort}/*/photo.png", "-o", tmp_path / "matched", "--box", "9,13,29,30")
     assert (tmp_path / "matched" / "photo.png").exists()
     assert "no file matches" in infer(f"{cohort}/*.nii", "-o", tmp_path, "--box", "1,2,3,4", code=1).output
