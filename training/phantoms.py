@@ -1,5 +1,6 @@
 """Whole synthetic volumes, cut into slices."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -10,6 +11,7 @@ from .samples import Sample
 from .shapes import ellipse_outline, filled, irregular_outline, smooth_noise
 
 _MIN_PIXELS = 12
+_DEPTH = 16
 
 
 @dataclass(frozen=True)
@@ -77,7 +79,7 @@ def _solid(rng: np.random.Generator, depth: int, side: int) -> _Solid:
     )
 
 
-def draw_phantom(rng: np.random.Generator, depth: int = 16, side: int = 128) -> Phantom:
+def draw_phantom(rng: np.random.Generator, depth: int = _DEPTH, side: int = 128) -> Phantom:
     """Draw a body with one to six solids in it.
 
     Parameters
@@ -92,6 +94,18 @@ def draw_phantom(rng: np.random.Generator, depth: int = 16, side: int = 128) -> 
     Phantom
         Later solids cover earlier ones; a solid may be hidden altogether.
     """
+    return _draw(rng, depth, side, range(depth))
+
+
+def draw_slice(rng: np.random.Generator, side: int = 256) -> Sample:
+    """One slice of a phantom of 16 slices, with at least one object; only this slice is drawn."""
+    while True:
+        samples = _draw(rng, _DEPTH, side, [int(rng.integers(_DEPTH))]).slices()
+        if samples:
+            return samples[0]
+
+
+def _draw(rng: np.random.Generator, depth: int, side: int, wanted: Sequence[int]) -> Phantom:
     shape = (side, side)
     solids = [_solid(rng, depth, side) for _ in range(int(rng.integers(1, 7)))]
     level, strength = rng.uniform(0.2, 0.8), rng.uniform(0, 0.1)
@@ -99,17 +113,17 @@ def draw_phantom(rng: np.random.Generator, depth: int = 16, side: int = 128) -> 
     ends = [smooth_noise(rng, shape, side / rng.uniform(4, 40)) for _ in range(2)]
     body = filled(ellipse_outline((side / 2, side / 2), tuple(rng.uniform(0.38, 0.55, 2) * side), 0), shape)
     acquisition = int(rng.integers(2**31))
-    images, labels = np.empty((depth, *shape), np.uint8), np.zeros((depth, *shape), np.uint8)
-    for z in range(depth):
+    images, labels = (np.zeros((len(wanted), *shape), np.uint8) for _ in range(2))
+    for k, z in enumerate(wanted):
         turn = np.pi / 2 * z / depth
         grain = strength * (np.cos(turn) * ends[0] + np.sin(turn) * ends[1])
         picture = np.where(body, level + grain, 0).astype(np.float32)
         for number, solid in enumerate(solids, start=1):
             mask = solid.section(z, shape) & body
-            labels[z][mask] = number
+            labels[k][mask] = number
             alpha = mask.astype(np.float32)
             alpha = cv2.GaussianBlur(alpha, (0, 0), solid.soft) if solid.soft > 0.3 else alpha
             picture += alpha * (solid.level + grain - picture)
         # One scanner for all slices: the same chain, drawn anew from the same seed.
-        images[z] = acquire(np.random.default_rng(acquisition), picture)
+        images[k] = acquire(np.random.default_rng(acquisition), picture)
     return Phantom(images, labels)

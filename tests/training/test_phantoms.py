@@ -1,7 +1,7 @@
 """Whole synthetic volumes."""
 
 import numpy as np
-from litemedsam.training.phantoms import draw_phantom
+from litemedsam.training.phantoms import draw_phantom, draw_slice
 
 
 def test_a_phantom_is_seeded_and_its_solids_change_slowly():
@@ -18,3 +18,9 @@ def test_slices_bear_objects():
     found = [sample for seed in range(8) for sample in draw_phantom(np.random.default_rng(seed), 8, 64).slices()]
     assert len(found) > 8
     assert min(sample.masks.sum((1, 2)).min() for sample in found) >= 12
+
+
+def test_one_slice_is_drawn_without_its_volume():
+    sample = draw_slice(np.random.default_rng(2), 96)
+    assert sample.image.shape == sample.masks.shape[1:] == (96, 96)
+    assert sample.masks.any((1, 2)).all()
