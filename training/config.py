@@ -30,6 +30,8 @@ class TrainingConfig:
         At most so many objects per image.
     synthetic : float
         Share of synthetic scenes among the images, in [0, 1]; the rest comes from the cases.
+    phantoms : float
+        Share of slices of phantoms among the synthetic images, in [0, 1].
     held_out : float
         Share of the source cases kept for measuring, in [0, 1).
     balance : float
@@ -69,6 +71,7 @@ class TrainingConfig:
     images: int = 2
     prompts: int = 8
     synthetic: float = 0.5
+    phantoms: float = 0.0
     held_out: float = 0.1
     balance: float = 0.5
     learning_rate: float = 3e-4
@@ -93,7 +96,7 @@ class TrainingConfig:
             _require(getattr(self, name) >= 1, name, getattr(self, name), "at least 1")
         for name in ("seed", "first_steps", "warm_up", "measure_scenes", "measure_images", "workers", "weight_decay"):
             _require(getattr(self, name) >= 0, name, getattr(self, name), "at least 0")
-        for name in ("synthetic", "last_rate", "balance"):
+        for name in ("synthetic", "phantoms", "last_rate", "balance"):
             _require(0 <= getattr(self, name) <= 1, name, getattr(self, name), "a number from 0 to 1")
         for name in ("held_out", "ema", "jitter"):
             _require(0 <= getattr(self, name) < 1, name, getattr(self, name), "a number from 0 to below 1")

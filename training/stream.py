@@ -12,6 +12,7 @@ from .augment import augment
 from .cases import Case
 from .config import TrainingConfig
 from .examples import Example, make_example
+from .phantoms import draw_slice
 from .samples import Sample
 from .scenes import draw_scene
 
@@ -45,7 +46,11 @@ class Stream(torch.utils.data.Dataset):
 
     def _sample(self, rng: np.random.Generator, frame: int) -> Sample:
         if self._weights is None or rng.random() < self._config.synthetic:
-            return draw_scene(rng, int(frame * rng.uniform(*_SCENE_SIDES)))
+            side = int(frame * rng.uniform(*_SCENE_SIDES))
+            # No draw at a share of 0, so that such runs keep their numbers.
+            if self._config.phantoms and rng.random() < self._config.phantoms:
+                return draw_slice(rng, side)
+            return draw_scene(rng, side)
         case = self._cases[int(rng.choice(len(self._cases), p=self._weights))]
         return augment(rng, case.samples[int(rng.integers(len(case.samples)))])
 
