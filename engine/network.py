@@ -8,8 +8,8 @@ import numpy as np
 
 from ..errors import LiteMedSamError
 from .backends import Graph, load_graph, native_precisions
-from .bundle import DECODER, ENCODER, QUANTISED_ENCODER, BundleInfo
-from .precision import floats_beside
+from .bundle import DECODER, BundleInfo
+from .precision import encoder_file, floats_beside
 from .preprocess import Frame, to_frame
 from .prompts import Prompt
 
@@ -100,14 +100,10 @@ class Network:
         """
         if not bundle.is_dir():
             raise LiteMedSamError(f"{bundle}: no such bundle folder", "make one with litemedsam-export")
-        encoder_file = bundle / (QUANTISED_ENCODER if precision == "int8" else ENCODER)
-        if precision == "int8" and not encoder_file.is_file():
-            raise LiteMedSamError(
-                f"{bundle}: has no int8 encoder", "use another --precision, or export with --int8 --calibration FOLDER"
-            )
+        path = encoder_file(bundle, precision)
         floats = floats_beside(precision, native_precisions(backend))
-        encoder = load_graph(encoder_file, backend, floats, threads)
-        info = BundleInfo.from_metadata(encoder_file, encoder.metadata)
+        encoder = load_graph(path, backend, floats, threads)
+        info = BundleInfo.from_metadata(path, encoder.metadata)
         unknown = [kind for kind in info.prompts if kind not in _PROMPT_INPUTS]
         if unknown:
             raise LiteMedSamError(

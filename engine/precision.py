@@ -177,6 +177,24 @@ def floats_beside(precision: str, native: Collection[str]) -> str:
     return precision
 
 
+def encoder_file(bundle: Path, precision: str) -> Path:
+    """The encoder that a precision uses; the decoder is the same for all.
+
+    Raises
+    ------
+    LiteMedSamError
+        When the bundle has no int8 encoder and that is what it takes.
+    """
+    if precision != "int8":
+        return bundle / ENCODER
+    quantised = bundle / QUANTISED_ENCODER
+    if not quantised.is_file():
+        raise LiteMedSamError(
+            f"{bundle}: has no int8 encoder", "use another --precision, or export with --int8 --calibration FOLDER"
+        )
+    return quantised
+
+
 def resolve(bundle: Path, precision: str, native: Collection[str]) -> Choice:
     """What to compute a bundle in.
 

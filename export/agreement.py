@@ -28,57 +28,66 @@ def dice(a: np.ndarray, b: np.ndarray) -> float:
     return 2 * np.count_nonzero(a & b) / total if total else 1.0
 
 
-def _mean_dsc(exact: Predictor, other: Predictor, case: NamedCase) -> float:
-    """Mean over the objects of a case."""
+def _masks(predictor: Predictor, case: NamedCase) -> list[np.ndarray]:
+    """One mask for each object."""
     found = []
     for view in case.views():
-        masks = []
-        for predictor in (exact, other):
-            predictor.set_image(view.image)
-            masks.append(predictor.predict(view.boxes).masks)
-        found += [dice(a, b) for a, b in zip(*masks, strict=True)]
-    return float(np.mean(found))
+        predictor.set_image(view.image)
+        found += list(predictor.predict(view.boxes).masks)
+    return found
 
 
-def measure(bundle: Path, precision: str, cases: list[NamedCase], threads: int) -> Agreement:
-    """Run cases in f32 and in another precision, with OpenVINO.
+def _mean_dsc(masks: list[np.ndarray], exact: list[np.ndarray]) -> float:
+    return float(np.mean([dice(a, b) for a, b in zip(masks, exact, strict=True)]))
+
+
+def measure(bundle: Path, precisions: list[str], cases: list[NamedCase], threads: int) -> dict[str, Agreement]:
+    """Run cases in f32 and in other precisions, with OpenVINO.
 
     Parameters
     ----------
     bundle : Path
-    precision : str
-        ``bf16`` or ``int8``.
+    precisions : list of str
+        Of ``bf16`` and ``int8``.
     cases : list of NamedCase
         At least one.
     threads : int
 
     Returns
     -------
-    Agreement
+    dict of str to Agreement
+        By precision.
 
     Raises
     ------
     LiteMedSamError
         When a case or a graph cannot be read.
     """
-    native = native_precisions(_BACKEND)
     exact = Predictor(bundle, _BACKEND, "f32", threads=threads)
-    other = Predictor(bundle, _BACKEND, precision, threads=threads)
-    by_modality: dict[str, list[float]] = {}
-    worst, worst_case = 2.0, ""
+    others = {precision: Predictor(bundle, _BACKEND, precision, threads=threads) for precision in precisions}
+    found: dict[str, dict[NamedCase, float]] = {precision: {} for precision in precisions}
     for case in cases:
-        dsc = _mean_dsc(exact, other, case)
-        by_modality.setdefault(case.modality, []).append(dsc)
-        if dsc < worst:
-            worst, worst_case = dsc, case.path.stem
-    exact.close()
-    other.close()
+        expected = _masks(exact, case)
+        for precision, predictor in others.items():
+            found[precision][case] = _mean_dsc(_masks(predictor, case), expected)
+    for predictor in (exact, *others.values()):
+        predictor.close()
+    return {precision: _agreement(precision, dsc) for precision, dsc in found.items()}
+
+
+def _agreement(precision: str, dsc: dict[NamedCase, float]) -> Agreement:
+    native = native_precisions(_BACKEND)
+    floats = floats_beside(precision, native)
+    worst = min(dsc, key=dsc.get)
+    by_modality: dict[str, list[float]] = {}
+    for case in sorted(dsc, key=lambda case: case.modality):
+        by_modality.setdefault(case.modality, []).append(dsc[case])
     return Agreement(
-        floats=floats_beside(precision, native),
-        emulated=floats_beside(precision, native) not in native,
+        floats=floats,
+        emulated=floats not in native,
         measured_with=f"{_BACKEND} {openvino.__version__.split('-')[0]}",
-        cases={modality: len(found) for modality, found in sorted(by_modality.items())},
-        mean_dsc={modality: round(float(np.mean(found)), 6) for modality, found in sorted(by_modality.items())},
-        worst_dsc=round(worst, 6),
-        worst_case=worst_case,
+        cases={modality: len(values) for modality, values in by_modality.items()},
+        mean_dsc={modality: round(float(np.mean(values)), 6) for modality, values in by_modality.items()},
+        worst_dsc=round(dsc[worst], 6),
+        worst_case=worst.path.stem,
     )

@@ -13,7 +13,7 @@ from ..errors import LiteMedSamError
 # ``2DBox_US_HC18-fetalhead_004``: modality, data set, patient or specimen.
 _NAME = re.compile(r"[23]D[^_]*_([^_]+)_([^_]+)_(.+)")
 _SUBJECT = re.compile(r"sub-[^_]+")
-_MOST_OBJECTS = 8
+_MOST_OBJECTS = 4
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class View:
     image : ndarray
         uint8 (H, W) or (H, W, 3); of a volume, the middle slice of an object.
     boxes : ndarray
-        float64 (n, 4), x_min, y_min, x_max, y_max in pixels, ends included; n is 1 to 8.
+        float64 (n, 4), x_min, y_min, x_max, y_max in pixels, ends included; n is 1 to 4.
     """
 
     image: np.ndarray

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from ...errors import LiteMedSamError
-from ..bundle import DECODER, ENCODER, default_bundle
+from ..bundle import DECODER, default_bundle
 from ..io.atomic import write_atomically
 from .offline_openvino import openvino
 
@@ -153,12 +153,15 @@ def keep_compiled(graph: Path, precision: str, compiled: openvino.CompiledModel)
 
 
 def main(folder: Path) -> None:
-    """Compile the default bundle into a folder."""
+    """Compile the default bundle into a folder, in the precision that is automatic on this machine."""
+    from ..precision import AUTOMATIC, encoder_file, floats_beside, resolve
     from .openvino import OpenVinoGraph
 
-    for name in (ENCODER, DECODER):
-        graph = default_bundle() / name
-        CompiledFolder(folder).store(graph, "f32", OpenVinoGraph(graph, "f32", 1).compiled)
+    bundle, native = default_bundle(), OpenVinoGraph.native_precisions()
+    precision = resolve(bundle, AUTOMATIC, native).precision
+    floats = floats_beside(precision, native)
+    for graph in (encoder_file(bundle, precision), bundle / DECODER):
+        CompiledFolder(folder).store(graph, floats, OpenVinoGraph(graph, floats, 1).compiled)
 
 
 if __name__ == "__main__":
