@@ -47,8 +47,14 @@ def test_enlarged_boxes_hold_the_tight_ones_and_stay_inside(monkeypatch):
 
     boxes = np.array([[0, 0, 99, 49], [10, 20, 29, 39], [5, 5, 5, 5]])
     enlarged = enlarge(boxes, (50, 100), 0.05, np.random.default_rng(0))
-    assert (enlarged[:, :2] <= boxes[:, :2]).all() and (enlarged[:, 2:] >= boxes[:, 2:]).all()
-    assert (enlarged >= 0).all() and (enlarged[:, 2] < 100).all() and (enlarged[:, 3] < 50).all()
-    assert (np.abs(enlarged - boxes)[1] <= 1).all() and (enlarged[2] == boxes[2]).all()
+    assert (enlarged[:, :2] <= boxes[:, :2]).all()
+    assert (enlarged[:, 2:] >= boxes[:, 2:]).all()
+    assert (enlarged >= 0).all()
+    assert (enlarged[:, 2] < 100).all()
+    assert (enlarged[:, 3] < 50).all()
+    assert (np.abs(enlarged - boxes)[1] <= 1).all()
+    assert (enlarged[2] == boxes[2]).all()
     volume = enlarge(np.array([[10, 20, 3, 109, 119, 5]]), (9, 200, 200), 0.05, np.random.default_rng(1))
-    assert volume[0, 2] == 3 and volume[0, 5] == 5 and volume[0, 0] < 10
+    assert volume[0, 2] == 3
+    assert volume[0, 5] == 5
+    assert volume[0, 0] < 10

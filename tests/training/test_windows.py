@@ -3,12 +3,11 @@
 import numpy as np
 import pytest
 import torch
+from litemedsam.models import SwinLiteMedSAM
 from litemedsam.training.examples import make_example, make_window
 from litemedsam.training.loop import decode_window
 from litemedsam.training.samples import Sample
 from litemedsam.training.scenes import draw_scene
-
-from litemedsam.models import SwinLiteMedSAM
 
 FRAME, SIDE = 128, 64
 
@@ -21,11 +20,15 @@ def test_boxes_lie_in_the_window_and_around_their_targets(seed):
     assert example.pixels.shape == (3, SIDE, SIDE)
     assert 1 <= len(example.boxes) == len(example.targets) == len(example.points) == len(example.scribbles) <= 4
     origin = np.array(example.origin)
-    assert (origin % 32 == 0).all() and (origin >= 0).all() and (origin + SIDE <= FRAME).all()
+    assert (origin % 32 == 0).all()
+    assert (origin >= 0).all()
+    assert (origin + SIDE <= FRAME).all()
     for box, points, target in zip(example.boxes, example.points, example.targets, strict=True):
         low, high = box[:2] - origin, box[2:] - origin
-        assert (low >= 0).all() and (high <= SIDE).all()
-        assert (points - origin >= low - 1).all() and (points - origin <= high + 1).all()
+        assert (low >= 0).all()
+        assert (high <= SIDE).all()
+        assert (points - origin >= low - 1).all()
+        assert (points - origin <= high + 1).all()
         ys, xs = np.nonzero(target)
         covered = np.array([xs.min(), ys.min(), xs.max(), ys.max()])
         # A box ends at the first edge of its last pixel, which small images have enlarged up to four times.
