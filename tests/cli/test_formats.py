@@ -1,4 +1,4 @@
-"""``litemedsam-infer`` over scans of every format, with the model that the package ships."""
+"""``litemedsam-infer`` over scans of every format, with an untrained model."""
 
 import csv
 import json
@@ -16,18 +16,24 @@ from litemedsam.engine.io.formats import FORMATS
 from PIL import Image
 from synthetic_scans import ROOT, dicom_image, phantom, stored, write_series
 
-from litemedsam import LiteMedSamError, segment
+from litemedsam import LiteMedSamError, Predictor, segment
 
 VOLUME = phantom(2, 40, 48)
 BOX = "9,13,0,29,30,1"
 IDENTITY = ((0, 1, 2), (False, False, False))
 
 
-def infer(*arguments, code=0):
-    result = CliRunner().invoke(main, [*map(str, arguments), "--threads", "1"])
-    assert result.exit_code == code, result.output
-    assert result.exception is None or isinstance(result.exception, SystemExit)
-    return result
+@pytest.fixture
+def infer(small_bundle):
+    """A function (arguments, exit code expected) to the command's result."""
+
+    def run(*arguments, code=0):
+        result = CliRunner().invoke(main, [*map(str, arguments), "--model", str(small_bundle), "--threads", "1"])
+        assert result.exit_code == code, result.output
+        assert result.exception is None or isinstance(result.exception, SystemExit)
+        return result
+
+    return run
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +55,7 @@ def folder(tmp_path_factory):
     return folder
 
 
-def test_the_same_phantom_gives_the_same_masks_in_every_format(folder, tmp_path):
+def test_the_same_phantom_gives_the_same_masks_in_every_format(infer, folder, tmp_path):
     infer(folder / "volume.npz", folder / "slice.npz", "-o", tmp_path)
     volume = np.load(tmp_path / "volume.npz")["segs"]
     flat = np.load(tmp_path / "slice.npz")["segs"]
@@ -94,7 +100,7 @@ def test_the_same_phantom_gives_the_same_masks_in_every_format(folder, tmp_path)
     assert (tmp_path / "pages.overlay.png").exists()
 
 
-def test_bad_input_fails_in_one_line_and_leaves_nothing(folder, tmp_path):
+def test_bad_input_fails_in_one_line_and_leaves_nothing(infer, folder, tmp_path):
     mixed = tmp_path / "mixed"
     paths = write_series(mixed, stored(VOLUME, *IDENTITY))
     dicom_image(VOLUME[0], series=ROOT + "9").save_as(mixed / "other")
@@ -117,7 +123,7 @@ def test_bad_input_fails_in_one_line_and_leaves_nothing(folder, tmp_path):
     assert list(output.iterdir()) == []
 
 
-def test_usage_errors_exit_with_2(folder, tmp_path):
+def test_usage_errors_exit_with_2(infer, folder, tmp_path):
     for arguments in (
         ["--box", "1,2,3"],
         ["--box", "a,b,c,d"],
@@ -138,7 +144,7 @@ def test_usage_errors_exit_with_2(folder, tmp_path):
     assert "would both become x.png" in infer(*names, "-o", tmp_path, code=2).output
 
 
-def test_folders_and_patterns(folder, tmp_path):
+def test_folders_and_patterns(infer, folder, tmp_path):
     cohort = tmp_path / "cohort"
     for patient in ("one", "two"):
         write_series(cohort / patient / "ct", stored(VOLUME[:1], *IDENTITY))
@@ -155,7 +161,7 @@ def test_folders_and_patterns(folder, tmp_path):
     assert "no file matches" in infer(f"{cohort}/*.nii", "-o", tmp_path, "--box", "1,2,3,4", code=1).output
 
 
-def test_workers_give_the_same_bytes_and_report_what_failed(folder, tmp_path):
+def test_workers_give_the_same_bytes_and_report_what_failed(infer, folder, tmp_path):
     for name in ("a", "b", "c"):
         (tmp_path / f"{name}.png").write_bytes((folder / "slice.png").read_bytes())
     (tmp_path / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\n")
@@ -176,19 +182,22 @@ def test_workers_give_the_same_bytes_and_report_what_failed(folder, tmp_path):
     assert [Path(report["case"]).name for report in reports] == ["a.png", "broken.png", "c.png"]
 
 
-def test_segment_in_python_is_the_command(folder, tmp_path):
-    infer(folder / "turned.nii.gz", "-o", tmp_path, "--box", "0,9,9,0,29,26", "--window", "none")
+def test_segment_in_python_is_the_command(infer, folder, small_bundle, tmp_path):
+    predictor = Predictor(small_bundle, threads=1)
+    infer(folder / "turned.nii.gz", "-o", tmp_path, "--box", "0,9,9,1,29,26", "--window", "none")
     written = nibabel.load(tmp_path / "turned.nii.gz")
-    result = segment(folder / "turned.nii.gz", [[0, 9, 9, 0, 29, 26]], window="none", output=tmp_path / "again.nii.gz")
+    again = tmp_path / "again.nii.gz"
+    box = [0, 9, 9, 1, 29, 26]
+    result = segment(folder / "turned.nii.gz", [box], window="none", output=again, predictor=predictor)
     np.testing.assert_array_equal(result.labels.T, np.asarray(written.dataobj))
     np.testing.assert_allclose(result.affine, written.affine)
     np.testing.assert_array_equal(result.masks[0], result.labels == 1)
-    assert (tmp_path / "again.nii.gz").read_bytes() == (tmp_path / "turned.nii.gz").read_bytes()
+    assert again.read_bytes() == (tmp_path / "turned.nii.gz").read_bytes()
     with pytest.raises(LiteMedSamError, match="there are no boxes"):
-        segment(folder / "slice.png")
+        segment(folder / "slice.png", predictor=predictor)
 
 
-def test_overlay_films_and_their_proportions(folder, tmp_path):
+def test_overlay_films_and_their_proportions(infer, folder, tmp_path):
     sagittal = stored(phantom(12, 40, 48), *IDENTITY)
     affine = sagittal.ras @ np.diag([1, 1, 3, 1])
     nibabel.Nifti1Image(sagittal.voxels.transpose(), affine).to_filename(tmp_path / "thick.nii.gz")
@@ -209,10 +218,10 @@ def test_overlay_films_and_their_proportions(folder, tmp_path):
     assert frame.max() > 150
 
 
-def test_npz_starts_without_the_libraries_of_other_formats(folder, tmp_path):
+def test_npz_starts_without_the_libraries_of_other_formats(folder, small_bundle, tmp_path):
     code = (
         "import sys; from litemedsam.engine.cli import main\n"
-        f"try: main(['{folder / 'slice.npz'}', '-o', '{tmp_path}', '--threads', '1'])\n"
+        f"try: main(['{folder / 'slice.npz'}', '-o', '{tmp_path}', '--model', '{small_bundle}', '--threads', '1'])\n"
         "except SystemExit as end: assert end.code == 0\n"
         "loaded = {'nibabel', 'pydicom', 'highdicom', 'PIL', 'scipy', 'torch', 'onnx'} & set(sys.modules)\n"
         "assert not loaded, loaded"
@@ -220,14 +229,14 @@ def test_npz_starts_without_the_libraries_of_other_formats(folder, tmp_path):
     subprocess.run([sys.executable, "-c", code], check=True, cwd=tmp_path)
 
 
-def test_a_missing_library_is_named_with_its_remedy(folder, tmp_path, monkeypatch):
+def test_a_missing_library_is_named_with_its_remedy(infer, folder, tmp_path, monkeypatch):
     for module, case, extra in (("pydicom", "series", "dicom"), ("PIL.Image", "slice.png", "images")):
         monkeypatch.setitem(sys.modules, module, None)
         result = infer(folder / case, "-o", tmp_path, "--box", "1,2,3,4", code=1)
         assert f'pip install "litemedsam[{extra}]"' in result.stderr
 
 
-def test_the_readme_s_commands_run(tmp_path, monkeypatch):
+def test_the_readme_s_commands_run(infer, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     text = (Path(__file__).resolve().parents[2] / "README.md").read_text()
     section = text.split("## Scans")[1].split("```bash\n")[1].split("```")[0]
