@@ -14,7 +14,7 @@ from click.testing import CliRunner
 from litemedsam.engine.cli import main
 from litemedsam.engine.io.formats import FORMATS
 from PIL import Image
-from synthetic_scans import ROOT, dicom_image, phantom, stored, write_series
+from synthetic_scans import ROOT, dicom_image, phantom, stored, write_series, write_slices
 
 from litemedsam import LiteMedSamError, Predictor, segment
 
@@ -38,7 +38,7 @@ def infer(small_bundle):
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """One phantom as npz, NIfTI stored backwards, shuffled DICOM, a TIFF of pages, and its middle slice as PNG."""
+    """One phantom as npz, NIfTI stored backwards, shuffled DICOM, a TIFF of pages, a folder of PNG slices; one slice alone."""
     folder = tmp_path_factory.mktemp("phantom")
     boxes = np.array([[float(v) for v in BOX.split(",")]])
     np.savez(folder / "volume.npz", imgs=VOLUME, boxes=boxes, spacing=[1.2, 1.0, 1.4])
@@ -50,6 +50,7 @@ def folder(tmp_path_factory):
     write_series(folder / "series", plain)
     pages = [Image.fromarray(page) for page in VOLUME]
     pages[0].save(folder / "pages.tif", save_all=True, append_images=pages[1:])
+    write_slices(folder / "slices", VOLUME)
     Image.fromarray(VOLUME[1]).save(folder / "slice.png")
     dicom_image(VOLUME[1], modality="OT").save_as(folder / "flat.dcm")
     return folder
@@ -59,16 +60,19 @@ def test_the_same_phantom_gives_the_same_masks_in_every_format(infer, folder, tm
     infer(folder / "volume.npz", folder / "slice.npz", "-o", tmp_path)
     volume = np.load(tmp_path / "volume.npz")["segs"]
     flat = np.load(tmp_path / "slice.npz")["segs"]
-    assert volume.any()
+    # More than the box drawn again.
+    assert 0.2 < volume[:, 13:31, 9:30].mean() < 0.8
     assert flat.any()
 
     infer(
-        folder / "plain.nii.gz", folder / "series", folder / "pages.tif", "-o", tmp_path, "--box", BOX,
+        folder / "plain.nii.gz", folder / "series", folder / "pages.tif", folder / "slices", "--stack",
+        "-o", tmp_path, "--box", BOX,
         "--window", "none", "--html", tmp_path / "run.html",
         "--csv", tmp_path / "objects.csv", "--report", tmp_path / "report.json", "--overlay",
     )  # fmt: skip
     np.testing.assert_array_equal(np.asarray(nibabel.load(tmp_path / "plain.nii.gz").dataobj).transpose(), volume)
     np.testing.assert_array_equal(FORMATS["png"].read(tmp_path / "pages.tif").voxels, volume)
+    np.testing.assert_array_equal(FORMATS["slices"].read(tmp_path / "slices").voxels, volume)
     series = FORMATS["dicom"].read(folder / "series")
     np.testing.assert_array_equal(FORMATS["dicom"].read_labels(tmp_path / "series.dcm", series), volume)
 
@@ -84,17 +88,17 @@ def test_the_same_phantom_gives_the_same_masks_in_every_format(infer, folder, tm
 
     with open(tmp_path / "objects.csv", newline="") as file:
         rows = list(csv.DictReader(file))
-    assert [row["voxels"] for row in rows] == [str(np.count_nonzero(volume))] * 3
+    assert [row["voxels"] for row in rows] == [str(np.count_nonzero(volume))] * 4
     assert float(rows[0]["volume_ml"]) == pytest.approx(np.count_nonzero(volume) * 1.68 / 1000, abs=1e-4)
     assert rows[0]["box"] == "9 13 0 29 30 1"
     reports = json.loads((tmp_path / "report.json").read_text())["cases"]
-    assert [report["shape"] for report in reports] == [[2, 40, 48]] * 3
+    assert [report["shape"] for report in reports] == [[2, 40, 48]] * 4
     assert reports[0]["volumes_ml"] == reports[1]["volumes_ml"]
     assert reports[2]["volumes_ml"] == []
     assert (tmp_path / "plain.png").exists()
     page = (tmp_path / "run.html").read_text()
-    assert page.count("data:image/png;base64,") == 3
-    assert "3 of 3 segmented" in page
+    assert page.count("data:image/png;base64,") == 4
+    assert "4 of 4 segmented" in page
     assert 'src="http' not in page
     assert "href" not in page
     assert (tmp_path / "pages.overlay.png").exists()
