@@ -147,11 +147,12 @@ def main(
     """Segment CASES into OUTPUT/<name of the case>, in the case's own format.
 
     A case is an npz file with imgs and boxes, a NIfTI file, a DICOM series (folder or file), or a PNG, JPEG, TIFF
-    or BMP, or with --stack a folder of them; its kind is told by its content. A folder stands for the scans in it and below. In npz files an image
-    is (H, W) or (H, W, 3) with boxes (N, 4), a volume (D, H, W) or (D, H, W, 3) with boxes (N, 6). All boxes are
-    in voxels, ends included, along the file's own axes: x, y, z are NIfTI's first, second and third; column, row
-    and slice otherwise. Object k of the boxes gets the label k + 1. A case that fails is reported; the others go
-    on, and the exit code is 1. Stopped by a signal, it leaves no half-written file and ends with 128 + signal.
+    or BMP, or with --stack a folder of them; its kind is told by its content. A folder stands for the scans in it
+    and below. In npz files an image is (H, W) or (H, W, 3) with boxes (N, 4), a volume (D, H, W) or (D, H, W, 3)
+    with boxes (N, 6). All boxes are in voxels, ends included, along the file's own axes: x, y, z are NIfTI's first,
+    second and third; column, row and slice otherwise. Object k of the boxes gets the label k + 1. A case that fails
+    is reported; the others go on, and the exit code is 1. Stopped by a signal, it leaves no half-written file and
+    ends with 128 + signal.
     """
     click.get_current_context().with_resource(orderly_stop())
     if overwrite and skip_existing:

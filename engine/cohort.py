@@ -60,9 +60,7 @@ def _of_argument(case: Path, stacks: bool) -> dict[Path, Path]:
     return {case: Path()}
 
 
-def gather(
-    cases: tuple[Path, ...], folder: Path | None, stacks: bool = False
-) -> tuple[list[Path], dict[Path, Path]]:
+def gather(cases: tuple[Path, ...], folder: Path | None, stacks: bool = False) -> tuple[list[Path], dict[Path, Path]]:
     """The cases of a command line.
 
     Parameters

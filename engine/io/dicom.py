@@ -12,10 +12,12 @@ import numpy as np
 
 from ... import __version__
 from ...errors import LiteMedSamError
+from ..colours import colour
 from ..geometry import Geometry
 from ..scan import Scan
 from .atomic import write_atomically
 from .extras import needed
+from .segment_codes import codes_of
 
 _PREAMBLE = 128
 _INDEX = "DICOMDIR"
@@ -438,6 +440,23 @@ def _unique(*parts: bytes) -> str:
     return f"2.25.{int.from_bytes(digest[:16], 'big')}"
 
 
+def _segment(highdicom, number: int, name: str, algorithm):
+    found = codes_of(name)
+    segment = highdicom.seg.SegmentDescription(
+        segment_number=number,
+        segment_label=(name or f"Object {number}")[:64],
+        segmented_property_category=found.category,
+        segmented_property_type=found.type,
+        algorithm_type=highdicom.seg.SegmentAlgorithmTypeValues.SEMIAUTOMATIC,
+        algorithm_identification=algorithm,
+        display_color=highdicom.color.CIELabColor.from_rgb(*colour(number)),
+    )
+    if found.side is not None:
+        side = highdicom.sr.CodedConcept.from_code(found.side)
+        segment.SegmentedPropertyTypeCodeSequence[0].SegmentedPropertyTypeModifierCodeSequence = [side]
+    return segment
+
+
 def _segmentation(highdicom, images: tuple, pages: np.ndarray, names: Sequence[str]):
     codes = needed("pydicom.sr.codedict", "dicom").codes
     objects = max(len(names), int(pages.max()), 1)
@@ -445,17 +464,7 @@ def _segmentation(highdicom, images: tuple, pages: np.ndarray, names: Sequence[s
     algorithm = highdicom.AlgorithmIdentificationSequence(
         name="litemedsam", version=__version__, family=codes.DCM.ArtificialIntelligence
     )
-    segments = [
-        highdicom.seg.SegmentDescription(
-            segment_number=number,
-            segment_label=(name or f"Object {number}")[:64],
-            segmented_property_category=codes.SCT.Tissue,
-            segmented_property_type=codes.SCT.Tissue,
-            algorithm_type=highdicom.seg.SegmentAlgorithmTypeValues.SEMIAUTOMATIC,
-            algorithm_identification=algorithm,
-        )
-        for number, name in enumerate(names, start=1)
-    ]
+    segments = [_segment(highdicom, number, name, algorithm) for number, name in enumerate(names, start=1)]
     seed = [str(image.SOPInstanceUID).encode() for image in images]
     seed += [str(pages.shape).encode(), pages.tobytes(), "\n".join(names).encode(), __version__.encode()]
     segmentation = highdicom.seg.Segmentation(

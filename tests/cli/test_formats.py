@@ -38,7 +38,7 @@ def infer(small_bundle):
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """One phantom as npz, NIfTI stored backwards, shuffled DICOM, a TIFF of pages, a folder of PNG slices; one slice alone."""
+    """One phantom as npz, NIfTI stored backwards, shuffled DICOM, TIFF pages and PNG slices; one slice alone."""
     folder = tmp_path_factory.mktemp("phantom")
     boxes = np.array([[float(v) for v in BOX.split(",")]])
     np.savez(folder / "volume.npz", imgs=VOLUME, boxes=boxes, spacing=[1.2, 1.0, 1.4])
