@@ -73,7 +73,7 @@ def small_bundle(tmp_path_factory):
     from litemedsam.models import SwinLiteMedSAM
 
     # Of the first seeds the one whose masks fill half of a box, unevenly.
-    torch.manual_seed(2)
+    torch.manual_seed(6)
     model = SwinLiteMedSAM(64).eval()
     shapes = tuple(RECIPE.shapes(model))
     info = BundleInfo(model.name, 64, model.prompts, shapes, "0" * 64, "f32", "single", "untrained", "")
