@@ -15,6 +15,7 @@ from .geometry import Geometry
 from .io.dicom import Dicom
 from .io.formats import format_of, stem_of
 from .io.npz import Npz, read_arrays
+from .io.slices import holds_pictures
 from .scan import Objects, Scan
 
 VERSION = 1
@@ -133,13 +134,20 @@ class GivenBoxes:
 
 
 def _beside(given: Path, scan: Path, suffixes: tuple[str, ...]) -> Path:
-    """The file that belongs to a scan: the given one, or the one of the scan's name in a given folder."""
+    """The file that belongs to a scan: the given one, or the one of the scan's name in a given folder.
+
+    Masks of a folder may be a folder of slices: the one of the scan's name in the given one, or this itself.
+    """
     if not given.is_dir():
         return given
     stem = stem_of(scan.name)
     for suffix in suffixes:
         if (given / f"{stem}{suffix}").is_file():
             return given / f"{stem}{suffix}"
+    if scan.is_dir() and suffixes is MASK_SUFFIXES:
+        for folder in (given / stem, given):
+            if folder.is_dir() and holds_pictures(folder):
+                return folder
     raise LiteMedSamError(f"{scan}: {given} holds no file {stem}{suffixes[0]}")
 
 

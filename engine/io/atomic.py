@@ -2,7 +2,8 @@
 
 import os
 import secrets
-from collections.abc import Callable
+import shutil
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import BinaryIO
 
@@ -36,6 +37,37 @@ def write_atomically(path: Path, write: Callable[[BinaryIO], None]) -> None:
             temporary.unlink(missing_ok=True)
     except OSError as error:
         raise _unwritable(path, error.strerror or error) from error
+
+
+def write_folder_atomically(folder: Path, files: Mapping[str, bytes]) -> None:
+    """Write files into a new folder beside the target, then rename it; a folder that is there is replaced.
+
+    Parameters
+    ----------
+    folder : Path
+    files : mapping of str to bytes
+        Contents by name.
+
+    Raises
+    ------
+    LiteMedSamError
+        When it cannot be written; nothing is left behind then.
+    """
+    mark = secrets.token_hex(4)
+    temporary, former = (folder.with_name(f".{folder.name}.{mark}.{kind}") for kind in ("part", "old"))
+    try:
+        try:
+            temporary.mkdir(parents=True)
+            for name, content in files.items():
+                (temporary / name).write_bytes(content)
+            if folder.exists():
+                os.replace(folder, former)
+            os.replace(temporary, folder)
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
+            shutil.rmtree(former, ignore_errors=True)
+    except OSError as error:
+        raise _unwritable(folder, error.strerror or error) from error
 
 
 def make_output_folder(folder: Path) -> None:

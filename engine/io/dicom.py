@@ -4,6 +4,7 @@ import hashlib
 import struct
 import warnings
 from collections.abc import Sequence
+from copy import copy
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -12,10 +13,12 @@ import numpy as np
 
 from ... import __version__
 from ...errors import LiteMedSamError
+from ..colours import colour
 from ..geometry import Geometry
 from ..scan import Scan
 from .atomic import write_atomically
 from .extras import needed
+from .segment_codes import codes_of
 
 _PREAMBLE = 128
 _INDEX = "DICOMDIR"
@@ -193,10 +196,11 @@ def _planes(image, count: int) -> list[_Plane | None]:
     return [_plane(*(_in_group(groups, k, name) for name in names)) for k in range(count)]
 
 
-def _thickness(image) -> float:
+def _thickness(image, keys: tuple[str, ...] = ("SpacingBetweenSlices", "SliceThickness")) -> float:
+    """The first of some measures that an image tells, in mm; 1 where it tells none."""
     groups = _groups(image)
     where = image if groups is None else _in_group(groups, 0, "PixelMeasuresSequence") or image
-    for key in ("SpacingBetweenSlices", "SliceThickness"):
+    for key in keys:
         if where.get(key) and float(where.get(key)) > 0:
             return float(where.get(key))
     return 1.0
@@ -384,7 +388,9 @@ class Dicom:
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
-                segmentation = _segmentation(highdicom, images, np.ascontiguousarray(pages), names)
+                measures = None if scan.geometry is None else _measures(highdicom, images, scan.geometry)
+                sources = [_with_thickness(image, measures) for image in images]
+                segmentation = _segmentation(highdicom, sources, np.ascontiguousarray(pages), names, measures)
         except (ValueError, TypeError, AttributeError, LookupError, NotImplementedError) as error:
             raise LiteMedSamError(
                 f"{path}: no DICOM SEG can refer to {scan.name} ({error})", "use --format nifti, or png for one slice"
@@ -438,24 +444,50 @@ def _unique(*parts: bytes) -> str:
     return f"2.25.{int.from_bytes(digest[:16], 'big')}"
 
 
-def _segmentation(highdicom, images: tuple, pages: np.ndarray, names: Sequence[str]):
+def _segment(highdicom, number: int, name: str, algorithm):
+    found = codes_of(name)
+    segment = highdicom.seg.SegmentDescription(
+        segment_number=number,
+        segment_label=(name or f"Object {number}")[:64],
+        segmented_property_category=found.category,
+        segmented_property_type=found.type,
+        algorithm_type=highdicom.seg.SegmentAlgorithmTypeValues.SEMIAUTOMATIC,
+        algorithm_identification=algorithm,
+        display_color=highdicom.color.CIELabColor.from_rgb(*colour(number)),
+    )
+    if found.side is not None:
+        side = highdicom.sr.CodedConcept.from_code(found.side)
+        segment.SegmentedPropertyTypeCodeSequence[0].SegmentedPropertyTypeModifierCodeSequence = [side]
+    return segment
+
+
+def _measures(highdicom, images: tuple, geometry: Geometry):
+    """With the distance between slices: slices without an object are not stored, and readers fill the gaps by it."""
+    x, y, _ = (float(f"{v:.10g}") for v in geometry.spacing)
+    across, down, through = geometry.affine[:3, :3].T
+    normal = np.cross(across, down)
+    distance = float(f"{abs(through @ normal) / np.linalg.norm(normal):.10g}")
+    thickness = _thickness(images[0], ("SliceThickness", "SpacingBetweenSlices"))
+    return highdicom.PixelMeasuresSequence((y, x), thickness, distance)
+
+
+def _with_thickness(image, measures):
+    """highdicom asks for a thickness of slices, which the standard lets a scanner leave empty."""
+    if measures is None or image.get("SliceThickness") or _groups(image) is not None:
+        return image
+    image = copy(image)
+    image.SliceThickness = measures[0].SpacingBetweenSlices
+    return image
+
+
+def _segmentation(highdicom, images: Sequence, pages: np.ndarray, names: Sequence[str], measures):
     codes = needed("pydicom.sr.codedict", "dicom").codes
     objects = max(len(names), int(pages.max()), 1)
     names = [*names, *[""] * (objects - len(names))]
     algorithm = highdicom.AlgorithmIdentificationSequence(
         name="litemedsam", version=__version__, family=codes.DCM.ArtificialIntelligence
     )
-    segments = [
-        highdicom.seg.SegmentDescription(
-            segment_number=number,
-            segment_label=(name or f"Object {number}")[:64],
-            segmented_property_category=codes.SCT.Tissue,
-            segmented_property_type=codes.SCT.Tissue,
-            algorithm_type=highdicom.seg.SegmentAlgorithmTypeValues.SEMIAUTOMATIC,
-            algorithm_identification=algorithm,
-        )
-        for number, name in enumerate(names, start=1)
-    ]
+    segments = [_segment(highdicom, number, name, algorithm) for number, name in enumerate(names, start=1)]
     seed = [str(image.SOPInstanceUID).encode() for image in images]
     seed += [str(pages.shape).encode(), pages.tobytes(), "\n".join(names).encode(), __version__.encode()]
     segmentation = highdicom.seg.Segmentation(
@@ -463,6 +495,7 @@ def _segmentation(highdicom, images: tuple, pages: np.ndarray, names: Sequence[s
         pixel_array=pages,
         segmentation_type=highdicom.seg.SegmentationTypeValues.BINARY,
         segment_descriptions=segments,
+        pixel_measures=measures,
         series_instance_uid=_unique(b"series", *seed),
         series_number=int(images[0].get("SeriesNumber") or 0) + 1000,
         sop_instance_uid=_unique(b"instance", *seed),
