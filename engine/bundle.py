@@ -9,6 +9,7 @@ from ..errors import LiteMedSamError
 
 FORMAT_VERSION = 1
 ENCODER, DECODER = "encoder.onnx", "decoder.onnx"
+QUANTISED_ENCODER = "encoder.int8.onnx"
 _PREFIX = "litemedsam."
 
 

@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import LiteMedSamError
-from .backends import Graph, load_graph
-from .bundle import DECODER, ENCODER, BundleInfo
+from .backends import Graph, load_graph, native_precisions
+from .bundle import DECODER, ENCODER, QUANTISED_ENCODER, BundleInfo
+from .precision import floats_beside
 from .preprocess import Frame, to_frame
 from .prompts import Prompt
 
@@ -85,8 +86,11 @@ class Network:
         ----------
         bundle : Path
             A folder made by ``litemedsam-export``.
-        backend, precision, threads
+        backend, threads
             See `litemedsam.engine.backends.load_graph`.
+        precision : str
+            ``f32``, ``bf16``, or ``int8`` for the quantised encoder, beside which floats are bf16 where the processor
+            has it and f32 elsewhere.
 
         Raises
         ------
@@ -96,15 +100,21 @@ class Network:
         """
         if not bundle.is_dir():
             raise LiteMedSamError(f"{bundle}: no such bundle folder", "make one with litemedsam-export")
-        encoder = load_graph(bundle / ENCODER, backend, precision, threads)
-        info = BundleInfo.from_metadata(bundle / ENCODER, encoder.metadata)
+        encoder_file = bundle / (QUANTISED_ENCODER if precision == "int8" else ENCODER)
+        if precision == "int8" and not encoder_file.is_file():
+            raise LiteMedSamError(
+                f"{bundle}: has no int8 encoder", "use another --precision, or export with --int8 --calibration FOLDER"
+            )
+        floats = floats_beside(precision, native_precisions(backend))
+        encoder = load_graph(encoder_file, backend, floats, threads)
+        info = BundleInfo.from_metadata(encoder_file, encoder.metadata)
         unknown = [kind for kind in info.prompts if kind not in _PROMPT_INPUTS]
         if unknown:
             raise LiteMedSamError(
                 f"{bundle}: its decoder takes {', '.join(unknown)}; this version makes {', '.join(_PROMPT_INPUTS)}",
                 "use a newer version of litemedsam",
             )
-        decoder = load_graph(bundle / DECODER, backend, precision, threads)
+        decoder = load_graph(bundle / DECODER, backend, floats, threads)
         other = BundleInfo.from_metadata(bundle / DECODER, decoder.metadata)
         if info.weights_sha256 != other.weights_sha256:
             raise LiteMedSamError(

@@ -7,12 +7,14 @@ import cv2
 import numpy as np
 
 from ..errors import LiteMedSamError
+from .backends import native_precisions
 from .bundle import default_bundle
 from .cache import DEFAULT_MEGABYTES, MEGABYTE
 from .case import Case, Segmentation, checked_boxes, checked_case, checked_pixels
 from .memory import MemoryBudget
 from .network import Embedding, Network
 from .postprocess import to_region
+from .precision import AUTOMATIC, resolve
 from .preprocess import Frame
 from .prompts import POINTS, AutomaticPrompts, GivenPrompts, PromptSource, Target
 from .protocols import protocol_named
@@ -52,7 +54,8 @@ class Predictor:
     backend : str
         ``openvino`` or ``onnxruntime``.
     precision : str
-        ``f32``, the same on every machine, or ``bf16``.
+        ``f32``, the same on every machine; ``bf16``; ``int8``; or ``auto``, the fastest that the processor computes
+        natively and that the bundle's accuracy card vouches for, see `litemedsam.engine.precision`.
     protocol : str
         ``corrected``, or ``published`` for the way of the model's published script with boxes and volumes.
     threads : int, optional
@@ -84,7 +87,7 @@ class Predictor:
         self,
         bundle: str | Path | None = None,
         backend: str = "openvino",
-        precision: str = "f32",
+        precision: str = AUTOMATIC,
         protocol: str = "corrected",
         threads: int | None = None,
         seed: int = 0,
@@ -98,8 +101,9 @@ class Predictor:
             raise LiteMedSamError(f"cache_mb is {cache_mb}, expected at least 0")
         self.bundle = default_bundle() if bundle is None else Path(bundle)
         self.threads = threads or available_processors()
-        self.precision = precision
-        self.network = Network.load(self.bundle, backend, precision, self.threads)
+        self.choice = resolve(self.bundle, precision, native_precisions(backend))
+        self.precision = self.choice.precision
+        self.network = Network.load(self.bundle, backend, self.precision, self.threads)
         self.protocol = protocol_named(protocol, self.network.info.published_protocol)
         self.prompts: PromptSource = AutomaticPrompts(seed, self.network.info.prompts)
         self.memory = MemoryBudget.of_process()

@@ -115,6 +115,7 @@ def settings(predictor: Predictor, seed: int, default_model: bool, seconds_to_lo
         "weights_sha256": info.weights_sha256,
         "weights_storage": info.storage,
         "precision": predictor.precision,
+        "precision_reason": predictor.choice.reason,
         "protocol": predictor.protocol.name,
         "threads": predictor.threads,
         "seed": seed,

@@ -42,6 +42,24 @@ class Graph(Protocol):
         ...
 
 
+def _graph_class(backend: str):
+    if backend not in BACKENDS:
+        raise LiteMedSamError(f"unknown back end {backend!r}; expected one of: {', '.join(BACKENDS)}")
+    module, name = BACKENDS[backend]
+    return getattr(import_module(module), name)
+
+
+def native_precisions(backend: str) -> frozenset[str]:
+    """The precisions in which a back end gains time on this processor, ``f32`` among them.
+
+    Raises
+    ------
+    LiteMedSamError
+        When the back end is unknown.
+    """
+    return _graph_class(backend).native_precisions()
+
+
 def load_graph(path: Path, backend: str, precision: str, threads: int) -> Graph:
     """Load a graph with a runtime.
 
@@ -65,9 +83,7 @@ def load_graph(path: Path, backend: str, precision: str, threads: int) -> Graph:
     LiteMedSamError
         When the back end is unknown or does not compute in that precision, or the file cannot be loaded.
     """
-    if backend not in BACKENDS:
-        raise LiteMedSamError(f"unknown back end {backend!r}; expected one of: {', '.join(BACKENDS)}")
+    graph_class = _graph_class(backend)
     if not path.is_file():
         raise LiteMedSamError(f"{path}: no such file", "give a bundle folder made by litemedsam-export")
-    module, name = BACKENDS[backend]
-    return getattr(import_module(module), name)(path, precision, threads)
+    return graph_class(path, precision, threads)

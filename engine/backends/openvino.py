@@ -11,6 +11,8 @@ from .compiled import compiled_before, keep_compiled
 from .offline_openvino import openvino
 
 PRECISIONS = ("f32", "bf16")
+# As OpenVINO calls what a processor can do.
+_PRECISION_OF = {"FP32": "f32", "BF16": "bf16", "INT8": "int8"}
 
 
 class OpenVinoGraph:
@@ -54,6 +56,12 @@ class OpenVinoGraph:
             keep_compiled(path, precision, self.compiled)
         self._request = self.compiled.create_infer_request()
         self._outputs = [port.get_any_name() for port in self.compiled.outputs]
+
+    @staticmethod
+    def native_precisions() -> frozenset[str]:
+        """The precisions that OpenVINO names among the processor's own."""
+        named = openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+        return frozenset(_PRECISION_OF[name] for name in named if name in _PRECISION_OF)
 
     @staticmethod
     def _compile(core: openvino.Core, path: Path, properties: Mapping) -> openvino.CompiledModel:
