@@ -15,6 +15,8 @@ from .prompts import Prompt
 # More prompts in one call save little time and cost about 50 MB each.
 PROMPTS_PER_CALL = 4
 
+_REMEDY = "export the checkpoint again with litemedsam-export"
+
 # The decoder's prompt inputs, of which a bundle names those it has.
 _PROMPT_INPUTS = {
     "boxes": lambda prompt: prompt.box,
@@ -122,7 +124,13 @@ class Network:
         """
         pixels, frame = to_frame(image, self.info.frame)
         outputs = self.encoder.run({"image": pixels[None]})
+        self._check_outputs("encoder", outputs, self.info.embedding)
         return Embedding(frame, pixels.any(axis=0), {name: outputs[name] for name in self.info.embedding})
+
+    def _check_outputs(self, graph: str, outputs: Mapping[str, np.ndarray], expected: Sequence[str]) -> None:
+        missing = [name for name in expected if name not in outputs]
+        if missing:
+            raise LiteMedSamError(f"the model {self.info.model}: its {graph} gives no {', '.join(missing)}", _REMEDY)
 
     def decode(self, embedding: Embedding, prompts: Sequence[Prompt]) -> Decoded:
         """Logits of n prompts on one image, each independent of the others."""
@@ -130,7 +138,16 @@ class Network:
         for start in range(0, len(prompts), PROMPTS_PER_CALL):
             chosen = prompts[start : start + PROMPTS_PER_CALL]
             feed = {name: np.stack([_PROMPT_INPUTS[name](prompt) for prompt in chosen]) for name in self.info.prompts}
-            parts.append(self.decoder.run({**embedding.arrays, **feed}))
+            answers = self.decoder.run({**embedding.arrays, **feed})
+            self._check_outputs("decoder", answers, ("logits", "iou"))
+            shapes = answers["logits"].shape, answers["iou"].shape
+            if shapes != ((len(chosen), self.info.frame, self.info.frame), (len(chosen),)):
+                raise LiteMedSamError(
+                    f"the model {self.info.model}: its decoder gives {shapes[0]} and {shapes[1]} for {len(chosen)} "
+                    f"prompts in a frame of {self.info.frame} pixels",
+                    _REMEDY,
+                )
+            parts.append(answers)
         return Decoded(*(np.concatenate([part[name] for part in parts]) for name in ("logits", "iou")))
 
     def close(self) -> None:

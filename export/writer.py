@@ -1,6 +1,5 @@
 """Checkpoint to bundle: the folder appears only when every runtime agrees with PyTorch."""
 
-import hashlib
 import shutil
 import tempfile
 from pathlib import Path
@@ -9,6 +8,7 @@ import onnx
 import torch
 
 from ..engine.bundle import DECODER, ENCODER, BundleInfo
+from ..engine.digests import sha256_of, write_manifest
 from ..engine.resources import available_processors
 from ..errors import LiteMedSamError
 from ..models import LiteMedSAM, SwinLiteMedSAM, load_checkpoint
@@ -18,12 +18,6 @@ from .verify import TOLERANCE, Deviation, deviations
 
 # How each network becomes its two graphs.
 RECIPES = {SwinLiteMedSAM.name: swin_litemedsam.RECIPE, LiteMedSAM.name: litemedsam.RECIPE}
-
-
-def sha256_of(path: Path) -> str:
-    """SHA-256 of a file, as hexadecimal digits."""
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def export_bundle(
@@ -80,6 +74,7 @@ def export_bundle(
             written.mkdir()
             onnx.save(encoder_graph(recipe, model, metadata, half_weights), written / ENCODER)
             onnx.save(decoder_graph(recipe, model, metadata, half_weights), written / DECODER)
+            write_manifest(written)
             found = deviations(model, written, available_processors())
             worst = max(found, key=lambda deviation: deviation.relative)
             if not worst.relative <= TOLERANCE[storage]:

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from ...errors import LiteMedSamError
 from ..bundle import DECODER, ENCODER, default_bundle
+from ..digests import sha256_of
 from ..io.atomic import write_atomically
 from .offline_openvino import openvino
 
@@ -64,8 +65,8 @@ class CompiledFolder:
         self.folder = folder
 
     def _path(self, graph: Path, precision: str) -> Path:
-        digest = hashlib.blake2b(graph.read_bytes(), digest_size=16)
-        for part in (openvino.__version__, processor(), precision):
+        digest = hashlib.blake2b(digest_size=16)
+        for part in (sha256_of(graph), openvino.__version__, processor(), precision):
             digest.update(part.encode() + b"\0")
         return self.folder / f"{digest.hexdigest()}.blob"
 
