@@ -9,6 +9,7 @@ import numpy as np
 from ..errors import LiteMedSamError
 from .backends import Graph, load_graph
 from .bundle import DECODER, ENCODER, BundleInfo
+from .onnx_metadata import read_metadata
 from .preprocess import Frame, to_frame
 from .prompts import Prompt
 
@@ -98,20 +99,21 @@ class Network:
         """
         if not bundle.is_dir():
             raise LiteMedSamError(f"{bundle}: no such bundle folder", "make one with litemedsam-export")
-        encoder = load_graph(bundle / ENCODER, backend, precision, threads)
-        info = BundleInfo.from_metadata(bundle / ENCODER, encoder.metadata)
+        # Before a runtime sees them: some try many other formats on what they do not know.
+        info, other = (
+            BundleInfo.from_metadata(bundle / name, read_metadata(bundle / name)) for name in (ENCODER, DECODER)
+        )
         unknown = [kind for kind in info.prompts if kind not in _PROMPT_INPUTS]
         if unknown:
             raise LiteMedSamError(
                 f"{bundle}: its decoder takes {', '.join(unknown)}; this version makes {', '.join(_PROMPT_INPUTS)}",
                 "use a newer version of litemedsam",
             )
-        decoder = load_graph(bundle / DECODER, backend, precision, threads)
-        other = BundleInfo.from_metadata(bundle / DECODER, decoder.metadata)
         if info.weights_sha256 != other.weights_sha256:
             raise LiteMedSamError(
                 f"{bundle}: encoder and decoder come from different checkpoints", "export the bundle again"
             )
+        encoder, decoder = (load_graph(bundle / name, backend, precision, threads) for name in (ENCODER, DECODER))
         return cls(info, encoder, decoder)
 
     def encode(self, image: np.ndarray) -> Embedding:

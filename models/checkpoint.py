@@ -8,6 +8,7 @@ from pickle import UnpicklingError
 
 import torch
 
+from ..archive import BoundedReader
 from ..errors import LiteMedSamError
 from .litemedsam import LiteMedSAM
 from .swin import shifted_window_masks
@@ -57,8 +58,8 @@ def read_state(path: str | Path) -> dict[str, torch.Tensor]:
     """
     path = Path(path)
     try:
-        _check_packing(path)
-        content = torch.load(path, map_location="cpu", weights_only=True)
+        with _opened(path) as file:
+            content = torch.load(file, map_location="cpu", weights_only=True)
     except OSError as error:
         raise LiteMedSamError(f"{path}: cannot be read ({error.strerror or error})") from error
     except _DAMAGED as error:
@@ -80,15 +81,14 @@ def read_state(path: str | Path) -> dict[str, torch.Tensor]:
     return {name.removeprefix("module."): tensor for name, tensor in content.items()}
 
 
-def _check_packing(path: Path) -> None:
-    """Refuse an archive that unpacks to more than itself; torch.save compresses nothing."""
-    with open(path, "rb") as file:
-        packed = file.read(4) == b"PK\x03\x04"
-    if packed:
+def _opened(path: Path) -> BoundedReader:
+    """The file, unless it is an archive that unpacks to more than itself; torch.save compresses nothing."""
+    if zipfile.is_zipfile(path):
         with zipfile.ZipFile(path) as archive:
             unpacked = sum(entry.file_size for entry in archive.infolist())
         if unpacked > path.stat().st_size:
             raise ValueError(f"{unpacked} bytes packed into {path.stat().st_size}")
+    return BoundedReader(path)
 
 
 def _drop_constants(path: Path, state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:

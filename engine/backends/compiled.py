@@ -16,7 +16,7 @@ from pathlib import Path
 from ...errors import LiteMedSamError
 from ..bundle import DECODER, ENCODER, default_bundle
 from ..digests import sha256_of
-from ..io.atomic import write_atomically
+from ..io.atomic import remove_left_over, write_atomically
 from .offline_openvino import openvino
 
 READY_VARIABLE = "LITEMEDSAM_COMPILED"
@@ -113,6 +113,7 @@ class CompiledFolder:
             file.write(zlib.crc32(blob).to_bytes(_CHECKSUM_BYTES, "little"))
             file.write(blob)
 
+        remove_left_over([path])
         write_atomically(path, write)
         self._trim(path)
 

@@ -1,6 +1,7 @@
 """DICOM series in, DICOM SEG out."""
 
 import hashlib
+import io
 import math
 import mmap
 import struct
@@ -9,14 +10,13 @@ import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ... import __version__
-from ...archive import LARGEST_RATIO, LARGEST_UNPACKED, check_unpacked
+from ...archive import LARGEST_RATIO, LARGEST_UNPACKED, BoundedReader, check_unpacked
 from ...errors import LiteMedSamError
 from ..geometry import Geometry
 from ..memory import require_memory
@@ -120,7 +120,8 @@ def _load(path: Path):
     pydicom = needed("pydicom", "dicom")
     with _whole(path):
         _check_deflated(path, pydicom)
-        return pydicom.dcmread(path, force=True)
+        with BoundedReader(path) as file:
+            return pydicom.dcmread(file, force=True)
 
 
 def _check_deflated(path: Path, pydicom) -> None:
@@ -456,7 +457,7 @@ class Dicom:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
                 segmentation = _segmentation(highdicom, images, np.ascontiguousarray(pages), names)
-                content = BytesIO()
+                content = io.BytesIO()
                 segmentation.save_as(content)
         except _BROKEN as error:
             raise LiteMedSamError(

@@ -20,6 +20,8 @@ _TIFF = (".tif", ".tiff")
 _GREY = ("L", "I", "F", "I;16", "I;16B", "I;16L", "I;16N")
 # Bytes of a pixel in memory; of others, four.
 _DEPTHS = {"1": 1, "L": 1, "I;16": 2, "I;16B": 2, "I;16L": 2, "I;16N": 2}
+# What Pillow keeps of each row besides its pixels.
+_ROW_BYTES = 16
 _FORMATS = ("PNG", "JPEG", "TIFF", "BMP")
 # What reading raises for files that break their format.
 _BROKEN = (
@@ -73,7 +75,7 @@ class Image:
                 sizes = []
                 for page in chosen:
                     file.seek(page)
-                    sizes.append(file.width * file.height * _DEPTHS.get(file.mode, 4))
+                    sizes.append(file.height * (file.width * _DEPTHS.get(file.mode, 4) + _ROW_BYTES))
                     # A page is held four times while it is turned and converted.
                     check_unpacked(str(path), sum(sizes) + 3 * max(sizes), path.stat().st_size)
                     arrays.append(_pixels(operations.exif_transpose(file)))

@@ -91,7 +91,14 @@ def _whole(path: Path, nibabel) -> Iterator[None]:
     try:
         log.setLevel(logging.CRITICAL)
         yield
-    except (*_BROKEN, nibabel.filebasedimages.ImageFileError, nibabel.wrapstruct.WrapStructError) as error:
+    except (
+        *_BROKEN,
+        nibabel.filebasedimages.ImageFileError,
+        nibabel.spatialimages.HeaderDataError,
+        nibabel.spatialimages.HeaderTypeError,
+        nibabel.spatialimages.ImageDataError,
+        nibabel.wrapstruct.WrapStructError,
+    ) as error:
         raise LiteMedSamError(f"{path}: not a NIfTI file, or a damaged one ({error})") from error
     finally:
         log.setLevel(level)

@@ -1,5 +1,6 @@
-"""Arrays of npz files from anyone: sizes are checked before anything is unpacked, and nothing is unpickled."""
+"""Files from anyone: sizes are checked before anything is unpacked, and nothing is unpickled."""
 
+import io
 import math
 import struct
 import tokenize
@@ -59,6 +60,19 @@ def check_unpacked(what: str, unpacked: int, packed: int) -> None:
             f"{LARGEST_RATIO} times the file's size",
             "store it less compressed, or in a smaller number type",
         )
+
+
+class BoundedReader(io.BufferedReader):
+    """A file that is never asked for more bytes than it has left, as memory is taken for all that is asked for."""
+
+    def __init__(self, path: Path):
+        super().__init__(io.FileIO(path))
+        self._size = path.stat().st_size
+
+    def read(self, size: int | None = -1) -> bytes:
+        """See `io.BufferedReader.read`."""
+        left = max(self._size - self.tell(), 0)
+        return super().read(left if size is None or size < 0 else min(size, left))
 
 
 class Archive:

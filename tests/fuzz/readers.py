@@ -22,6 +22,7 @@ from litemedsam import LiteMedSamError
 
 # What a small result costs to write, so that what was taken over from the file is written back too.
 _SMALL = 100_000
+_refusals: list[str] = []
 
 
 @cache
@@ -36,8 +37,14 @@ def _refusals_pass() -> Iterator[None]:
     try:
         yield
     except LiteMedSamError as error:
-        if not str(error) or "\n" in str(error):
-            raise ValueError("a refusal without a line of text") from error
+        _refusals.append(str(error))
+        if not str(error) or len(str(error).splitlines()) > 1:
+            raise ValueError("a refusal that is not one line of text") from error
+
+
+def refusals() -> list[str]:
+    """The messages so far."""
+    return _refusals
 
 
 def _read_and_write(path: Path) -> None:
