@@ -8,7 +8,7 @@ import click
 
 from .. import __version__
 from ..errors import LiteMedSamError
-from .io.atomic import make_output_folder
+from .io.atomic import make_output_folder, remove_left_over
 from .stopping import orderly_stop
 
 
@@ -204,6 +204,8 @@ def main(
         )
         check_distinct(paths, options)
         make_output_folder(output)
+        runner.remove_left_over_results(paths, options)
+        remove_left_over(path for path in (report, table, page) if path is not None)
         start = perf_counter()
         from .predictor import Predictor
         from .resources import available_processors
