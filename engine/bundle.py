@@ -1,5 +1,6 @@
 """What a bundle says of itself: a folder of ONNX graphs whose files carry the metadata."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, fields
 from importlib.resources import files
@@ -11,6 +12,8 @@ FORMAT_VERSION = 1
 ENCODER, DECODER = "encoder.onnx", "decoder.onnx"
 QUANTISED_ENCODER = "encoder.int8.onnx"
 _PREFIX = "litemedsam."
+_NUMBER = re.compile(r"[0-9]{1,9}")
+_FRAMES = 16, 4096
 
 
 @dataclass(frozen=True)
@@ -90,12 +93,15 @@ class BundleInfo:
             if text is None:
                 raise LiteMedSamError(f"{path}: the metadata lack {field.name}", remedy)
             if field.type is int:
-                if not text.isdigit():
-                    raise LiteMedSamError(f"{path}: metadata {field.name} is {text!r}, expected a number", remedy)
+                if not _NUMBER.fullmatch(text):
+                    raise LiteMedSamError(f"{path}: metadata {field.name} is {text[:20]!r}, expected a number", remedy)
                 values[field.name] = int(text)
             else:
                 values[field.name] = text if field.type is str else tuple(text.split(","))
-        return cls(**values)
+        info = cls(**values)
+        if not _FRAMES[0] <= info.frame <= _FRAMES[1]:
+            raise LiteMedSamError(f"{path}: a frame of {info.frame} pixels, expected 16 to 4096", remedy)
+        return info
 
 
 def default_bundle() -> Path:

@@ -8,7 +8,7 @@ import click
 
 from .. import __version__
 from ..errors import LiteMedSamError
-from .io.atomic import make_output_folder
+from .io.atomic import make_output_folder, remove_left_over
 from .stopping import orderly_stop
 
 
@@ -72,11 +72,12 @@ class _Command(click.Command):
     help="Boxes count voxels along the file's own axes, or are millimetres (RAS).",
 )
 @click.option("--window", help="abdomen, lung, brain, bone, mediastinum, LEVEL,WIDTH, percentiles or none.")
+@click.option("--stack", is_flag=True, help="A folder of pictures is one volume, each picture a slice.")
 @click.option("--frame", type=click.IntRange(0), help="Time point of a 4D scan, page of a TIFF.")
 @click.option(
     "--format",
     "format_name",
-    type=click.Choice(["npz", "nifti", "dicom", "png"]),
+    type=click.Choice(["npz", "nifti", "dicom", "png", "slices"]),
     help="Kind of the results; that of the scan when absent.",
 )
 @click.option("--model", type=click.Path(path_type=Path), help="Bundle folder; the default model when absent.")
@@ -129,6 +130,7 @@ def main(
     scribbles: Path | None,
     box_space: str,
     window: str | None,
+    stack: bool,
     frame: int | None,
     format_name: str | None,
     model: Path | None,
@@ -151,11 +153,12 @@ def main(
     """Segment CASES into OUTPUT/<name of the case>, in the case's own format.
 
     A case is an npz file with imgs and boxes, a NIfTI file, a DICOM series (folder or file), or a PNG, JPEG, TIFF
-    or BMP; its kind is told by its content. A folder stands for the scans in it and below. In npz files an image
-    is (H, W) or (H, W, 3) with boxes (N, 4), a volume (D, H, W) or (D, H, W, 3) with boxes (N, 6). All boxes are
-    in voxels, ends included, along the file's own axes: x, y, z are NIfTI's first, second and third; column, row
-    and slice otherwise. Object k of the boxes gets the label k + 1. A case that fails is reported; the others go
-    on, and the exit code is 1. Stopped by a signal, it leaves no half-written file and ends with 128 + signal.
+    or BMP, or with --stack a folder of them; its kind is told by its content. A folder stands for the scans in it
+    and below. In npz files an image is (H, W) or (H, W, 3) with boxes (N, 4), a volume (D, H, W) or (D, H, W, 3)
+    with boxes (N, 6). All boxes are in voxels, ends included, along the file's own axes: x, y, z are NIfTI's first,
+    second and third; column, row and slice otherwise. Object k of the boxes gets the label k + 1. A case that fails
+    is reported; the others go on, and the exit code is 1. Stopped by a signal, it leaves no half-written file and
+    ends with 128 + signal.
     """
     click.get_current_context().with_resource(orderly_stop())
     if overwrite and skip_existing:
@@ -186,7 +189,7 @@ def main(
             objects = WithScribbles(objects, scribbles)
         scaling = None if window is None else scaling_named(window)
         kind = None if format_name is None else FORMATS[format_name]
-        paths, subfolders = gather(cases, folder)
+        paths, subfolders = gather(cases, folder, stack)
         options = runner.Options(
             output,
             overlay is not None or page is not None,
@@ -201,6 +204,8 @@ def main(
         )
         check_distinct(paths, options)
         make_output_folder(output)
+        runner.remove_left_over_results(paths, options)
+        remove_left_over(path for path in (report, table, page) if path is not None)
         start = perf_counter()
         from .predictor import Predictor
         from .resources import available_processors

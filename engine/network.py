@@ -9,12 +9,15 @@ import numpy as np
 from ..errors import LiteMedSamError
 from .backends import Graph, load_graph, native_precisions
 from .bundle import DECODER, BundleInfo
+from .onnx_metadata import read_metadata
 from .precision import encoder_file, floats_beside
 from .preprocess import Frame, to_frame
 from .prompts import Prompt
 
 # More prompts in one call save little time and cost about 50 MB each.
 PROMPTS_PER_CALL = 4
+
+_REMEDY = "export the checkpoint again with litemedsam-export"
 
 # The decoder's prompt inputs, of which a bundle names those it has.
 _PROMPT_INPUTS = {
@@ -100,22 +103,21 @@ class Network:
         """
         if not bundle.is_dir():
             raise LiteMedSamError(f"{bundle}: no such bundle folder", "make one with litemedsam-export")
-        path = encoder_file(bundle, precision)
-        floats = floats_beside(precision, native_precisions(backend))
-        encoder = load_graph(path, backend, floats, threads)
-        info = BundleInfo.from_metadata(path, encoder.metadata)
+        files = (encoder_file(bundle, precision), bundle / DECODER)
+        # Before a runtime sees them: some try many other formats on what they do not know.
+        info, other = (BundleInfo.from_metadata(path, read_metadata(path)) for path in files)
         unknown = [kind for kind in info.prompts if kind not in _PROMPT_INPUTS]
         if unknown:
             raise LiteMedSamError(
                 f"{bundle}: its decoder takes {', '.join(unknown)}; this version makes {', '.join(_PROMPT_INPUTS)}",
                 "use a newer version of litemedsam",
             )
-        decoder = load_graph(bundle / DECODER, backend, floats, threads)
-        other = BundleInfo.from_metadata(bundle / DECODER, decoder.metadata)
         if info.weights_sha256 != other.weights_sha256:
             raise LiteMedSamError(
                 f"{bundle}: encoder and decoder come from different checkpoints", "export the bundle again"
             )
+        floats = floats_beside(precision, native_precisions(backend))
+        encoder, decoder = (load_graph(path, backend, floats, threads) for path in files)
         return cls(info, encoder, decoder)
 
     def encode(self, image: np.ndarray) -> Embedding:
@@ -128,7 +130,13 @@ class Network:
         """
         pixels, frame = to_frame(image, self.info.frame)
         outputs = self.encoder.run({"image": pixels[None]})
+        self._check_outputs("encoder", outputs, self.info.embedding)
         return Embedding(frame, pixels.any(axis=0), {name: outputs[name] for name in self.info.embedding})
+
+    def _check_outputs(self, graph: str, outputs: Mapping[str, np.ndarray], expected: Sequence[str]) -> None:
+        missing = [name for name in expected if name not in outputs]
+        if missing:
+            raise LiteMedSamError(f"the model {self.info.model}: its {graph} gives no {', '.join(missing)}", _REMEDY)
 
     def decode(self, embedding: Embedding, prompts: Sequence[Prompt]) -> Decoded:
         """Logits of n prompts on one image, each independent of the others."""
@@ -136,7 +144,16 @@ class Network:
         for start in range(0, len(prompts), PROMPTS_PER_CALL):
             chosen = prompts[start : start + PROMPTS_PER_CALL]
             feed = {name: np.stack([_PROMPT_INPUTS[name](prompt) for prompt in chosen]) for name in self.info.prompts}
-            parts.append(self.decoder.run({**embedding.arrays, **feed}))
+            answers = self.decoder.run({**embedding.arrays, **feed})
+            self._check_outputs("decoder", answers, ("logits", "iou"))
+            shapes = answers["logits"].shape, answers["iou"].shape
+            if shapes != ((len(chosen), self.info.frame, self.info.frame), (len(chosen),)):
+                raise LiteMedSamError(
+                    f"the model {self.info.model}: its decoder gives {shapes[0]} and {shapes[1]} for {len(chosen)} "
+                    f"prompts in a frame of {self.info.frame} pixels",
+                    _REMEDY,
+                )
+            parts.append(answers)
         return Decoded(*(np.concatenate([part[name] for part in parts]) for name in ("logits", "iou")))
 
     def close(self) -> None:

@@ -11,6 +11,7 @@ import numpy as np
 
 from ..errors import LiteMedSamError
 from .case import Case
+from .colours import colour
 from .geometry import View
 from .io.atomic import write_atomically
 from .io.extras import needed
@@ -22,13 +23,6 @@ _SMALLEST_SIDE = 512
 _OPACITY = 0.35
 _FILM_SIDE = 512
 _FRAMES_PER_SECOND = 10
-
-
-def colour(number: int) -> tuple[int, int, int]:
-    """A colour (blue, green, red) for an object's number; neighbours in number are far apart in hue."""
-    hue = (number * 0.618034) % 1.0
-    pixel = np.uint8([[[int(hue * 180), 200, 255]]])
-    return tuple(int(c) for c in cv2.cvtColor(pixel, cv2.COLOR_HSV2BGR)[0, 0])
 
 
 def draw(
@@ -68,14 +62,14 @@ def draw(
     enlarged = cv2.resize(labels.astype(np.float32), size, interpolation=cv2.INTER_NEAREST)
     for number, box in boxes.items():
         mask = (enlarged == number).astype(np.uint8)
-        tint = np.array(colour(number), np.float32)
+        tint = np.array(colour(number)[::-1], np.float32)
         inside = mask.astype(bool)
         picture[inside] = (picture[inside] * (1 - _OPACITY) + tint * _OPACITY).astype(np.uint8)
         outlines, _ = cv2.findContours(mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
         low = tuple(int(c) for c in box[:2] * zoom)
         high = tuple(int(c) for c in (box[2:] + 1) * zoom)
         # A dark line beneath keeps the bright one visible on bright images.
-        for line, thickness in (((0, 0, 0), 3), (colour(number), 1)):
+        for line, thickness in (((0, 0, 0), 3), (colour(number)[::-1], 1)):
             cv2.drawContours(picture, outlines, -1, line, thickness)
             cv2.rectangle(picture, low, high, line, thickness)
     return picture

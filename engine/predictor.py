@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from threading import local
 
 import cv2
 import numpy as np
@@ -42,10 +43,19 @@ class Prediction:
     logits: np.ndarray
 
 
+class _OfThread(local):
+    """What each thread has of its own."""
+
+    embedding: Embedding | None = None
+
+
 class Predictor:
     """Box-prompted segmentation on the CPU.
 
-    Not for use by several threads at once; give each thread a predictor of its own.
+    Several threads may share one: the graphs, which are most of the memory, are loaded once, and their answers do not
+    depend on who else asks. Each thread has its own image: `set_image` is for the `predict` of the same thread.
+    `segment` and `segment_case` keep nothing. The graphs compute for one thread at a time, with all `threads`; what
+    lies around them runs side by side. After `close`, in any thread, the predictor is of no more use to any.
 
     Parameters
     ----------
@@ -108,7 +118,7 @@ class Predictor:
         self.prompts: PromptSource = AutomaticPrompts(seed, self.network.info.prompts)
         self.memory = MemoryBudget.of_process()
         self.cache_bytes = int(cache_mb * MEGABYTE)
-        self._embedding: Embedding | None = None
+        self._own = _OfThread()
 
     def set_image(self, image: np.ndarray) -> None:
         """Encode an image; the embedding serves every `predict` until the next image.
@@ -126,7 +136,7 @@ class Predictor:
         image = np.asarray(image)
         if image.ndim not in (2, 3) or (image.ndim == 3 and image.shape[2] != 3):
             raise LiteMedSamError(f"image has shape {image.shape}, expected (H, W) or (H, W, 3)")
-        self._embedding = self.network.encode(checked_pixels("image", image))
+        self._own.embedding = self.network.encode(checked_pixels("image", image))
 
     def predict(self, boxes: np.ndarray, points: np.ndarray | None = None, scribbles: np.ndarray | None = None):
         """Segment what lies in the boxes.
@@ -150,9 +160,9 @@ class Predictor:
             When no image is set, a prompt has a wrong shape or lies outside the image, or the model takes no
             prompts of its kind.
         """
-        if self._embedding is None:
-            raise LiteMedSamError("no image is set", "call set_image(image) before predict")
-        embedding = self._embedding
+        embedding = self._own.embedding
+        if embedding is None:
+            raise LiteMedSamError("no image is set in this thread", "call set_image(image) before predict")
         frame = embedding.frame
         for kind, given in (("points", points), ("scribbles", scribbles)):
             if given is not None and kind not in self.network.info.prompts:
@@ -210,7 +220,7 @@ class Predictor:
 
     def close(self) -> None:
         """Free the runtimes' memory."""
-        self._embedding = None
+        self._own = _OfThread()
         self.network.close()
 
 

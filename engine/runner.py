@@ -10,6 +10,7 @@ from typing import Protocol
 from ..errors import LiteMedSamError
 from .boxes import ObjectSource, StoredBoxes
 from .intensity import Scaling
+from .io.atomic import remove_left_over
 from .io.formats import Format, format_of, result_name, stem_of
 from .overlay import write_film, write_overlay
 from .placed import placed_prompts
@@ -205,15 +206,17 @@ def _one(
     with watch.stage("total"):
         if target.exists() and not options.overwrite:
             raise LiteMedSamError(f"{path}: {target} exists", "add --overwrite or --skip-existing")
+        if not target.parent.resolve().is_relative_to(options.output.resolve()):
+            raise LiteMedSamError(
+                f"{path}: its result would leave {options.output} through a link, to {target.parent.resolve()}",
+                "give that folder itself with -o",
+            )
         with watch.stage("read"):
             scan = format_of(path).read(path, options.frame)
             prepared = prepare(scan, options.objects.objects(path, scan), options.scaling)
         prompts = placed_prompts(prepared, predictor.prompts, predictor.network.info)
         result = predictor.segment_case(prepared.case, progress, prompts)
-        with watch.stage("write"):
-            (options.format or format_of(path)).write(
-                target, prepared.restore(result.labels), scan, prepared.objects.names
-            )
+        # The result last: once it is there, the case is done, and is left out when the run is taken up again.
         if options.overlay:
             with watch.stage("overlay"):
                 picture = picture_path(target)
@@ -221,7 +224,25 @@ def _one(
                 if options.film and prepared.case.is_volume:
                     film = picture.with_suffix(f".{options.film}")
                     write_film(film, options.film, prepared.case, result.labels, prepared.view)
+        with watch.stage("write"):
+            (options.format or format_of(path)).write(
+                target, prepared.restore(result.labels), scan, prepared.objects.names
+            )
     return CaseReport.of(prepared, result, target, watch.seconds)
+
+
+def remove_left_over_results(cases: list[Path], options: Options) -> None:
+    """Remove what an earlier run that was killed left of the results of these cases; see `remove_left_over`."""
+    files = []
+    for case in cases:
+        try:
+            target = options.target(case)
+        except LiteMedSamError:
+            # Reported when its turn comes.
+            continue
+        picture = picture_path(target)
+        files += [target, picture, picture.with_suffix(".gif"), picture.with_suffix(".mp4")]
+    remove_left_over(files)
 
 
 def picture_path(target: Path) -> Path:

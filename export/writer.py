@@ -1,6 +1,5 @@
 """Checkpoint to bundle: the folder appears only when every runtime agrees with PyTorch."""
 
-import hashlib
 import shutil
 import tempfile
 from dataclasses import dataclass, replace
@@ -12,6 +11,7 @@ from onnx import helper
 
 from ..engine.backends import BACKENDS, load_graph
 from ..engine.bundle import DECODER, ENCODER, QUANTISED_ENCODER, BundleInfo
+from ..engine.digests import sha256_of, write_manifest
 from ..engine.precision import CARD_KEY, FASTEST_FIRST, Agreement, Card, card_to_json
 from ..engine.resources import available_processors
 from ..errors import LiteMedSamError
@@ -45,12 +45,6 @@ class Exported:
 
     deviations: list[Deviation]
     card: Card
-
-
-def sha256_of(path: Path) -> str:
-    """SHA-256 of a file, as hexadecimal digits."""
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def export_bundle(
@@ -119,6 +113,7 @@ def export_bundle(
             written.mkdir()
             onnx.save(encoder_graph(recipe, model, metadata, half_weights), written / ENCODER)
             onnx.save(decoder_graph(recipe, model, metadata, half_weights), written / DECODER)
+            write_manifest(written)
             found = deviations(model, written, available_processors())
             worst = max(found, key=lambda deviation: deviation.relative)
             if not worst.relative <= TOLERANCE[storage]:
@@ -167,6 +162,7 @@ def write_quantised(bundle: Path, encoder: onnx.ModelProto, cases: list[NamedCas
         halve_floats(quantised)
     onnx.checker.check_model(quantised, full_check=True)
     onnx.save(quantised, bundle / QUANTISED_ENCODER)
+    write_manifest(bundle)
     for backend in BACKENDS:
         load_graph(bundle / QUANTISED_ENCODER, backend, "f32", available_processors()).close()
 
@@ -186,4 +182,5 @@ def add_card(bundle: Path, cases: list[NamedCase]) -> dict[str, Agreement]:
     properties = {entry.key: entry.value for entry in encoder.metadata_props}
     helper.set_model_props(encoder, dict(sorted({**properties, CARD_KEY: card_to_json(card)}.items())))
     onnx.save(encoder, bundle / ENCODER)
+    write_manifest(bundle)
     return card

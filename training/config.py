@@ -22,8 +22,9 @@ class TrainingConfig:
         Steps of the optimiser in the whole run.
     frame : int
         Side of the images in pixels, a multiple of 32.
-    first_frame, first_steps : int
-        The first `first_steps` steps run at this smaller side instead.
+    window, window_steps, window_images : int
+        The first `window_steps` steps see, of so many images instead, only a window of this side around an object,
+        at the scale and in the coordinates of the whole frame: a quarter of the cost at half the side.
     images : int
         Images per step.
     prompts : int
@@ -66,8 +67,9 @@ class TrainingConfig:
     seed: int = 0
     steps: int = 1000
     frame: int = 256
-    first_frame: int = 192
-    first_steps: int = 0
+    window: int = 128
+    window_steps: int = 0
+    window_images: int = 6
     images: int = 2
     prompts: int = 8
     synthetic: float = 0.5
@@ -90,11 +92,14 @@ class TrainingConfig:
     data: tuple[str, ...] = ()
 
     def __post_init__(self):
-        for side in (self.frame, self.first_frame):
-            _require(side >= 32 and side % 32 == 0, "frame", side, "a positive multiple of 32")
-        for name in ("steps", "images", "prompts", "checkpoint_every"):
+        for name in ("frame", "window"):
+            side = getattr(self, name)
+            _require(side >= 32 and side % 32 == 0, name, side, "a positive multiple of 32")
+        if self.window_steps:
+            _require(self.window <= self.frame, "window", self.window, f"at most the frame, {self.frame}")
+        for name in ("steps", "images", "window_images", "prompts", "checkpoint_every"):
             _require(getattr(self, name) >= 1, name, getattr(self, name), "at least 1")
-        for name in ("seed", "first_steps", "warm_up", "measure_scenes", "measure_images", "workers", "weight_decay"):
+        for name in ("seed", "window_steps", "warm_up", "measure_scenes", "measure_images", "workers", "weight_decay"):
             _require(getattr(self, name) >= 0, name, getattr(self, name), "at least 0")
         for name in ("synthetic", "phantoms", "last_rate", "balance"):
             _require(0 <= getattr(self, name) <= 1, name, getattr(self, name), "a number from 0 to 1")
@@ -103,9 +108,9 @@ class TrainingConfig:
         for name in ("learning_rate", "clip"):
             _require(getattr(self, name) > 0, name, getattr(self, name), "above 0")
 
-    def frame_at(self, step: int) -> int:
-        """Side of the images of a step, from 0."""
-        return self.first_frame if step < self.first_steps else self.frame
+    def windowed(self, step: int) -> bool:
+        """Whether a step, from 0, sees windows instead of whole frames."""
+        return step < self.window_steps
 
 
 def _require(holds: bool, name: str, got: Any, expected: str) -> None:

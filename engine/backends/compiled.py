@@ -15,7 +15,8 @@ from pathlib import Path
 
 from ...errors import LiteMedSamError
 from ..bundle import DECODER, default_bundle
-from ..io.atomic import write_atomically
+from ..digests import sha256_of
+from ..io.atomic import remove_left_over, write_atomically
 from .offline_openvino import openvino
 
 READY_VARIABLE = "LITEMEDSAM_COMPILED"
@@ -64,8 +65,8 @@ class CompiledFolder:
         self.folder = folder
 
     def _path(self, graph: Path, precision: str) -> Path:
-        digest = hashlib.blake2b(graph.read_bytes(), digest_size=16)
-        for part in (openvino.__version__, processor(), precision):
+        digest = hashlib.blake2b(digest_size=16)
+        for part in (sha256_of(graph), openvino.__version__, processor(), precision):
             digest.update(part.encode() + b"\0")
         return self.folder / f"{digest.hexdigest()}.blob"
 
@@ -112,6 +113,7 @@ class CompiledFolder:
             file.write(zlib.crc32(blob).to_bytes(_CHECKSUM_BYTES, "little"))
             file.write(blob)
 
+        remove_left_over([path])
         write_atomically(path, write)
         self._trim(path)
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
+from threading import Lock
 
 import numpy as np
 
@@ -13,6 +14,11 @@ from .offline_openvino import openvino
 PRECISIONS = ("f32", "bf16")
 # As OpenVINO calls what a processor can do.
 _PRECISION_OF = {"FP32": "f32", "BF16": "bf16", "INT8": "int8"}
+
+
+def _reason(error: Exception) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return (lines or [type(error).__name__])[-1][:160]
 
 
 class OpenVinoGraph:
@@ -41,6 +47,8 @@ class OpenVinoGraph:
             raise LiteMedSamError(
                 f"back end openvino computes in {' or '.join(PRECISIONS)}, got precision {precision!r}"
             )
+        self._path = path
+        self._turn = Lock()
         self.metadata = read_metadata(path)
         properties = {
             "INFERENCE_PRECISION_HINT": precision,
@@ -68,14 +76,20 @@ class OpenVinoGraph:
         try:
             return core.compile_model(path, "CPU", dict(properties))
         except RuntimeError as error:
-            reason = [line for line in str(error).splitlines() if line.strip()][-1]
             raise LiteMedSamError(
-                f"{path}: OpenVINO cannot load it ({reason.strip()[:160]})", "export the bundle again"
+                f"{path}: OpenVINO cannot load it ({_reason(error)})", "export the bundle again"
             ) from error
 
     def run(self, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         """See `litemedsam.engine.backends.Graph.run`."""
-        results = self._request.infer(dict(inputs), share_inputs=True, share_outputs=False)
+        try:
+            # A request serves one caller at a time, and computes with all threads.
+            with self._turn:
+                results = self._request.infer(dict(inputs), share_inputs=True, share_outputs=False)
+        except (RuntimeError, ValueError, KeyError) as error:
+            raise LiteMedSamError(
+                f"{self._path}: OpenVINO cannot run it ({_reason(error)})", "export the bundle again"
+            ) from error
         return {name: results[name] for name in self._outputs}
 
     def close(self) -> None:

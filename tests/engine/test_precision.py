@@ -11,6 +11,7 @@ from click.testing import CliRunner
 from litemedsam.engine.backends import BACKENDS, native_precisions
 from litemedsam.engine.bundle import ENCODER, default_bundle
 from litemedsam.engine.cli import main
+from litemedsam.engine.digests import write_manifest
 from litemedsam.engine.onnx_metadata import read_metadata
 from litemedsam.engine.precision import (
     CARD_KEY,
@@ -119,6 +120,7 @@ def bundle(tmp_path):
     card = {"bf16": GOOD, "int8": replace(GOOD, mean_dsc={"CT": 0.5})}
     onnx.helper.set_model_props(model, {**properties, CARD_KEY: card_to_json(card)})
     onnx.save(model, folder / ENCODER)
+    write_manifest(folder)
     return folder
 
 
@@ -163,6 +165,7 @@ def test_a_bundle_without_a_card_is_computed_in_f32(bundle):
     kept = {entry.key: entry.value for entry in model.metadata_props if entry.key != CARD_KEY}
     onnx.helper.set_model_props(model, kept)
     onnx.save(model, bundle / ENCODER)
+    write_manifest(bundle)
     assert CARD_KEY not in read_metadata(bundle / ENCODER)
     choice = resolve(bundle, "auto", EVERYTHING)
     assert choice.precision == "f32"
