@@ -84,7 +84,7 @@ def draw(
     if len(boxes) > 1 and not crowded:
         for number, box in boxes.items():
             at = int(box[0] * zoom[0]) + 2 * width + 1, int((box[3] + 1) * zoom[1]) - 2 * width - 2
-            _write(picture, str(number), at, colour(number)[::-1])
+            _write(picture, str(number), at)
     return picture
 
 
@@ -94,8 +94,8 @@ def _over_dark(number: int, thickness: int, dark: bool = True) -> list[tuple[tup
     return [((0, 0, 0), thickness + 2), bright] if dark else [bright]
 
 
-def _write(picture: np.ndarray, text: str, at: tuple[int, int], tone: tuple[int, int, int]) -> None:
-    for line, thickness in (((0, 0, 0), 3), (tone, 1)):
+def _write(picture: np.ndarray, text: str, at: tuple[int, int]) -> None:
+    for line, thickness in (((0, 0, 0), 3), ((255, 255, 255), 1)):
         cv2.putText(picture, text, at, cv2.FONT_HERSHEY_SIMPLEX, 0.5, line, thickness, cv2.LINE_AA)
 
 
@@ -112,7 +112,7 @@ def _slice(case: Case, labels: np.ndarray, z: int, side: int, view: View | None)
     boxes = {n: box[[0, 1, 3, 4]] for n, box in enumerate(case.boxes, start=1) if box[2] <= z <= box[5]}
     tile = draw(case.pixels[z], labels[z], boxes, side, _proportions(case))
     axis, index = ("z", z) if view is None else view.stored_slice(z)
-    _write(tile, f"{axis} {index}", (6, 18), (255, 255, 255))
+    _write(tile, f"{axis} {index}", (6, 18))
     return tile
 
 

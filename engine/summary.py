@@ -29,7 +29,7 @@ def _shared(paths: list[Path]) -> str:
     """What the folders of all cases have in common, to be left out."""
     common = set(paths[0].parents).intersection(*(path.parents for path in paths))
     deepest = str(max(common, key=lambda folder: len(folder.parts), default=Path()))
-    return "" if deepest == "." else deepest.rstrip("/") + "/"
+    return "" if deepest in (".", "/") else deepest + "/"
 
 
 def summary(paths: list[Path], reports: list[CaseReport], skipped: Iterable[Path]) -> str:
