@@ -174,8 +174,10 @@ def main(
         from . import runner
         from .boxes import BoxesFile, GivenBoxes, MaskBoxes, StoredBoxes, WithScribbles
         from .cohort import check_distinct, gather
+        from .earlier import read_report, read_table, with_earlier
         from .intensity import scaling_named
         from .io.formats import FORMATS
+        from .report import CaseReport, settings, write_report, write_table
 
         world = box_space == "world"
         objects = StoredBoxes()
@@ -203,6 +205,11 @@ def main(
             film=overlay if overlay in ("gif", "mp4") else "",
         )
         check_distinct(paths, options)
+        earlier = []
+        if skip_existing:
+            # The later of two notes on a case counts: the report tells more than the table.
+            earlier += [] if table is None else read_table(table)
+            earlier += [] if report is None else read_report(report)
         make_output_folder(output)
         runner.remove_left_over_results(paths, options)
         remove_left_over(path for path in (report, table, page) if path is not None)
@@ -224,35 +231,37 @@ def main(
         seconds_to_load = perf_counter() - start
     except LiteMedSamError as error:
         raise click.ClickException(str(error)) from error
-    tell = runner.reporter(verbose, quiet)
-    if workers > 1:
-        from .workers import run_parallel
+    made = settings(predictor, seed, model is None, seconds_to_load)
 
-        predictor.close()
-        reports = run_parallel(made_with, workers, paths, options, tell)
-    else:
-        reports = runner.run(predictor, paths, options, tell)
-    failed = sum(bool(entry.error) for entry in reports)
-    if len(paths) > 1 and not quiet:
-        skipped = f", {len(paths) - len(reports)} skipped" if len(reports) < len(paths) else ""
-        click.echo(f"{len(reports) - failed} of {len(reports)} segmented, {failed} failed{skipped}")
-        for entry in reports:
-            if entry.error:
-                click.echo(f"  {entry.case}")
-    from .report import settings, write_report, write_table
-
-    try:
-        record = settings(predictor, seed, model is None, seconds_to_load)
+    def note(reports: list[CaseReport]) -> None:
+        noted = with_earlier(paths, reports, earlier)
         if report is not None:
-            write_report(report, record, reports)
+            write_report(report, made, noted)
         if table is not None:
-            write_table(table, reports)
+            write_table(table, noted)
+
+    tell = runner.Record(runner.reporter(verbose, quiet), note)
+    try:
+        try:
+            if workers > 1:
+                from .workers import run_parallel
+
+                predictor.close()
+                reports = run_parallel(made_with, workers, paths, options, tell)
+            else:
+                reports = runner.run(predictor, paths, options, tell)
+        finally:
+            # Also of a run that is stopped: the next one adds to it.
+            note(tell.reports)
         if page is not None:
             from .html import write_page
 
-            done = [entry for entry in reports if not entry.error]
-            pictures = {entry.case: runner.picture_path(Path(entry.output)).read_bytes() for entry in done}
-            write_page(page, record, reports, pictures)
+            noted = with_earlier(paths, reports, earlier)
+            write_page(page, made, noted, runner.pictures(noted))
     except LiteMedSamError as error:
         raise click.ClickException(str(error)) from error
-    sys.exit(1 if failed else 0)
+    if len(paths) > 1 and not quiet:
+        from .summary import summary
+
+        click.echo(summary(paths, reports, tell.left_out))
+    sys.exit(1 if any(entry.error for entry in reports) else 0)

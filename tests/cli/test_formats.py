@@ -9,6 +9,7 @@ from pathlib import Path
 import cv2
 import nibabel
 import numpy as np
+import pydicom
 import pytest
 from click.testing import CliRunner
 from litemedsam.engine.cli import main
@@ -115,14 +116,32 @@ def test_bad_input_fails_in_one_line_and_leaves_nothing(infer, folder, tmp_path)
     holes = np.full((9, 9, 9), np.nan, np.float32)
     nibabel.Nifti1Image(holes, np.eye(4)).to_filename(tmp_path / "nan.nii")
     (tmp_path / "text.txt").write_text("hello")
-    bad = [mixed, gap, tmp_path / "cut.nii.gz", tmp_path / "cut.dcm", tmp_path / "nan.nii", tmp_path / "text.txt"]
+    compressed = dicom_image(VOLUME[0])
+    compressed.file_meta.TransferSyntaxUID = pydicom.uid.JPEGLosslessSV1
+    compressed.PixelData = pydicom.encaps.encapsulate([b"\xff\xd8\xff\xd9"])
+    compressed["PixelData"].is_undefined_length = True
+    compressed.save_as(tmp_path / "compressed.dcm")
+    slices = write_slices(tmp_path / "slices", phantom(5, 40, 48))
+    (slices / "slice_002.png").unlink()
+    bad = [tmp_path / "compressed.dcm", slices]
+    bad += [mixed, gap, tmp_path / "cut.nii.gz", tmp_path / "cut.dcm", tmp_path / "nan.nii", tmp_path / "text.txt"]
     bad += [folder / "slice.png", tmp_path / "absent.nii"]
     output = tmp_path / "out"
-    result = infer(*bad, "-o", output, "--box", "0,0,0,5,5,1", code=1)
+    result = infer(*bad, "-o", output, "--box", "0,0,0,5,5,1", "--stack", code=1)
     lines = [line for line in result.stderr.splitlines() if line]
     assert len(lines) == len(bad)
     assert all(line.startswith("Error: ") for line in lines)
-    for words in ("2 series", "missing", "damaged", "NaN", "unknown kind", "6 numbers for an image", "cannot be read"):
+    for words in (
+        "2 series",
+        "missing",
+        "damaged",
+        "NaN",
+        "unknown kind",
+        "6 numbers for an image",
+        "cannot be read",
+        "no decoder here",
+        "slices missing",
+    ):
         assert words in result.stderr
     assert list(output.iterdir()) == []
 

@@ -323,3 +323,12 @@ def test_pictures_of_every_kind(tmp_path):
     assert "damaged" in refusal(cut)
     with pytest.raises(LiteMedSamError, match="6 numbers for an image of 30 × 20"):
         prepare(flat, Objects(np.array([[0.0, 0, 0, 1, 1, 1]])))
+
+
+def test_a_box_for_a_volume_and_an_image_in_colour(tmp_path):
+    np.savez(tmp_path / "colour.npz", imgs=np.zeros((20, 30, 3), np.uint8))
+    scan = read(tmp_path / "colour.npz")
+    with pytest.raises(LiteMedSamError, match="6 numbers for an image in colour"):
+        prepare(scan, Objects(np.array([[2.0, 3, 0, 9, 9, 1]])))
+    # By the format's own rule this may as well be a volume three voxels wide.
+    assert prepare(scan, Objects(np.array([[0.0, 3, 0, 2, 9, 1]]))).case.is_volume
