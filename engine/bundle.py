@@ -43,6 +43,9 @@ class BundleInfo:
     published_protocol : str
         Which published pipeline the model comes from, a key of `litemedsam.engine.protocols.PUBLISHED`. Bundles
         that were written before there was a choice do not say.
+    scribble : str
+        How the scribble is made from a box alone, a key of `litemedsam.engine.prompts.SCRIBBLES`; older bundles,
+        which do not say, take the published stroke.
     """
 
     model: str
@@ -55,6 +58,7 @@ class BundleInfo:
     description: str
     tools: str
     published_protocol: str = "swin_litemedsam"
+    scribble: str = "stroke"
 
     def to_metadata(self) -> dict[str, str]:
         """As strings, for an ONNX file's ``metadata_props``."""

@@ -12,7 +12,7 @@ from .bundle import DECODER, BundleInfo
 from .onnx_metadata import read_metadata
 from .precision import encoder_file, floats_beside
 from .preprocess import Frame, to_frame
-from .prompts import Prompt
+from .prompts import SCRIBBLES, Prompt
 
 # More prompts in one call save little time and cost about 50 MB each.
 PROMPTS_PER_CALL = 4
@@ -110,6 +110,11 @@ class Network:
         if unknown:
             raise LiteMedSamError(
                 f"{bundle}: its decoder takes {', '.join(unknown)}; this version makes {', '.join(_PROMPT_INPUTS)}",
+                "use a newer version of litemedsam",
+            )
+        if info.scribble not in SCRIBBLES:
+            raise LiteMedSamError(
+                f"{bundle}: asks for the scribble {info.scribble!r}; this version makes {', '.join(SCRIBBLES)}",
                 "use a newer version of litemedsam",
             )
         if info.weights_sha256 != other.weights_sha256:

@@ -115,7 +115,7 @@ class Predictor:
         self.precision = self.choice.precision
         self.network = Network.load(self.bundle, backend, self.precision, self.threads)
         self.protocol = protocol_named(protocol, self.network.info.published_protocol)
-        self.prompts: PromptSource = AutomaticPrompts(seed, self.network.info.prompts)
+        self.prompts: PromptSource = AutomaticPrompts(seed, self.network.info.prompts, self.network.info.scribble)
         self.memory = MemoryBudget.of_process()
         self.cache_bytes = int(cache_mb * MEGABYTE)
         self._own = _OfThread()

@@ -18,6 +18,13 @@ from ..errors import LiteMedSamError
     help="Folder of challenge-format npz cases to measure the accuracy of bf16 and int8 on, against f32.",
 )
 @click.option("--int8", "quantised", is_flag=True, help="Add an int8 encoder, calibrated on a part of that folder.")
+@click.option(
+    "--scribble",
+    type=click.Choice(["stroke", "ellipse"]),
+    default="stroke",
+    show_default=True,
+    help="What inference makes from a box, as in training: published weights learnt with strokes.",
+)
 @click.option("--description", default="", help="One line on the weights' origin, kept in the bundle.")
 @click.option("--overwrite", is_flag=True, help="Replace an existing bundle.")
 @click.version_option(__version__, prog_name="litemedsam-export")
@@ -27,6 +34,7 @@ def main(
     half: bool,
     calibration: Path | None,
     quantised: bool,
+    scribble: str,
     description: str,
     overwrite: bool,
 ) -> None:
@@ -43,7 +51,7 @@ def main(
     except ModuleNotFoundError as error:
         raise click.ClickException(f"{error.name} is not installed; install litemedsam[export]") from error
     try:
-        found = export_bundle(checkpoint, bundle, half, description, overwrite, calibration, quantised)
+        found = export_bundle(checkpoint, bundle, half, description, overwrite, calibration, quantised, scribble)
     except LiteMedSamError as error:
         raise click.ClickException(str(error)) from error
     for deviation in found.deviations:

@@ -55,6 +55,7 @@ def export_bundle(
     overwrite: bool = False,
     calibration: Path | None = None,
     quantised: bool = False,
+    scribble: str = "stroke",
 ) -> Exported:
     """Write a bundle and check it.
 
@@ -74,6 +75,9 @@ def export_bundle(
         Folder of challenge-format cases, on which the accuracy card is measured; there is none when absent.
     quantised : bool
         Also write an int8 encoder, calibrated on a part of that folder.
+    scribble : str
+        How inference makes a scribble from a box, a key of `litemedsam.engine.prompts.SCRIBBLES`: as in the training
+        of these weights.
 
     Returns
     -------
@@ -104,6 +108,7 @@ def export_bundle(
         description=" ".join(description.split()),
         tools=f"torch {torch.__version__.split('+')[0]}, onnx {onnx.__version__}",
         published_protocol=recipe.published_protocol,
+        scribble=scribble,
     )
     metadata = info.to_metadata()
     try:

@@ -5,7 +5,9 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
+from ..engine.prompts import SCRIBBLES
 from ..errors import LiteMedSamError
+from .examples import Prompting
 
 RECIPES = Path(__file__).parent / "recipes"
 
@@ -52,6 +54,11 @@ class TrainingConfig:
         Whether batch normalisation keeps the statistics of the initial weights.
     mixed : bool
         bfloat16 where autocast allows it.
+    scribble : str
+        How inference will make the scribble from a box, see `litemedsam.engine.prompts.SCRIBBLES`.
+    strokes : float
+        Share of the prompts, in [0, 1], that have the published random stroke instead, so that scribbles of a user's
+        own keep their meaning.
     jitter : float
         Sides of a box move outwards or inwards by up to this share of the box's side, or by two pixels.
     checkpoint_every : int
@@ -84,6 +91,8 @@ class TrainingConfig:
     ema: float = 0.99
     freeze_statistics: bool = True
     mixed: bool = True
+    scribble: str = "ellipse"
+    strokes: float = 0.1
     jitter: float = 0.05
     checkpoint_every: int = 200
     measure_scenes: int = 24
@@ -101,12 +110,18 @@ class TrainingConfig:
             _require(getattr(self, name) >= 1, name, getattr(self, name), "at least 1")
         for name in ("seed", "window_steps", "warm_up", "measure_scenes", "measure_images", "workers", "weight_decay"):
             _require(getattr(self, name) >= 0, name, getattr(self, name), "at least 0")
-        for name in ("synthetic", "phantoms", "last_rate", "balance"):
+        for name in ("synthetic", "phantoms", "strokes", "last_rate", "balance"):
             _require(0 <= getattr(self, name) <= 1, name, getattr(self, name), "a number from 0 to 1")
         for name in ("held_out", "ema", "jitter"):
             _require(0 <= getattr(self, name) < 1, name, getattr(self, name), "a number from 0 to below 1")
+        _require(self.scribble in SCRIBBLES, "scribble", self.scribble, f"one of {', '.join(SCRIBBLES)}")
         for name in ("learning_rate", "clip"):
             _require(getattr(self, name) > 0, name, getattr(self, name), "above 0")
+
+    @property
+    def prompting(self) -> Prompting:
+        """How the prompts of the steps are made."""
+        return Prompting(self.prompts, self.jitter, self.scribble, self.strokes)
 
     def windowed(self, step: int) -> bool:
         """Whether a step, from 0, sees windows instead of whole frames."""

@@ -20,6 +20,33 @@ _TRIED = 12
 
 
 @dataclass(frozen=True)
+class Prompting:
+    """How prompts are made from masks.
+
+    Attributes
+    ----------
+    objects : int
+        At most so many of an image.
+    jitter : float
+        Half of the boxes stay tight, the others move by up to this share of their sides; 0 keeps all tight.
+    scribble : str
+        A key of `litemedsam.engine.prompts.SCRIBBLES`.
+    strokes : float
+        Share of the prompts that have a random stroke instead.
+    """
+
+    objects: int
+    jitter: float = 0.0
+    scribble: str = "ellipse"
+    strokes: float = 0.0
+
+    def source(self, rng: np.random.Generator) -> AutomaticPrompts:
+        """Where the prompt of one object comes from."""
+        stroke = self.strokes > 0 and rng.random() < self.strokes
+        return AutomaticPrompts(int(rng.integers(2**31)), scribble="stroke" if stroke else self.scribble)
+
+
+@dataclass(frozen=True)
 class Example:
     """One image with n prompts: a whole frame, or a window of it, of side S.
 
@@ -93,7 +120,7 @@ def _target(mask: np.ndarray, frame: Frame) -> np.ndarray:
 
 
 def make_example(
-    rng: np.random.Generator, sample: Sample, size: int, prompts: int, jitter: float
+    rng: np.random.Generator, sample: Sample, size: int, prompting: Prompting
 ) -> tuple[Example, np.ndarray]:
     """Choose objects and make their prompts and targets.
 
@@ -103,10 +130,7 @@ def make_example(
     sample : Sample
     size : int
         Side of the frame in pixels.
-    prompts : int
-        At most so many objects.
-    jitter : float
-        Half of the boxes stay tight, the others move by up to this share of their sides; 0 keeps all tight.
+    prompting : Prompting
 
     Returns
     -------
@@ -114,19 +138,19 @@ def make_example(
     chosen : ndarray
         int (n,), which of the sample's objects.
     """
-    chosen = rng.permutation(len(sample.masks))[:prompts]
-    return _example(rng, sample, size, chosen, jitter), chosen
+    chosen = rng.permutation(len(sample.masks))[: prompting.objects]
+    return _example(rng, sample, size, chosen, prompting), chosen
 
 
-def _example(rng: np.random.Generator, sample: Sample, size: int, chosen: np.ndarray, jitter: float) -> Example:
+def _example(rng: np.random.Generator, sample: Sample, size: int, chosen: np.ndarray, prompting: Prompting) -> Example:
     pixels, frame = to_frame(sample.image, size)
-    source = AutomaticPrompts(int(rng.integers(2**31)))
     foreground = pixels.any(axis=0)
     made, targets = [], []
     for k in chosen:
         box = tight_box(sample.masks[k])
-        if jitter > 0 and rng.random() < 0.5:
-            box = moved_box(rng, box, sample.image.shape[:2], jitter)
+        if prompting.jitter > 0 and rng.random() < 0.5:
+            box = moved_box(rng, box, sample.image.shape[:2], prompting.jitter)
+        source = prompting.source(rng)
         made.append(source.prompt(Target(int(k) + 1), (box * frame.scale).astype(np.float32), foreground))
         targets.append(_target(sample.masks[k], frame))
     valid = np.zeros((size, size), bool)
@@ -141,7 +165,7 @@ def _example(rng: np.random.Generator, sample: Sample, size: int, chosen: np.nda
     )
 
 
-def make_window(rng: np.random.Generator, sample: Sample, size: int, side: int, prompts: int, jitter: float) -> Example:
+def make_window(rng: np.random.Generator, sample: Sample, size: int, side: int, prompting: Prompting) -> Example:
     """An example of a window around one object, somewhere in the frame.
 
     Parameters
@@ -153,8 +177,7 @@ def make_window(rng: np.random.Generator, sample: Sample, size: int, side: int, 
         Side of the frame in pixels.
     side : int
         Side of the window in pixels, at most `size`.
-    prompts, jitter
-        As in `make_example`.
+    prompting : Prompting
 
     Returns
     -------
@@ -165,10 +188,10 @@ def make_window(rng: np.random.Generator, sample: Sample, size: int, side: int, 
     box = tight_box(sample.masks[order[0]])
     longest = _SURROUND * (1 + max(box[2] - box[0], box[3] - box[1])) / max(sample.image.shape[:2])
     scaled = max(side, int(min(size, side / longest) * rng.uniform(_SMALLEST_SCALE, 1.0)))
-    whole = _example(rng, sample, scaled, order, jitter)
+    whole = _example(rng, sample, scaled, order, prompting)
     low, high = np.floor(whole.boxes[:, :2]), np.ceil(whole.boxes[:, 2:]) + 1
     start = [_start(rng, low[0, axis], high[0, axis], side, scaled) for axis in (0, 1)]
-    kept = np.flatnonzero(((low >= start) & (high <= np.add(start, side))).all(axis=1))[:prompts]
+    kept = np.flatnonzero(((low >= start) & (high <= np.add(start, side))).all(axis=1))[: prompting.objects]
     kept = kept if len(kept) else np.zeros(1, int)
     origin = tuple(int(rng.integers((size - side) // _STRIDE + 1)) * _STRIDE for _ in range(2))
     rows, columns = (slice(start[axis], start[axis] + side) for axis in (1, 0))

@@ -63,13 +63,13 @@ class Stream(torch.utils.data.Dataset):
     def _whole(self, rng: np.random.Generator) -> Example:
         config = self._config
         sample = self._sample(rng, config.frame)
-        return make_example(rng, sample, config.frame, config.prompts, config.jitter)[0]
+        return make_example(rng, sample, config.frame, config.prompting)[0]
 
     def _window(self, rng: np.random.Generator) -> Example:
         config = self._config
         # Scenes of the window's own size cost less to draw and hold objects that fit.
         sample = self._sample(rng, config.window)
-        return make_window(rng, sample, config.frame, config.window, config.prompts, config.jitter)
+        return make_window(rng, sample, config.frame, config.window, config.prompting)
 
     def batches(self, start: int) -> Iterator[tuple[Example, ...]]:
         """Entries from `start` on, made ahead by the configured workers."""

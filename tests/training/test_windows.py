@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 from litemedsam.models import SwinLiteMedSAM
-from litemedsam.training.examples import make_example, make_window
+from litemedsam.training.examples import Prompting, make_example, make_window
 from litemedsam.training.loop import decode_window
 from litemedsam.training.samples import Sample
 from litemedsam.training.scenes import draw_scene
@@ -16,7 +16,7 @@ FRAME, SIDE = 128, 64
 def test_boxes_lie_in_the_window_and_around_their_targets(seed):
     rng = np.random.default_rng(seed)
     sample = draw_scene(rng, int(rng.integers(50, 200)))
-    example = make_window(rng, sample, FRAME, SIDE, 4, 0.0)
+    example = make_window(rng, sample, FRAME, SIDE, Prompting(4))
     assert example.pixels.shape == (3, SIDE, SIDE)
     assert 1 <= len(example.boxes) == len(example.targets) == len(example.points) == len(example.scribbles) <= 4
     origin = np.array(example.origin)
@@ -39,8 +39,8 @@ def test_a_window_as_large_as_the_frame_is_the_frame():
     image = np.random.default_rng(0).integers(0, 256, (FRAME, FRAME), np.uint8)
     mask = np.zeros((1, FRAME, FRAME), bool)
     mask[0, 30:60, 40:50] = True
-    window = make_window(np.random.default_rng(1), Sample(image, mask), FRAME, FRAME, 1, 0.0)
-    whole, _ = make_example(np.random.default_rng(1), Sample(image, mask), FRAME, 1, 0.0)
+    window = make_window(np.random.default_rng(1), Sample(image, mask), FRAME, FRAME, Prompting(1))
+    whole, _ = make_example(np.random.default_rng(1), Sample(image, mask), FRAME, Prompting(1))
     assert window.origin == (0, 0)
     np.testing.assert_array_equal(window.pixels, whole.pixels)
     np.testing.assert_array_equal(window.boxes, whole.boxes)
