@@ -1,6 +1,6 @@
 """What fits into the container's memory, decided before work starts."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -64,6 +64,16 @@ class MemoryBudget:
     def of_process(cls) -> "MemoryBudget":
         """The budget of this process, taken when the graphs are loaded."""
         return cls(memory_limit(), resident_memory())
+
+    def with_loaded(self, nbytes: int) -> "MemoryBudget":
+        """The budget after more graphs were loaded, or others in place of them.
+
+        Parameters
+        ----------
+        nbytes : int
+            How much more the process holds by that.
+        """
+        return replace(self, loaded=self.loaded + nbytes)
 
     def cache_bytes(self, case: Case, wanted: int) -> int:
         """How many bytes of embeddings to keep for a case.

@@ -1,19 +1,22 @@
 """A loaded bundle: images to embeddings, prompts to logits."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from ..errors import LiteMedSamError
-from .backends import Graph, load_graph
+from .backends import Graph, check_setting, load_graph
 from .bundle import DECODER, ENCODER, BundleInfo
+from .onnx_metadata import read_metadata
 from .preprocess import Frame, to_frame
 from .prompts import Prompt
 
 # More prompts in one call save little time and cost about 50 MB each.
-PROMPTS_PER_CALL = 4
+PROMPTS_PER_CALL = 2
 
 # The decoder's prompt inputs, of which a bundle names those it has.
 _PROMPT_INPUTS = {
@@ -63,16 +66,50 @@ class Decoded:
     scores: np.ndarray
 
 
+class StreamedGraph:
+    """A graph that is loaded when it is needed, for as many runs at once as are needed.
+
+    Parameters
+    ----------
+    load : callable
+        Gives the graph for a number of streams; see `litemedsam.engine.backends.load_graph`.
+    """
+
+    def __init__(self, load: Callable[[int], Graph]):
+        self._load = load
+        self._graph: Graph | None = None
+        self._streams = 0
+
+    def prepare(self, streams: int) -> None:
+        """Load it for a number of streams, in place of one for another number."""
+        if streams != self._streams:
+            self.close()
+            self._graph = self._load(streams)
+            self._streams = streams
+
+    def run(self, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """See `litemedsam.engine.backends.Graph.run`; one run at a time unless prepared for more."""
+        if self._graph is None:
+            self.prepare(1)
+        return self._graph.run(inputs)
+
+    def close(self) -> None:
+        """Free the runtime's memory; it is loaded again when it is needed."""
+        if self._graph is not None:
+            self._graph.close()
+        self._graph, self._streams = None, 0
+
+
 class Network:
     """The two graphs of a bundle.
 
     Parameters
     ----------
     info : BundleInfo
-    encoder, decoder : Graph
+    encoder, decoder : StreamedGraph
     """
 
-    def __init__(self, info: BundleInfo, encoder: Graph, decoder: Graph):
+    def __init__(self, info: BundleInfo, encoder: StreamedGraph, decoder: StreamedGraph):
         self.info = info
         self.encoder = encoder
         self.decoder = decoder
@@ -96,21 +133,43 @@ class Network:
         """
         if not bundle.is_dir():
             raise LiteMedSamError(f"{bundle}: no such bundle folder", "make one with litemedsam-export")
-        encoder = load_graph(bundle / ENCODER, backend, precision, threads)
-        info = BundleInfo.from_metadata(bundle / ENCODER, encoder.metadata)
+        check_setting(backend, precision)
+        info, other = (
+            BundleInfo.from_metadata(path, read_metadata(path)) for path in (bundle / ENCODER, bundle / DECODER)
+        )
         unknown = [kind for kind in info.prompts if kind not in _PROMPT_INPUTS]
         if unknown:
             raise LiteMedSamError(
                 f"{bundle}: its decoder takes {', '.join(unknown)}; this version makes {', '.join(_PROMPT_INPUTS)}",
                 "use a newer version of litemedsam",
             )
-        decoder = load_graph(bundle / DECODER, backend, precision, threads)
-        other = BundleInfo.from_metadata(bundle / DECODER, decoder.metadata)
         if info.weights_sha256 != other.weights_sha256:
             raise LiteMedSamError(
                 f"{bundle}: encoder and decoder come from different checkpoints", "export the bundle again"
             )
-        return cls(info, encoder, decoder)
+        graphs = (
+            StreamedGraph(partial(load_graph, bundle / name, backend, precision, threads))
+            for name in (ENCODER, DECODER)
+        )
+        return cls(info, *graphs)
+
+    def prepare(self, encoding: int, decoding: int) -> None:
+        """Load both graphs, at the same time.
+
+        Parameters
+        ----------
+        encoding, decoding : int
+            From how many threads at once `encode` and `decode` will be called.
+
+        Raises
+        ------
+        LiteMedSamError
+            When a graph cannot be loaded.
+        """
+        with ThreadPoolExecutor(1) as beside:
+            decoder = beside.submit(self.decoder.prepare, decoding)
+            self.encoder.prepare(encoding)
+            decoder.result()
 
     def encode(self, image: np.ndarray) -> Embedding:
         """Everything that depends on the image alone.

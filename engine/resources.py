@@ -6,6 +6,7 @@ from pathlib import Path
 _CGROUP = Path("/sys/fs/cgroup")
 # cgroup v1 writes "no limit" as the largest page-aligned 63-bit number.
 _NO_LIMIT = 1 << 60
+_MOST_STREAMS = 4
 
 
 def _numbers(path: Path) -> list[int]:
@@ -36,6 +37,19 @@ def available_processors(cgroup: Path = _CGROUP) -> int:
     if len(quota) == 2 and quota[0] > 0 and quota[1] > 0:
         count = min(count, -(-quota[0] // quota[1]))
     return max(count, 1)
+
+
+def streams_of(threads: int) -> int:
+    """How many slices of a volume to encode at once, at least 1.
+
+    One thread each is fastest where there are few. Each needs memory of its own, so that many threads share four.
+
+    Parameters
+    ----------
+    threads : int
+        At least 1.
+    """
+    return min(threads, _MOST_STREAMS)
 
 
 def resident_memory(statm: Path = Path("/proc/self/statm")) -> int:

@@ -33,8 +33,13 @@ class Graph(Protocol):
     version: str
     metadata: dict[str, str]
 
+    @staticmethod
+    def check_precision(precision: str) -> None:
+        """Refuse a precision that the back end does not compute in, by `LiteMedSamError`."""
+        ...
+
     def run(self, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-        """Compute all outputs by name; the arrays are the caller's own."""
+        """Compute all outputs by name; the arrays are the caller's own. Several threads may call it at once."""
         ...
 
     def close(self) -> None:
@@ -42,7 +47,30 @@ class Graph(Protocol):
         ...
 
 
-def load_graph(path: Path, backend: str, precision: str, threads: int) -> Graph:
+def _graph_class(backend: str) -> type[Graph]:
+    if backend not in BACKENDS:
+        raise LiteMedSamError(f"unknown back end {backend!r}; expected one of: {', '.join(BACKENDS)}")
+    module, name = BACKENDS[backend]
+    return getattr(import_module(module), name)
+
+
+def check_setting(backend: str, precision: str) -> None:
+    """Refuse what `load_graph` would refuse, before any file is read.
+
+    Raises
+    ------
+    LiteMedSamError
+        When the back end is unknown or does not compute in that precision.
+    """
+    _graph_class(backend).check_precision(precision)
+
+
+def runtime_version(backend: str) -> str:
+    """The version of a back end's runtime."""
+    return _graph_class(backend).version
+
+
+def load_graph(path: Path, backend: str, precision: str, threads: int, streams: int = 1) -> Graph:
     """Load a graph with a runtime.
 
     Parameters
@@ -55,6 +83,9 @@ def load_graph(path: Path, backend: str, precision: str, threads: int) -> Graph:
         In which floats are multiplied, ``f32`` or ``bf16``.
     threads : int
         At least 1.
+    streams : int
+        How many runs share the threads, from 1 to `threads`. With one, a single run is fastest; with several, many
+        runs are, each in a thread of the caller's. The results are the same.
 
     Returns
     -------
@@ -65,9 +96,7 @@ def load_graph(path: Path, backend: str, precision: str, threads: int) -> Graph:
     LiteMedSamError
         When the back end is unknown or does not compute in that precision, or the file cannot be loaded.
     """
-    if backend not in BACKENDS:
-        raise LiteMedSamError(f"unknown back end {backend!r}; expected one of: {', '.join(BACKENDS)}")
+    graph_class = _graph_class(backend)
     if not path.is_file():
         raise LiteMedSamError(f"{path}: no such file", "give a bundle folder made by litemedsam-export")
-    module, name = BACKENDS[backend]
-    return getattr(import_module(module), name)(path, precision, threads)
+    return graph_class(path, precision, threads, streams)

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
+from queue import SimpleQueue
 
 import numpy as np
 
@@ -22,8 +23,8 @@ class OpenVinoGraph:
         An ONNX file.
     precision : str
         ``f32`` or ``bf16``.
-    threads : int
-        At least 1.
+    threads, streams : int
+        See `litemedsam.engine.backends.load_graph`.
 
     Raises
     ------
@@ -34,26 +35,33 @@ class OpenVinoGraph:
     name = "openvino"
     version = openvino.__version__.split("-")[0]
 
-    def __init__(self, path: Path, precision: str, threads: int):
-        if precision not in PRECISIONS:
-            raise LiteMedSamError(
-                f"back end openvino computes in {' or '.join(PRECISIONS)}, got precision {precision!r}"
-            )
+    def __init__(self, path: Path, precision: str, threads: int, streams: int = 1):
+        self.check_precision(precision)
         self.metadata = read_metadata(path)
         properties = {
             "INFERENCE_PRECISION_HINT": precision,
             "EXECUTION_MODE_HINT": "ACCURACY" if precision == "f32" else "PERFORMANCE",
             "PERFORMANCE_HINT": "LATENCY",
             "INFERENCE_NUM_THREADS": threads,
-            "NUM_STREAMS": 1,
+            "NUM_STREAMS": streams,
         }
         core = openvino.Core()
         self.compiled = compiled_before(core, path, precision, properties)
         if self.compiled is None:
             self.compiled = self._compile(core, path, properties)
             keep_compiled(path, precision, self.compiled)
-        self._request = self.compiled.create_infer_request()
+        self._requests = SimpleQueue()
+        for _ in range(streams):
+            self._requests.put(self.compiled.create_infer_request())
         self._outputs = [port.get_any_name() for port in self.compiled.outputs]
+
+    @staticmethod
+    def check_precision(precision: str) -> None:
+        """See `litemedsam.engine.backends.Graph.check_precision`."""
+        if precision not in PRECISIONS:
+            raise LiteMedSamError(
+                f"back end openvino computes in {' or '.join(PRECISIONS)}, got precision {precision!r}"
+            )
 
     @staticmethod
     def _compile(core: openvino.Core, path: Path, properties: Mapping) -> openvino.CompiledModel:
@@ -67,10 +75,13 @@ class OpenVinoGraph:
 
     def run(self, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         """See `litemedsam.engine.backends.Graph.run`."""
-        results = self._request.infer(dict(inputs), share_inputs=True, share_outputs=False)
+        request = self._requests.get()
+        try:
+            results = request.infer(dict(inputs), share_inputs=True, share_outputs=False)
+        finally:
+            self._requests.put(request)
         return {name: results[name] for name in self._outputs}
 
     def close(self) -> None:
         """See `litemedsam.engine.backends.Graph.close`."""
-        self._request = self.compiled = None
-        self.compiled = None
+        self._requests = self.compiled = None
