@@ -16,7 +16,7 @@ from .postprocess import to_region
 from .preprocess import Frame
 from .prompts import POINTS, AutomaticPrompts, GivenPrompts, PromptSource, Target
 from .protocols import protocol_named
-from .resources import available_processors, resident_memory, streams_of
+from .resources import available_processors, streams_of
 from .segmentation import CaseSegmenter
 from .stopwatch import Stopwatch
 
@@ -204,17 +204,13 @@ class Predictor:
         Points and scribbles are automatic without `prompts`.
         """
         # One image is fastest with all threads; so is one object on it.
-        encoding = streams_of(self.threads) if case.is_volume else 1
-        decoding = min(streams_of(self.threads), len(case.boxes))
+        wanted = streams_of(self.threads) if case.is_volume else min(streams_of(self.threads), len(case.boxes))
+        streams = self.memory.streams(case, wanted)
+        cache_bytes = self.memory.cache_bytes(case, self.cache_bytes, streams)
         watch = Stopwatch()
         with watch.stage("load"):
-            before = resident_memory()
-            self.network.prepare(encoding, decoding)
-            self.memory = self.memory.with_loaded(resident_memory() - before)
-        cache_bytes = self.memory.cache_bytes(case, self.cache_bytes)
-        segmenter = CaseSegmenter(
-            self.network, self.protocol, prompts or self.prompts, cache_bytes, max(encoding, decoding)
-        )
+            self.network.prepare(streams if case.is_volume else 1, streams)
+        segmenter = CaseSegmenter(self.network, self.protocol, prompts or self.prompts, cache_bytes, streams)
         result = segmenter.segment(case, progress)
         return replace(result, seconds={**watch.seconds, **result.seconds})
 

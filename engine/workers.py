@@ -14,16 +14,18 @@ from typing import Any
 from ..errors import LiteMedSamError
 from .predictor import Predictor
 from .report import CaseReport
+from .resources import keep_within, memory_limit, resident_memory
 from .runner import Lines, Options, Reporter, run
 
 # One per worker process, made when it starts.
 _predictors: list[Predictor] = []
 
 
-def _start(settings: Mapping[str, Any]) -> None:
+def _start(settings: Mapping[str, Any], memory: int | None) -> None:
     # The parent decides when to stop; where it ends at once, so do its workers.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
+    keep_within(memory)
     _predictors[:] = [Predictor(**settings)]
 
 
@@ -54,7 +56,8 @@ def run_parallel(
     Parameters
     ----------
     settings : mapping of str to object
-        Arguments of each worker's `Predictor`; its threads and its memory are needed once per worker.
+        Arguments of each worker's `Predictor`; its threads and its memory are needed once per worker. What this
+        process leaves of the container's memory is divided between them.
     workers : int
         At least 1.
     cases, options, tell
@@ -74,8 +77,11 @@ def run_parallel(
     reports: dict[Path, CaseReport] = {}
     if not waiting:
         return []
-    start = partial(_start, dict(settings))
-    pool = ProcessPoolExecutor(min(workers, len(waiting)), get_context("spawn"), initializer=start)
+    workers = min(workers, len(waiting))
+    limit = memory_limit()
+    part = None if limit is None else max(limit - resident_memory(), 0) // workers
+    start = partial(_start, dict(settings), part)
+    pool = ProcessPoolExecutor(workers, get_context("spawn"), initializer=start)
     try:
         futures = {pool.submit(_work, case, options): case for case in waiting}
         for number, future in enumerate(as_completed(futures), start=1):
