@@ -1,16 +1,30 @@
-"""The published pipeline's cost in eager PyTorch: every object re-encodes every one of its slices.
+"""The published pipelines' cost in eager PyTorch: every object re-encodes every one of its slices.
 
-Measured on a part, one image and one prompt, and multiplied; the project's own network with the published order of
-work (the decoder's image-only part is done again for every prompt).
+Measured on a part, one image and one prompt, and multiplied; the project's own networks with the published order of
+work (of Swin-LiteMedSAM's decoder, what depends on the image alone is done again for every prompt). Start-up is that of
+a process which imports PyTorch, makes the network and loads its weights; published scripts import more.
 """
 
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from statistics import median
 from time import perf_counter
 
 import torch
 from cases import StandardCase
+from litemedsam.models import LiteMedSAM, SwinLiteMedSAM
+
+_START = """
+import sys
+import torch
 from litemedsam.models import SwinLiteMedSAM
+model = SwinLiteMedSAM().eval()
+model.load_state_dict(torch.load(sys.argv[1], weights_only=True))
+"""
 
 
 @dataclass(frozen=True)
@@ -30,36 +44,59 @@ class BaselineCost:
         """Seconds for a case, without start-up and files; a 2D case encodes once."""
         if not case.is_volume:
             return self.encode + case.objects * self.decode
-        # The published range is open at both ends.
-        slices = max(case.shape[0] - 2, 1)
-        return case.objects * slices * (self.encode + self.decode)
+        # Swin-LiteMedSAM's published range is open at both ends.
+        object_slices = sum(max(last - first - 1, 1) for first, last in case.ranges)
+        return object_slices * (self.encode + self.decode)
+
+
+def _seconds(work: Callable[[], object], repeats: int) -> float:
+    found = []
+    for _ in range(repeats):
+        start = perf_counter()
+        work()
+        found.append(perf_counter() - start)
+    return median(found)
 
 
 @torch.inference_mode()
-def measure(threads: int, repeats: int) -> BaselineCost:
-    """Time the parts; random weights, since values do not change the cost.
+def measure(threads: int, repeats: int) -> dict[str, BaselineCost]:
+    """Time the parts of both models; random weights, since values do not change the cost.
 
     Parameters
     ----------
     threads, repeats : int
+
+    Returns
+    -------
+    dict of str to BaselineCost
+        By the models' names.
     """
     torch.set_num_threads(threads)
     torch.manual_seed(0)
-    model = SwinLiteMedSAM().eval()
-    image = torch.rand(1, 3, model.frame, model.frame)
-    prompt = {
-        "boxes": torch.tensor([[40.0, 50, 180, 200]]),
-        "points": torch.full((1, 4, 2), 100.0),
-        "scribbles": torch.zeros(1, 1, model.frame, model.frame),
+    image = torch.rand(1, 3, 256, 256)
+    boxes = torch.tensor([[40.0, 50, 180, 200]])
+    swin, plain = SwinLiteMedSAM().eval(), LiteMedSAM().eval()
+    _, skips = swin.image_encoder(image)
+    features, plain_features = swin.encode(image), plain.encode(image)
+    prompt = {"boxes": boxes, "points": torch.full((1, 4, 2), 100.0), "scribbles": torch.zeros(1, 1, 256, 256)}
+
+    def decode() -> None:
+        swin.mask_decoder.image_only(skips)
+        swin.decode(features, **prompt)
+
+    return {
+        swin.name: BaselineCost(_seconds(lambda: swin.image_encoder(image), repeats), _seconds(decode, repeats)),
+        plain.name: BaselineCost(
+            _seconds(lambda: plain.encode(image), repeats),
+            _seconds(lambda: plain.decode(plain_features, boxes), repeats),
+        ),
     }
-    encode, decode = [], []
-    features = model.encode(image)
-    for _ in range(repeats):
-        start = perf_counter()
-        _, skips = model.image_encoder(image)
-        encode.append(perf_counter() - start)
-        start = perf_counter()
-        model.mask_decoder.image_only(skips)
-        model.decode(features, **prompt)
-        decode.append(perf_counter() - start)
-    return BaselineCost(median(encode), median(decode))
+
+
+def start_up(repeats: int) -> float:
+    """Seconds of a process that has Swin-LiteMedSAM ready in PyTorch."""
+    with tempfile.TemporaryDirectory() as name:
+        path = Path(name) / "weights.pth"
+        torch.save(SwinLiteMedSAM().state_dict(), path)
+        command = [sys.executable, "-c", _START, str(path)]
+        return _seconds(lambda: subprocess.run(command, check=True), repeats)

@@ -16,16 +16,24 @@ class StandardCase:
     shape : tuple of int
         (D, H, W) of a volume, (H, W, 3) of an image.
     objects : int
+    depths : tuple of (int, int)
+        First and last slice of each object of a volume; all slices for each when empty.
     """
 
     name: str
     shape: tuple[int, int, int]
     objects: int
+    depths: tuple[tuple[int, int], ...] = ()
 
     @property
     def is_volume(self) -> bool:
         """Whether the shape is that of a volume."""
         return self.shape[2] != 3
+
+    @property
+    def ranges(self) -> tuple[tuple[int, int], ...]:
+        """First and last slice of each object of a volume."""
+        return self.depths or ((0, self.shape[0] - 1),) * self.objects
 
     def shortened(self, slices: int) -> "StandardCase":
         """The same case with at most so many slices."""
@@ -52,7 +60,7 @@ class StandardCase:
                 level = int(150 + 100 * ((k * 7) % 10) / 10)
                 cv2.circle(imgs[z], (int(x), int(y)), max(2, int(radius * swell)), level, -1)
         boxes = []
-        for x, y in centres:
+        for (x, y), (first, last) in zip(centres, self.ranges, strict=True):
             low, high = (
                 (max(0, int(x - radius)), max(0, int(y - radius))),
                 (
@@ -60,12 +68,15 @@ class StandardCase:
                     min(height - 1, int(y + radius)),
                 ),
             )
-            boxes.append([*low, 0, *high, depth - 1] if self.is_volume else [*low, *high])
+            boxes.append([*low, first, *high, last] if self.is_volume else [*low, *high])
         if not self.is_volume:
             return {"imgs": np.repeat(imgs[0][..., None], 3, axis=2), "boxes": np.array(boxes)}
         return {"imgs": imgs, "boxes": np.array(boxes), "spacing": np.ones(3)}
 
 
+# Six objects with 182 slices on 46 distinct ones, counted as the published script does, without both ends.
+SIX_OBJECTS = StandardCase("3DBox_six", (60, 512, 512), 6, ((6, 53), (8, 47), (12, 47), (16, 45), (20, 41), (22, 39)))
+FOUR_BOXES = StandardCase("2DBox_four", (2604, 1726, 3), 4)
 STANDARD = (
     StandardCase("3DBox_CT_0566", (287, 512, 512), 6),
     StandardCase("3DBox_CT_0888", (237, 512, 512), 6),

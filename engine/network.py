@@ -1,13 +1,16 @@
 """A loaded bundle: images to embeddings, prompts to logits."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from threading import Lock
 
 import numpy as np
 
 from ..errors import LiteMedSamError
-from .backends import Graph, load_graph, native_precisions
+from .backends import Graph, check_setting, load_graph, native_precisions
 from .bundle import DECODER, BundleInfo
 from .onnx_metadata import read_metadata
 from .precision import encoder_file, floats_beside
@@ -15,7 +18,7 @@ from .preprocess import Frame, to_frame
 from .prompts import SCRIBBLES, Prompt
 
 # More prompts in one call save little time and cost about 50 MB each.
-PROMPTS_PER_CALL = 4
+PROMPTS_PER_CALL = 2
 
 _REMEDY = "export the checkpoint again with litemedsam-export"
 
@@ -67,16 +70,57 @@ class Decoded:
     scores: np.ndarray
 
 
+class StreamedGraph:
+    """A graph that is loaded when it is needed, for as many runs at once as are needed.
+
+    Parameters
+    ----------
+    load : callable
+        Gives the graph for a number of streams; see `litemedsam.engine.backends.load_graph`.
+    """
+
+    def __init__(self, load: Callable[[int], Graph]):
+        self._load = load
+        self._loading = Lock()
+        self._graph: Graph | None = None
+        self._streams = 0
+
+    def prepare(self, streams: int) -> None:
+        """Load it for a number of streams, in place of one for another number; who runs that one ends with it."""
+        with self._loading:
+            self._prepare(streams)
+
+    def _prepare(self, streams: int) -> Graph:
+        if streams != self._streams:
+            # Not both at once in memory.
+            self._graph, self._streams = None, 0
+            self._graph, self._streams = self._load(streams), streams
+        return self._graph
+
+    def run(self, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """See `litemedsam.engine.backends.Graph.run`; one run at a time unless prepared for more."""
+        with self._loading:
+            graph = self._prepare(self._streams or 1)
+        return graph.run(inputs)
+
+    def close(self) -> None:
+        """Free the runtime's memory; it is loaded again when it is needed."""
+        with self._loading:
+            if self._graph is not None:
+                self._graph.close()
+            self._graph, self._streams = None, 0
+
+
 class Network:
     """The two graphs of a bundle.
 
     Parameters
     ----------
     info : BundleInfo
-    encoder, decoder : Graph
+    encoder, decoder : StreamedGraph
     """
 
-    def __init__(self, info: BundleInfo, encoder: Graph, decoder: Graph):
+    def __init__(self, info: BundleInfo, encoder: StreamedGraph, decoder: StreamedGraph):
         self.info = info
         self.encoder = encoder
         self.decoder = decoder
@@ -103,6 +147,8 @@ class Network:
         """
         if not bundle.is_dir():
             raise LiteMedSamError(f"{bundle}: no such bundle folder", "make one with litemedsam-export")
+        floats = floats_beside(precision, native_precisions(backend))
+        check_setting(backend, floats)
         files = (encoder_file(bundle, precision), bundle / DECODER)
         # Before a runtime sees them: some try many other formats on what they do not know.
         info, other = (BundleInfo.from_metadata(path, read_metadata(path)) for path in files)
@@ -121,9 +167,25 @@ class Network:
             raise LiteMedSamError(
                 f"{bundle}: encoder and decoder come from different checkpoints", "export the bundle again"
             )
-        floats = floats_beside(precision, native_precisions(backend))
-        encoder, decoder = (load_graph(path, backend, floats, threads) for path in files)
-        return cls(info, encoder, decoder)
+        return cls(info, *(StreamedGraph(partial(load_graph, path, backend, floats, threads)) for path in files))
+
+    def prepare(self, encoding: int, decoding: int) -> None:
+        """Load both graphs, at the same time.
+
+        Parameters
+        ----------
+        encoding, decoding : int
+            From how many threads at once `encode` and `decode` will be called.
+
+        Raises
+        ------
+        LiteMedSamError
+            When a graph cannot be loaded.
+        """
+        with ThreadPoolExecutor(1) as beside:
+            decoder = beside.submit(self.decoder.prepare, decoding)
+            self.encoder.prepare(encoding)
+            decoder.result()
 
     def encode(self, image: np.ndarray) -> Embedding:
         """Everything that depends on the image alone.

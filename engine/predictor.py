@@ -1,6 +1,6 @@
 """The Python interface: set an image once, then predict as many boxes as you like."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from threading import local
 
@@ -19,8 +19,9 @@ from .precision import AUTOMATIC, resolve
 from .preprocess import Frame
 from .prompts import POINTS, AutomaticPrompts, GivenPrompts, PromptSource, Target
 from .protocols import protocol_named
-from .resources import available_processors
+from .resources import available_processors, streams_of
 from .segmentation import CaseSegmenter
+from .stopwatch import Stopwatch
 
 
 @dataclass(frozen=True)
@@ -111,6 +112,7 @@ class Predictor:
             raise LiteMedSamError(f"cache_mb is {cache_mb}, expected at least 0")
         self.bundle = default_bundle() if bundle is None else Path(bundle)
         self.threads = threads or available_processors()
+        self.backend = backend
         self.choice = resolve(self.bundle, precision, native_precisions(backend))
         self.precision = self.choice.precision
         self.network = Network.load(self.bundle, backend, self.precision, self.threads)
@@ -136,6 +138,7 @@ class Predictor:
         image = np.asarray(image)
         if image.ndim not in (2, 3) or (image.ndim == 3 and image.shape[2] != 3):
             raise LiteMedSamError(f"image has shape {image.shape}, expected (H, W) or (H, W, 3)")
+        self.network.prepare(1, 1)
         self._own.embedding = self.network.encode(checked_pixels("image", image))
 
     def predict(self, boxes: np.ndarray, points: np.ndarray | None = None, scribbles: np.ndarray | None = None):
@@ -214,9 +217,16 @@ class Predictor:
 
         Points and scribbles are automatic without `prompts`.
         """
-        cache_bytes = self.memory.cache_bytes(case, self.cache_bytes)
-        segmenter = CaseSegmenter(self.network, self.protocol, prompts or self.prompts, cache_bytes)
-        return segmenter.segment(case, progress)
+        # One image is fastest with all threads; so is one object on it.
+        wanted = streams_of(self.threads) if case.is_volume else min(streams_of(self.threads), len(case.boxes))
+        streams = self.memory.streams(case, wanted)
+        cache_bytes = self.memory.cache_bytes(case, self.cache_bytes, streams)
+        watch = Stopwatch()
+        with watch.stage("load"):
+            self.network.prepare(streams if case.is_volume else 1, streams)
+        segmenter = CaseSegmenter(self.network, self.protocol, prompts or self.prompts, cache_bytes, streams)
+        result = segmenter.segment(case, progress)
+        return replace(result, seconds={**watch.seconds, **result.seconds})
 
     def close(self) -> None:
         """Free the runtimes' memory."""

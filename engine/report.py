@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from .. import __version__
+from .backends import runtime_version
 from .case import Segmentation
 from .io.atomic import write_atomically
 from .predictor import Predictor
@@ -106,13 +107,13 @@ def _voxels(labels: np.ndarray, objects: int) -> list[int]:
 
 def settings(predictor: Predictor, seed: int, default_model: bool, seconds_to_load: float) -> dict:
     """What a run was made with: versions, model, settings."""
-    info, encoder = predictor.network.info, predictor.network.encoder
+    info = predictor.network.info
     return {
         "litemedsam": __version__,
         "python": platform.python_version(),
         "numpy": np.__version__,
-        "backend": encoder.name,
-        "backend_version": encoder.version,
+        "backend": predictor.backend,
+        "backend_version": runtime_version(predictor.backend),
         "machine": platform.machine(),
         "bundle": str(predictor.bundle),
         "default_model": default_model,

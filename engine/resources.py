@@ -6,6 +6,9 @@ from pathlib import Path
 _CGROUP = Path("/sys/fs/cgroup")
 # cgroup v1 writes "no limit" as the largest page-aligned 63-bit number.
 _NO_LIMIT = 1 << 60
+_MOST_STREAMS = 4
+# What `keep_within` set.
+_own_part: list[int] = []
 
 
 def _numbers(path: Path) -> list[int]:
@@ -38,6 +41,19 @@ def available_processors(cgroup: Path = _CGROUP) -> int:
     return max(count, 1)
 
 
+def streams_of(threads: int) -> int:
+    """How many slices of a volume to encode at once, at least 1.
+
+    One thread each is fastest where there are few. Each needs memory of its own, so that many threads share four.
+
+    Parameters
+    ----------
+    threads : int
+        At least 1.
+    """
+    return min(threads, _MOST_STREAMS)
+
+
 def resident_memory(statm: Path = Path("/proc/self/statm")) -> int:
     """Memory that this process holds, in bytes; 0 where the system does not tell.
 
@@ -50,14 +66,21 @@ def resident_memory(statm: Path = Path("/proc/self/statm")) -> int:
     return pages[1] * os.sysconf("SC_PAGE_SIZE") if len(pages) > 1 else 0
 
 
+def keep_within(nbytes: int | None) -> None:
+    """Leave this process a part of the container's memory only, in bytes; all of it with None."""
+    _own_part[:] = [] if nbytes is None else [nbytes]
+
+
 def memory_limit(cgroup: Path = _CGROUP) -> int | None:
-    """The container's memory limit in bytes, or None where there is none.
+    """The container's memory limit in bytes, or this process' part of it, or None where there is none.
 
     Parameters
     ----------
     cgroup : Path
         Root of the control groups, version 1 or 2.
     """
+    if _own_part:
+        return _own_part[0]
     for path in (cgroup / "memory.max", cgroup / "memory" / "memory.limit_in_bytes"):
         limit = _numbers(path)
         if limit and limit[0] < _NO_LIMIT:

@@ -1,13 +1,17 @@
 """A case to its label map: each slice is encoded once, and decoded for all objects on it together."""
 
+from collections import deque
 from collections.abc import Callable, Iterator
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from threading import Lock
 
 import numpy as np
 
+from .ahead import encoded_ahead
 from .cache import EmbeddingCache
 from .case import Case, Segmentation, label_dtype
-from .network import PROMPTS_PER_CALL, Embedding, Network
+from .network import PROMPTS_PER_CALL, Decoded, Embedding, Network
 from .postprocess import Region, to_region
 from .prompts import PromptSource, Target
 from .protocols import Protocol
@@ -71,14 +75,17 @@ class CaseSegmenter:
     protocol : Protocol
     prompts : PromptSource
     cache_bytes : int
-        Budget for the embeddings of a volume.
+        Budget for the embeddings of a volume that are kept for objects to come.
+    threads : int
+        How many to encode and decode in at once, for which the network was prepared; the result is the same.
     """
 
-    def __init__(self, network: Network, protocol: Protocol, prompts: PromptSource, cache_bytes: int):
+    def __init__(self, network: Network, protocol: Protocol, prompts: PromptSource, cache_bytes: int, threads: int = 1):
         self.network = network
         self.protocol = protocol
         self.prompts = prompts
         self.cache_bytes = cache_bytes
+        self.threads = threads
 
     def segment(self, case: Case, progress: Callable[[int, int], None] | None = None) -> Segmentation:
         """Segment every object of a case.
@@ -93,19 +100,45 @@ class CaseSegmenter:
         -------
         Segmentation
         """
-        run = _Run(self, case, progress or (lambda done, total: None))
-        (run.volume if case.is_volume else run.image)()
+        pool = ThreadPoolExecutor(self.threads)
+        try:
+            run = _Run(self, case, pool, progress or (lambda done, total: None))
+            (run.volume if case.is_volume else run.image)()
+        finally:
+            pool.shutdown(cancel_futures=True)
         return run.result()
 
+
+class _Run:
+    """The state of one case under way."""
+
+    def __init__(self, segmenter: CaseSegmenter, case: Case, pool: Executor, progress: Callable[[int, int], None]):
+        self.segmenter = segmenter
+        self.case = case
+        self.pool = pool
+        self.progress = progress
+        self.watch = Stopwatch()
+        self.encoded = 0
+        self.counting = Lock()
+        self.labels = np.zeros(case.grid, label_dtype(len(case.boxes)))
+        self.scores: list[list[float]] = [[] for _ in case.boxes]
+
+    def result(self) -> Segmentation:
+        scores = np.array([np.mean(values) for values in self.scores], np.float32)
+        return Segmentation(self.labels, scores, dict(self.watch.seconds), self.encoded)
+
+    def encode(self, image: np.ndarray) -> Embedding:
+        with self.counting:
+            self.encoded += 1
+        return self.segmenter.network.encode(image)
+
+    def encode_slice(self, z: int) -> Embedding:
+        return self.encode(self.case.pixels[z])
+
     def regions(
-        self,
-        embedding: Embedding,
-        targets: list[Target],
-        boxes: list[np.ndarray],
-        given: list[np.ndarray],
-        watch: Stopwatch,
+        self, embedding: Embedding, targets: list[Target], boxes: list[np.ndarray], given: list[np.ndarray]
     ) -> Iterator[tuple[Target, Region, float]]:
-        """Masks and predicted IoU of objects on one image, a few at a time.
+        """Masks and predicted IoU of objects on one image.
 
         Parameters
         ----------
@@ -115,7 +148,6 @@ class CaseSegmenter:
             Each object's box (4,) on this image, in frame pixels.
         given : list of ndarray
             Each object's own box (4,), in image pixels.
-        watch : Stopwatch
 
         Yields
         ------
@@ -123,52 +155,40 @@ class CaseSegmenter:
         region : Region
         score : float
         """
-        for start in range(0, len(targets), PROMPTS_PER_CALL):
-            chosen = slice(start, start + PROMPTS_PER_CALL)
-            with watch.stage("prompts"):
-                prompts = [
-                    self.prompts.prompt(target, box, embedding.foreground)
-                    for target, box in zip(targets[chosen], boxes[chosen], strict=True)
-                ]
-            with watch.stage("decode"):
-                decoded = self.network.decode(embedding, prompts)
-            answers = zip(targets[chosen], given[chosen], decoded.logits, decoded.scores, strict=True)
+        segmenter = self.segmenter
+        pending: deque[tuple[slice, Future[Decoded]]] = deque()
+        starts = deque(range(0, len(targets), PROMPTS_PER_CALL))
+        while starts or pending:
+            # One part waits for a thread, while the masks of another are made.
+            while starts and len(pending) <= segmenter.threads:
+                start = starts.popleft()
+                part = slice(start, start + PROMPTS_PER_CALL)
+                with self.watch.stage("prompts"):
+                    prompts = [
+                        segmenter.prompts.prompt(target, box, embedding.foreground)
+                        for target, box in zip(targets[part], boxes[part], strict=True)
+                    ]
+                pending.append((part, self.pool.submit(segmenter.network.decode, embedding, prompts)))
+            part, future = pending.popleft()
+            # As for encoding: the time spent waiting.
+            with self.watch.stage("decode"):
+                decoded = future.result()
+            answers = zip(targets[part], given[part], decoded.logits, decoded.scores, strict=True)
             for target, own_box, logits, score in answers:
-                with watch.stage("masks"):
+                with self.watch.stage("masks"):
                     region = to_region(logits, embedding.frame)
-                    region = self.protocol.bounded(region, own_box, embedding.frame)
+                    region = segmenter.protocol.bounded(region, own_box, embedding.frame)
                 yield target, region, float(score)
-
-
-class _Run:
-    """The state of one case under way."""
-
-    def __init__(self, segmenter: CaseSegmenter, case: Case, progress: Callable[[int, int], None]):
-        self.segmenter = segmenter
-        self.case = case
-        self.progress = progress
-        self.watch = Stopwatch()
-        self.encoded = 0
-        self.labels = np.zeros(case.grid, label_dtype(len(case.boxes)))
-        self.scores: list[list[float]] = [[] for _ in case.boxes]
-
-    def result(self) -> Segmentation:
-        scores = np.array([np.mean(values) for values in self.scores], np.float32)
-        return Segmentation(self.labels, scores, dict(self.watch.seconds), self.encoded)
-
-    def encode(self, image: np.ndarray) -> Embedding:
-        with self.watch.stage("encode"):
-            self.encoded += 1
-            return self.segmenter.network.encode(image)
 
     def image(self) -> None:
         total = len(self.case.boxes) + 1
-        embedding = self.encode(self.case.pixels)
+        with self.watch.stage("encode"):
+            embedding = self.encode(self.case.pixels)
         self.progress(1, total)
         boxes = [self.segmenter.protocol.box_in_frame(box, embedding.frame) for box in self.case.boxes]
         targets = [Target(number) for number in range(1, total)]
         given = list(self.case.boxes)
-        for target, region, score in self.segmenter.regions(embedding, targets, boxes, given, self.watch):
+        for target, region, score in self.regions(embedding, targets, boxes, given):
             region.paint(self.labels, target.number)
             self.scores[target.number - 1].append(score)
             self.progress(target.number + 1, total)
@@ -176,14 +196,18 @@ class _Run:
     def volume(self) -> None:
         steps = plan(self.case.boxes, self.segmenter.protocol)
         cache = EmbeddingCache(self.segmenter.cache_bytes)
+        # One more than are being encoded waits for its turn, so that no thread does.
+        ahead = self.segmenter.threads + 1
+        order = [step.slice_index for step in steps]
+        embeddings = encoded_ahead(self.pool, self.encode_slice, order, cache, ahead)
         # Each object's middle mask starts both sweeps, so it is kept until the downward one has begun.
         middles: dict[int, Region] = {}
         latest: dict[int, Region] = {}
         for done, step in enumerate(steps, start=1):
             z = step.slice_index
-            embedding = cache.get(z)
-            if embedding is None:
-                embedding = self.encode(self.case.pixels[z])
+            # Where slices were encoded ahead, this is the time spent waiting for them.
+            with self.watch.stage("encode"):
+                embedding = next(embeddings)
             if step.needed_again:
                 cache.put(z, embedding)
             else:
@@ -199,7 +223,7 @@ class _Run:
                         self.segmenter.protocol.next_box(before, number, embedding.frame, own_box, step.upwards)
                     )
             targets = [Target(number, z) for number in step.numbers]
-            for target, region, score in self.segmenter.regions(embedding, targets, boxes, given, self.watch):
+            for target, region, score in self.regions(embedding, targets, boxes, given):
                 number = target.number
                 region.paint(self.labels[z], number)
                 self.scores[number - 1].append(score)

@@ -13,16 +13,18 @@ from typing import Any
 
 from .predictor import Predictor
 from .report import CaseReport
+from .resources import keep_within, memory_limit, resident_memory
 from .runner import Lines, Options, Reporter, run, waiting
 
 # One per worker process, made when it starts.
 _predictors: list[Predictor] = []
 
 
-def _start(settings: Mapping[str, Any]) -> None:
+def _start(settings: Mapping[str, Any], memory: int | None) -> None:
     # The parent decides when to stop; where it ends at once, so do its workers.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
+    keep_within(memory)
     _predictors[:] = [Predictor(**settings)]
 
 
@@ -53,7 +55,8 @@ def run_parallel(
     Parameters
     ----------
     settings : mapping of str to object
-        Arguments of each worker's `Predictor`; its threads and its memory are needed once per worker.
+        Arguments of each worker's `Predictor`; its threads and its memory are needed once per worker. What this
+        process leaves of the container's memory is divided between them.
     workers : int
         At least 1.
     cases, options, tell
@@ -68,9 +71,12 @@ def run_parallel(
     tell.started(len(left))
     if not left:
         return []
+    workers = min(workers, len(left))
+    limit = memory_limit()
+    part = None if limit is None else max(limit - resident_memory(), 0) // workers
     reports: dict[Path, CaseReport] = {}
-    start = partial(_start, dict(settings))
-    pool = ProcessPoolExecutor(min(workers, len(left)), get_context("spawn"), initializer=start)
+    start = partial(_start, dict(settings), part)
+    pool = ProcessPoolExecutor(workers, get_context("spawn"), initializer=start)
     try:
         futures = {pool.submit(_work, case, options): case for case in left}
         for future in as_completed(futures):

@@ -4,7 +4,7 @@ from typing import get_type_hints
 
 import torch
 from litemedsam.engine.bundle import BundleInfo
-from litemedsam.engine.network import Network
+from litemedsam.engine.network import Network, StreamedGraph
 
 
 class TorchEncoder:
@@ -43,4 +43,5 @@ def features_of(model) -> type:
 def torch_network(model) -> Network:
     fields = features_of(model)._fields
     info = BundleInfo(model.name, model.frame, model.prompts, fields, "0" * 64, "f32", "single", "", "torch")
-    return Network(info, TorchEncoder(model), TorchDecoder(model))
+    encoder, decoder = (StreamedGraph(lambda streams, kind=kind: kind(model)) for kind in (TorchEncoder, TorchDecoder))
+    return Network(info, encoder, decoder)

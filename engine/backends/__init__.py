@@ -37,8 +37,13 @@ class Graph(Protocol):
     version: str
     metadata: dict[str, str]
 
+    @staticmethod
+    def check_precision(precision: str) -> None:
+        """Refuse a precision that the back end does not compute in, by `LiteMedSamError`."""
+        ...
+
     def run(self, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-        """Compute all outputs by name; the arrays are the caller's own."""
+        """Compute all outputs by name; the arrays are the caller's own. Several threads may call it at once."""
         ...
 
     def close(self) -> None:
@@ -46,7 +51,7 @@ class Graph(Protocol):
         ...
 
 
-def _graph_class(backend: str):
+def _graph_class(backend: str) -> type[Graph]:
     if backend not in BACKENDS:
         raise LiteMedSamError(f"unknown back end {backend!r}; expected one of: {', '.join(BACKENDS)}")
     module, name = BACKENDS[backend]
@@ -64,7 +69,23 @@ def native_precisions(backend: str) -> frozenset[str]:
     return _graph_class(backend).native_precisions()
 
 
-def load_graph(path: Path, backend: str, precision: str, threads: int) -> Graph:
+def check_setting(backend: str, precision: str) -> None:
+    """Refuse what `load_graph` would refuse, before any file is read.
+
+    Raises
+    ------
+    LiteMedSamError
+        When the back end is unknown or does not compute in that precision.
+    """
+    _graph_class(backend).check_precision(precision)
+
+
+def runtime_version(backend: str) -> str:
+    """The version of a back end's runtime."""
+    return _graph_class(backend).version
+
+
+def load_graph(path: Path, backend: str, precision: str, threads: int, streams: int = 1) -> Graph:
     """Load a graph with a runtime.
 
     Parameters
@@ -77,6 +98,9 @@ def load_graph(path: Path, backend: str, precision: str, threads: int) -> Graph:
         In which floats are multiplied, ``f32`` or ``bf16``.
     threads : int
         At least 1.
+    streams : int
+        How many runs share the threads, from 1 to `threads`. With one, a single run is fastest; with several, many
+        runs are, each in a thread of the caller's. The results are the same.
 
     Returns
     -------
@@ -93,7 +117,7 @@ def load_graph(path: Path, backend: str, precision: str, threads: int) -> Graph:
         raise LiteMedSamError(f"{path}: no such file", "give a bundle folder made by litemedsam-export")
     check_digest(path)
     _check_alone(path)
-    return graph_class(path, precision, threads)
+    return graph_class(path, precision, threads, streams)
 
 
 def _check_alone(path: Path) -> None:

@@ -83,7 +83,7 @@ class CompiledFolder:
         precision : str
             ``f32`` or ``bf16``.
         properties : mapping
-            What it would be compiled with; the number of threads may differ from when it was stored.
+            What it would be compiled with; the numbers of threads and streams may differ from when it was stored.
         """
         try:
             content = self._path(graph, precision).read_bytes()

@@ -1,13 +1,20 @@
-"""OpenVINO, imported so that it stays offline; import it from here only.
+"""OpenVINO, imported so that it stays offline and starts fast; import it from here only.
 
 Where the package ``openvino_telemetry`` is installed, ``import openvino`` reports itself over the network. OpenVINO
-does without that package where it cannot be imported.
+does without that package where it cannot be imported. Nor does it need its converter of models of other kinds, which
+takes half the time of the import; whoever does can import it by its own name afterwards.
 """
 
 import sys
 
+_CONVERTER = "openvino.tools.ovc"
+
 sys.modules.setdefault("openvino_telemetry", None)
+_without_converter = sys.modules.setdefault(_CONVERTER, None) is None
 
 import openvino  # noqa: E402
+
+if _without_converter:
+    del sys.modules[_CONVERTER]
 
 __all__ = ["openvino"]

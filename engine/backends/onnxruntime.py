@@ -35,8 +35,8 @@ class OnnxRuntimeGraph:
         An ONNX file.
     precision : str
         ``f32``; ONNX Runtime has no bfloat16 on the CPU.
-    threads : int
-        At least 1.
+    threads, streams : int
+        See `litemedsam.engine.backends.load_graph`.
 
     Raises
     ------
@@ -47,13 +47,10 @@ class OnnxRuntimeGraph:
     name = "onnxruntime"
     version = onnxruntime.__version__
 
-    def __init__(self, path: Path, precision: str, threads: int):
-        if precision != "f32":
-            raise LiteMedSamError(
-                f"back end onnxruntime computes in f32, got precision {precision!r}", "use --backend openvino"
-            )
+    def __init__(self, path: Path, precision: str, threads: int, streams: int = 1):
+        self.check_precision(precision)
         options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads
+        options.intra_op_num_threads = threads // streams
         options.inter_op_num_threads = 1
         # Errors only: a container without a writable home otherwise warns about telemetry.
         options.log_severity_level = 3
@@ -73,6 +70,14 @@ class OnnxRuntimeGraph:
     def native_precisions() -> frozenset[str]:
         """``f32`` alone: a quantised encoder runs, but it was measured to be no faster here."""
         return frozenset({"f32"})
+
+    @staticmethod
+    def check_precision(precision: str) -> None:
+        """See `litemedsam.engine.backends.Graph.check_precision`."""
+        if precision != "f32":
+            raise LiteMedSamError(
+                f"back end onnxruntime computes in f32, got precision {precision!r}", "use --backend openvino"
+            )
 
     def run(self, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         """See `litemedsam.engine.backends.Graph.run`."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from threading import Lock
+from queue import SimpleQueue
 
 import numpy as np
 
@@ -30,8 +30,8 @@ class OpenVinoGraph:
         An ONNX file.
     precision : str
         ``f32`` or ``bf16``.
-    threads : int
-        At least 1.
+    threads, streams : int
+        See `litemedsam.engine.backends.load_graph`.
 
     Raises
     ------
@@ -42,27 +42,25 @@ class OpenVinoGraph:
     name = "openvino"
     version = openvino.__version__.split("-")[0]
 
-    def __init__(self, path: Path, precision: str, threads: int):
-        if precision not in PRECISIONS:
-            raise LiteMedSamError(
-                f"back end openvino computes in {' or '.join(PRECISIONS)}, got precision {precision!r}"
-            )
+    def __init__(self, path: Path, precision: str, threads: int, streams: int = 1):
+        self.check_precision(precision)
         self._path = path
-        self._turn = Lock()
         self.metadata = read_metadata(path)
         properties = {
             "INFERENCE_PRECISION_HINT": precision,
             "EXECUTION_MODE_HINT": "ACCURACY" if precision == "f32" else "PERFORMANCE",
             "PERFORMANCE_HINT": "LATENCY",
             "INFERENCE_NUM_THREADS": threads,
-            "NUM_STREAMS": 1,
+            "NUM_STREAMS": streams,
         }
         core = openvino.Core()
         self.compiled = compiled_before(core, path, precision, properties)
         if self.compiled is None:
             self.compiled = self._compile(core, path, properties)
             keep_compiled(path, precision, self.compiled)
-        self._request = self.compiled.create_infer_request()
+        self._requests = SimpleQueue()
+        for _ in range(streams):
+            self._requests.put(self.compiled.create_infer_request())
         self._outputs = [port.get_any_name() for port in self.compiled.outputs]
 
     @staticmethod
@@ -70,6 +68,14 @@ class OpenVinoGraph:
         """The precisions that OpenVINO names among the processor's own."""
         named = openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
         return frozenset(_PRECISION_OF[name] for name in named if name in _PRECISION_OF)
+
+    @staticmethod
+    def check_precision(precision: str) -> None:
+        """See `litemedsam.engine.backends.Graph.check_precision`."""
+        if precision not in PRECISIONS:
+            raise LiteMedSamError(
+                f"back end openvino computes in {' or '.join(PRECISIONS)}, got precision {precision!r}"
+            )
 
     @staticmethod
     def _compile(core: openvino.Core, path: Path, properties: Mapping) -> openvino.CompiledModel:
@@ -82,17 +88,17 @@ class OpenVinoGraph:
 
     def run(self, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         """See `litemedsam.engine.backends.Graph.run`."""
+        request = self._requests.get()
         try:
-            # A request serves one caller at a time, and computes with all threads.
-            with self._turn:
-                results = self._request.infer(dict(inputs), share_inputs=True, share_outputs=False)
+            results = request.infer(dict(inputs), share_inputs=True, share_outputs=False)
         except (RuntimeError, ValueError, KeyError) as error:
             raise LiteMedSamError(
                 f"{self._path}: OpenVINO cannot run it ({_reason(error)})", "export the bundle again"
             ) from error
+        finally:
+            self._requests.put(request)
         return {name: results[name] for name in self._outputs}
 
     def close(self) -> None:
         """See `litemedsam.engine.backends.Graph.close`."""
-        self._request = self.compiled = None
-        self.compiled = None
+        self._requests = self.compiled = None

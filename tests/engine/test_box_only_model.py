@@ -153,6 +153,33 @@ def test_the_predictor_repeats_the_published_script(bundle, noise, published_lab
     assert np.mean(predictor.segment(*noise).labels == published_labels) >= 0.9999
 
 
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_threads_change_neither_bytes_nor_the_number_of_encodings(bundle, noise, backend):
+    expected = Predictor(bundle, backend=backend, threads=1).segment(*noise)
+    assert expected.encoded == 5
+    for threads in (2, 3, 5):
+        found = Predictor(bundle, backend=backend, threads=threads).segment(*noise)
+        np.testing.assert_array_equal(found.labels, expected.labels)
+        np.testing.assert_array_equal(found.scores, expected.scores)
+        assert found.encoded == 5
+    uncached = Predictor(bundle, backend=backend, threads=2, cache_mb=0).segment(*noise)
+    np.testing.assert_array_equal(uncached.labels, expected.labels)
+    assert uncached.encoded == 6
+
+
+def test_one_predictor_takes_images_and_volumes_in_turn(bundle, noise):
+    predictor = Predictor(bundle, threads=2)
+    volume, boxes = noise
+    flat = boxes[:, [0, 1, 3, 4]]
+    first = predictor.segment(volume, boxes)
+    image = predictor.segment(volume[1], flat)
+    predictor.set_image(volume[1])
+    masks = predictor.predict(flat).masks
+    for number, mask in enumerate(masks, start=1):
+        np.testing.assert_array_equal(mask & (image.labels <= number), image.labels == number)
+    np.testing.assert_array_equal(predictor.segment(volume, boxes).labels, first.labels)
+
+
 def test_published_slices_are_closed_here_and_open_there():
     ours, theirs = BASELINE.slices(2, 7), SWIN.slices(2, 7)
     assert (ours.middle, list(ours.up), list(ours.down)) == (4, [5, 6, 7], [3, 2])

@@ -7,12 +7,13 @@ import pytest
 from litemedsam.engine import memory
 from litemedsam.engine.case import checked_case, checked_pixels
 from litemedsam.engine.io.npz import read_case
-from litemedsam.engine.memory import WORKING_BYTES, MemoryBudget
-from litemedsam.engine.resources import memory_limit, resident_memory
+from litemedsam.engine.memory import DECODING_BYTES, ENCODING_BYTES, GRAPHS_BYTES, MemoryBudget
+from litemedsam.engine.resources import keep_within, memory_limit, resident_memory
 
 from litemedsam import LiteMedSamError
 
 LOADED = 300_000_000
+WORKING_BYTES = GRAPHS_BYTES + ENCODING_BYTES + DECODING_BYTES
 
 
 def case_of(depth: int):
@@ -54,6 +55,29 @@ def test_the_cache_takes_what_the_case_leaves():
     assert MemoryBudget(rest, LOADED).cache_bytes(case, 512_000_000) == 0
     with pytest.raises(LiteMedSamError, match=r"a\.npz: shape \(100, 512, 512\) needs .* give the container more"):
         MemoryBudget(rest - 1, LOADED).cache_bytes(case, 512_000_000)
+
+
+def test_streams_are_as_many_as_fit():
+    case = case_of(100)
+    one = LOADED + WORKING_BYTES + 2 * 100 * 512 * 512
+    each = ENCODING_BYTES + DECODING_BYTES
+    assert MemoryBudget(None, LOADED).streams(case, 4) == 4
+    assert MemoryBudget(one + 3 * each, LOADED).streams(case, 4) == 4
+    assert MemoryBudget(one + 2 * each - 1, LOADED).streams(case, 4) == 2
+    assert MemoryBudget(one - 1, LOADED).streams(case, 4) == 1
+    assert MemoryBudget(one + each + 10_000_000, LOADED).cache_bytes(case, 10**9, 2) == 10_000_000 - 3 * 512 * 512
+    image = checked_case("a", np.zeros((50, 50), np.uint8), np.array([[1, 1, 9, 9]] * 5))
+    assert MemoryBudget(one + DECODING_BYTES, LOADED).streams(image, 2) == 2
+
+
+def test_a_process_may_have_a_part_of_the_memory(tmp_path):
+    (tmp_path / "memory.max").write_text("1073741824\n")
+    keep_within(500_000_000)
+    try:
+        assert memory_limit(tmp_path) == 500_000_000
+    finally:
+        keep_within(None)
+    assert memory_limit(tmp_path) == 1 << 30
 
 
 def test_a_file_is_refused_by_its_unpacked_size_before_it_is_read(tmp_path, monkeypatch):

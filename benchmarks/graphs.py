@@ -1,0 +1,130 @@
+"""Seconds of the two graphs alone, in every precision, beside the machine's own speed."""
+
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from time import perf_counter
+
+import numpy as np
+from litemedsam.engine.backends import load_graph
+from litemedsam.engine.backends.offline_openvino import openvino
+from litemedsam.engine.bundle import DECODER, ENCODER, BundleInfo
+from litemedsam.engine.onnx_metadata import read_metadata
+from litemedsam.engine.resources import streams_of
+
+QUANTISED_ENCODER = "encoder.int8.onnx"
+# Of one 256-pixel slice through Swin-LiteMedSAM's encoder graph, image-only decoder work included.
+ENCODER_GFLOP = 104.5
+
+
+@dataclass(frozen=True)
+class GraphTiming:
+    """Seconds of a bundle's graphs.
+
+    Attributes
+    ----------
+    model, backend, precision : str
+    encode, decode : float
+        One image; one prompt; all threads on it.
+    encode_each, decode_each : float
+        Per image and prompt where several are under way at once, as in volumes and with many boxes.
+    """
+
+    model: str
+    backend: str
+    precision: str
+    encode: float
+    decode: float
+    encode_each: float
+    decode_each: float
+
+
+def available(bundle: Path, backend: str) -> list[str]:
+    """The precisions of a bundle that this processor computes natively, slowest first."""
+    if backend != "openvino":
+        return ["f32"]
+    native = openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    quantised = "INT8" in native and (bundle / QUANTISED_ENCODER).is_file()
+    return ["f32", *(["bf16"] if "BF16" in native else []), *(["int8"] if quantised else [])]
+
+
+def matrix_product_speed(repeats: int) -> float:
+    """GFLOP/s of float32 matrix products of the encoder's sizes, in NumPy."""
+    rng = np.random.default_rng(0)
+    a, b = rng.random((4096, 1280), np.float32), rng.random((1280, 1280), np.float32)
+    a @ b
+    seconds = []
+    for _ in range(3 * repeats):
+        start = perf_counter()
+        a @ b
+        seconds.append(perf_counter() - start)
+    return 2e-9 * a.shape[0] * a.shape[1] * b.shape[1] / median(seconds)
+
+
+def _alone(graph, feed: dict[str, np.ndarray], repeats: int) -> float:
+    graph.run(feed)
+    seconds = []
+    for _ in range(repeats):
+        start = perf_counter()
+        graph.run(feed)
+        seconds.append(perf_counter() - start)
+    return median(seconds)
+
+
+def _together(graph, feed: dict[str, np.ndarray], streams: int, repeats: int) -> float:
+    with ThreadPoolExecutor(streams) as pool:
+        list(pool.map(graph.run, [feed] * streams))
+        start = perf_counter()
+        list(pool.map(graph.run, [feed] * (streams * repeats)))
+        return (perf_counter() - start) / (streams * repeats)
+
+
+def time_graphs(bundle: Path, backend: str, precision: str, threads: int, repeats: int) -> GraphTiming:
+    """Time a bundle's graphs.
+
+    Parameters
+    ----------
+    bundle : Path
+    backend : str
+    precision : str
+        One of `available`; floats beside int8 are bf16 where the processor has it.
+    threads, repeats : int
+    """
+    encoder_file = bundle / (QUANTISED_ENCODER if precision == "int8" else ENCODER)
+    floats = precision
+    if precision == "int8":
+        floats = "bf16" if "bf16" in available(bundle, backend) else "f32"
+    info = BundleInfo.from_metadata(encoder_file, read_metadata(encoder_file))
+    image = {"image": np.random.default_rng(0).random((1, 3, info.frame, info.frame), np.float32)}
+    prompt = {
+        "boxes": np.float32([[40, 50, 180, 200]]),
+        "points": np.full((1, 4, 2), 100, np.float32),
+        "scribbles": np.zeros((1, info.frame, info.frame), np.uint8),
+    }
+    seconds = []
+    feed = image
+    for path in (encoder_file, bundle / DECODER):
+        for streams in (1, streams_of(threads)):
+            graph = load_graph(path, backend, floats, threads, streams)
+            seconds.append(_alone(graph, feed, repeats) if streams == 1 else _together(graph, feed, streams, repeats))
+            outputs = graph.run(feed)
+            graph.close()
+        feed = {**outputs, **{name: prompt[name] for name in info.prompts}}
+    encode, encode_each, decode, decode_each = seconds
+    return GraphTiming(info.model, backend, precision, encode, decode, encode_each, decode_each)
+
+
+def untrained_litemedsam(folder: Path) -> Path:
+    """A bundle of LiteMedSAM with random weights, which cost as much as trained ones; needs PyTorch and ONNX."""
+    import torch
+    from litemedsam.export.writer import export_bundle
+    from litemedsam.models import LiteMedSAM
+
+    torch.manual_seed(0)
+    with tempfile.TemporaryDirectory() as name:
+        checkpoint = Path(name) / "litemedsam.pth"
+        torch.save(LiteMedSAM().state_dict(), checkpoint)
+        export_bundle(checkpoint, folder)
+    return folder
