@@ -10,7 +10,7 @@ from threading import Lock
 import numpy as np
 
 from ..errors import LiteMedSamError
-from .backends import Graph, check_setting, load_graph, native_precisions
+from .backends import Graph, check_file, check_setting, load_graph, native_precisions
 from .bundle import DECODER, BundleInfo
 from .onnx_metadata import read_metadata
 from .precision import encoder_file, floats_beside
@@ -142,8 +142,8 @@ class Network:
         Raises
         ------
         LiteMedSamError
-            When the folder is not a bundle, takes prompts of an unknown kind, or the graphs cannot be loaded or do
-            not belong together.
+            When the folder is not a bundle, takes prompts of an unknown kind, or the graphs are damaged, take weights
+            from other files or do not belong together.
         """
         if not bundle.is_dir():
             raise LiteMedSamError(f"{bundle}: no such bundle folder", "make one with litemedsam-export")
@@ -152,6 +152,8 @@ class Network:
         files = (encoder_file(bundle, precision), bundle / DECODER)
         # Before a runtime sees them: some try many other formats on what they do not know.
         info, other = (BundleInfo.from_metadata(path, read_metadata(path)) for path in files)
+        for path in files:
+            check_file(path)
         unknown = [kind for kind in info.prompts if kind not in _PROMPT_INPUTS]
         if unknown:
             raise LiteMedSamError(

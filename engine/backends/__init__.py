@@ -109,19 +109,25 @@ def load_graph(path: Path, backend: str, precision: str, threads: int, streams: 
     Raises
     ------
     LiteMedSamError
-        When the back end is unknown or does not compute in that precision, or the file cannot be loaded, is not the
-        one that the bundle was written with, or takes weights from other files.
+        When the back end is unknown or does not compute in that precision, or the file cannot be loaded.
     """
     graph_class = _graph_class(backend)
     if not path.is_file():
         raise LiteMedSamError(f"{path}: no such file", "give a bundle folder made by litemedsam-export")
-    check_digest(path)
-    _check_alone(path)
     return graph_class(path, precision, threads, streams)
 
 
-def _check_alone(path: Path) -> None:
-    """Refuse a graph that names other files for its weights: they could be any that this user may read."""
+def check_file(path: Path) -> None:
+    """Refuse a graph that is not its bundle's, or that names other files for its weights.
+
+    Those could be any that this user may read.
+
+    Raises
+    ------
+    LiteMedSamError
+        See `litemedsam.engine.digests.check_digest`.
+    """
+    check_digest(path)
     try:
         with open(path, "rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
             alone = content.find(_EXTERNAL) < 0
