@@ -26,7 +26,7 @@ class _Numbers(click.ParamType):
         try:
             numbers = tuple(float(part) for part in value.split(","))
         except ValueError:
-            self.fail(f"{value!r} is not a list of numbers", param, ctx)
+            self.fail(f"{value!r} is not a list of numbers with commas between, as in 10,20,60,80", param, ctx)
         if len(numbers) not in (4, 6):
             self.fail(f"{value!r} has {len(numbers)} numbers, expected x0,y0,x1,y1 or x0,y0,z0,x1,y1,z1", param, ctx)
         return numbers
@@ -156,9 +156,9 @@ def main(
     or BMP, or with --stack a folder of them; its kind is told by its content. A folder stands for the scans in it
     and below. In npz files an image is (H, W) or (H, W, 3) with boxes (N, 4), a volume (D, H, W) or (D, H, W, 3)
     with boxes (N, 6). All boxes are in voxels, ends included, along the file's own axes: x, y, z are NIfTI's first,
-    second and third; column, row and slice otherwise. Object k of the boxes gets the label k + 1. A case that fails
-    is reported; the others go on, and the exit code is 1. Stopped by a signal, it leaves no half-written file and
-    ends with 128 + signal.
+    second and third; column, row and slice otherwise. The first box's object gets the label 1, the second's 2. A case
+    that fails is reported; the others go on, and the exit code is 1. Stopped by a signal, it leaves no half-written
+    file and ends with 128 + signal.
     """
     click.get_current_context().with_resource(orderly_stop())
     if overwrite and skip_existing:
@@ -191,7 +191,7 @@ def main(
             objects = WithScribbles(objects, scribbles)
         scaling = None if window is None else scaling_named(window)
         kind = None if format_name is None else FORMATS[format_name]
-        paths, subfolders = gather(cases, folder, stack)
+        paths, subfolders = gather(cases, folder, stack, output)
         options = runner.Options(
             output,
             overlay is not None or page is not None,

@@ -15,7 +15,7 @@ from .runner import Options
 _CHALLENGE = ".npz"
 
 
-def search(folder: Path, stacks: bool = False) -> dict[Path, Path]:
+def search(folder: Path, stacks: bool = False, leave_out: Path | None = None) -> dict[Path, Path]:
     """The scans in a folder and below, in order of their names.
 
     Parameters
@@ -23,6 +23,8 @@ def search(folder: Path, stacks: bool = False) -> dict[Path, Path]:
     folder : Path
     stacks : bool
         Whether a folder of pictures is one scan, a volume.
+    leave_out : Path, optional
+        A folder that is not searched: that of the results.
 
     Returns
     -------
@@ -32,8 +34,8 @@ def search(folder: Path, stacks: bool = False) -> dict[Path, Path]:
     """
     found: dict[Path, Path] = {}
     for root, folders, files in os.walk(folder):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
         here = Path(root)
+        folders[:] = sorted(name for name in folders if not (name.startswith(".") or _same(here / name, leave_out)))
         if holds_dicom(here) or (stacks and holds_pictures(here)):
             found[here] = Path() if here == folder else here.parent.relative_to(folder)
             files = []
@@ -43,9 +45,13 @@ def search(folder: Path, stacks: bool = False) -> dict[Path, Path]:
     return found
 
 
-def _of_argument(case: Path, stacks: bool) -> dict[Path, Path]:
+def _same(folder: Path, other: Path | None) -> bool:
+    return other is not None and folder.resolve() == other.resolve()
+
+
+def _of_argument(case: Path, stacks: bool, leave_out: Path | None) -> dict[Path, Path]:
     if case.is_dir():
-        found = search(case, stacks)
+        found = search(case, stacks, leave_out)
         if not found:
             raise LiteMedSamError(f"{case}: holds no scans")
         return found
@@ -55,12 +61,14 @@ def _of_argument(case: Path, stacks: bool) -> dict[Path, Path]:
             raise LiteMedSamError(f"{case}: no file matches this pattern")
         merged: dict[Path, Path] = {}
         for match in matches:
-            merged.update(_of_argument(Path(match), stacks))
+            merged.update(_of_argument(Path(match), stacks, leave_out))
         return merged
     return {case: Path()}
 
 
-def gather(cases: tuple[Path, ...], folder: Path | None, stacks: bool = False) -> tuple[list[Path], dict[Path, Path]]:
+def gather(
+    cases: tuple[Path, ...], folder: Path | None, stacks: bool = False, leave_out: Path | None = None
+) -> tuple[list[Path], dict[Path, Path]]:
     """The cases of a command line.
 
     Parameters
@@ -69,7 +77,7 @@ def gather(cases: tuple[Path, ...], folder: Path | None, stacks: bool = False) -
         Files, folders and patterns; folders are searched, see `search`.
     folder : Path or None
         Instead of `cases`, a folder: its npz files, or where it has none all scans in it and below.
-    stacks : bool
+    stacks, leave_out
         See `search`.
 
     Returns
@@ -86,14 +94,14 @@ def gather(cases: tuple[Path, ...], folder: Path | None, stacks: bool = False) -
     if folder is None:
         paths, subfolders = [], {}
         for case in cases:
-            found = _of_argument(case, stacks)
+            found = _of_argument(case, stacks, leave_out)
             paths += found
             subfolders.update(found)
         return paths, subfolders
     if not folder.is_dir():
         raise LiteMedSamError(f"{folder}: no such folder of cases")
     own = sorted(path for path in folder.iterdir() if path.suffix == _CHALLENGE and not path.name.startswith("."))
-    found = dict.fromkeys(own, Path()) or search(folder, stacks)
+    found = dict.fromkeys(own, Path()) or search(folder, stacks, leave_out)
     if not found:
         raise LiteMedSamError(f"{folder}: holds no {_CHALLENGE} files and no other scans")
     return list(found), found

@@ -141,13 +141,15 @@ class Predictor:
         self.network.prepare(1, 1)
         self._own.embedding = self.network.encode(checked_pixels("image", image))
 
-    def predict(self, boxes: np.ndarray, points: np.ndarray | None = None, scribbles: np.ndarray | None = None):
+    def predict(
+        self, boxes: np.ndarray, points: np.ndarray | None = None, scribbles: np.ndarray | None = None
+    ) -> Prediction:
         """Segment what lies in the boxes.
 
         Parameters
         ----------
         boxes : array_like
-            (n, 4), x_min, y_min, x_max, y_max in pixels of the image, ends included.
+            (n, 4), or (4,) for one, x_min, y_min, x_max, y_max in pixels of the image, ends included.
         points : array_like, optional
             (n, 4, 2), four points x, y on each object; made automatically when absent.
         scribbles : array_like, optional
@@ -173,7 +175,7 @@ class Predictor:
                 raise LiteMedSamError(
                     f"the model {self.network.info.model} takes no {kind}, only: {taken}", f"leave out the {kind}"
                 )
-        boxes = checked_boxes("boxes", np.asarray(boxes), (frame.height, frame.width))
+        boxes = checked_boxes("boxes", np.atleast_2d(boxes), (frame.height, frame.width))
         source = GivenPrompts(
             None if points is None else _points_in_frame(points, len(boxes), frame),
             None if scribbles is None else _scribbles_in_frame(scribbles, len(boxes), frame),

@@ -179,6 +179,10 @@ def test_folders_and_patterns(infer, folder, tmp_path):
     assert found == ["one/ct.png", "two/ct.png", "two/photo.png"]
     result = infer(cohort, "-o", tmp_path / "out", "--box", "9,13,29,30", "--format", "png", "--skip-existing")
     assert result.output.count("skipped, its result exists") == 3
+    # Results within the searched folder are no scans.
+    infer(cohort, "-o", cohort / "two" / "out", "--box", "9,13,29,30", "--format", "png")
+    result = infer(cohort, "-o", cohort / "two" / "out", "--box", "9,13,29,30", "--format", "png", "--skip-existing")
+    assert "0 of 0 segmented, 0 failed, 3 skipped" in result.output
     infer(f"{cohort}/*/photo.png", "-o", tmp_path / "matched", "--box", "9,13,29,30")
     assert (tmp_path / "matched" / "photo.png").exists()
     assert "no file matches" in infer(f"{cohort}/*.nii", "-o", tmp_path, "--box", "1,2,3,4", code=1).output
