@@ -27,13 +27,34 @@ def frames(cases: Iterable[NamedCase], size: int) -> list[np.ndarray]:
     return [to_frame(case.views()[0].image, size)[0][None] for case in cases]
 
 
+def _kept_float(graph: onnx.GraphProto) -> list[str]:
+    """Names of the layers that int8 does not serve.
+
+    Products within the attention and depthwise convolutions, where changing the type costs more than int8 gains; and
+    the first convolutions, up to one activation away from the image, whose error all others inherit.
+    """
+    constants = {constant.name for constant in graph.initializer}
+    kept, near_the_image = [], {port.name for port in graph.input}
+    for node in graph.node:
+        if node.op_type == "MatMul" and constants.isdisjoint(node.input):
+            kept.append(node.name)
+        if node.op_type == "Conv":
+            grouped = any(attribute.name == "group" and attribute.i > 1 for attribute in node.attribute)
+            if grouped or node.input[0] in near_the_image:
+                kept.append(node.name)
+            if node.input[0] in {port.name for port in graph.input}:
+                near_the_image.add(node.output[0])
+        if node.op_type == "Gelu" and node.input[0] in near_the_image:
+            near_the_image.add(node.output[0])
+    return kept
+
+
 def quantise(encoder: onnx.ModelProto, images: list[np.ndarray]) -> onnx.ModelProto:
     """Static quantisation after training by NNCF (https://github.com/openvinotoolkit/nncf).
 
-    Weights are int8 per output channel, activations int8 per tensor and symmetric. Products within the attention,
-    softmax, normalisations and sums stay float: there, changing the type costs more time than int8 gains. Outlying
-    channels are smoothed (Xiao et al., "SmoothQuant", 2023, https://arxiv.org/abs/2211.10438), and the shift of the
-    layers' means is added to their biases.
+    Weights are int8 per output channel, activations int8 per tensor and symmetric; `_kept_float`, softmax,
+    normalisations and sums stay float. Outlying channels are smoothed (Xiao et al., "SmoothQuant", 2023,
+    https://arxiv.org/abs/2211.10438), and the shift of the layers' means is added to their biases.
 
     Parameters
     ----------
@@ -48,9 +69,6 @@ def quantise(encoder: onnx.ModelProto, images: list[np.ndarray]) -> onnx.ModelPr
         Pairs of QuantizeLinear and DequantizeLinear around what is quantised; the same metadata.
     """
     nncf.set_log_level(logging.WARNING)
-    constants = {constant.name for constant in encoder.graph.initializer}
-    products = [node for node in encoder.graph.node if node.op_type == "MatMul"]
-    within_attention = [node.name for node in products if constants.isdisjoint(node.input)]
     dataset = nncf.Dataset(images, lambda image: {"image": image})
     quantised = nncf.quantize(
         encoder,
@@ -58,7 +76,7 @@ def quantise(encoder: onnx.ModelProto, images: list[np.ndarray]) -> onnx.ModelPr
         preset=nncf.QuantizationPreset.PERFORMANCE,
         model_type=nncf.ModelType.TRANSFORMER,
         subset_size=len(images),
-        ignored_scope=nncf.IgnoredScope(names=within_attention),
+        ignored_scope=nncf.IgnoredScope(names=_kept_float(encoder.graph)),
     )
     del quantised.metadata_props[:]
     helper.set_model_props(quantised, {entry.key: entry.value for entry in encoder.metadata_props})
