@@ -1,9 +1,10 @@
 """Where the boxes of a scan come from: the file itself, the command line, a JSON file, a mask."""
 
 import json
+import reprlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise, product
+from itertools import product
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -11,15 +12,18 @@ import cv2
 import numpy as np
 
 from ..errors import LiteMedSamError
+from .case import LARGEST_NUMBER
 from .geometry import Geometry
 from .io.dicom import Dicom
 from .io.formats import format_of, stem_of
 from .io.npz import Npz, read_arrays
+from .io.slices import holds_pictures
 from .scan import Objects, Scan
 
 VERSION = 1
 # Two grids are the same when no corner of theirs is further apart, in mm.
 _SAME_PLACE = 1e-3
+_PART = 1_000_000
 MASK_SUFFIXES = (".nii.gz", ".nii", ".npz", ".png", ".tif", ".dcm")
 _MASK_KEYS = ("gts", "segs")
 
@@ -36,6 +40,10 @@ class ObjectSource(Protocol):
             When there are none or they do not make sense; names the object.
         """
         ...
+
+
+# What a file holds in a message's place for it, however much it is.
+_short = reprlib.repr
 
 
 def _plain(box: Sequence[float]) -> str:
@@ -133,13 +141,20 @@ class GivenBoxes:
 
 
 def _beside(given: Path, scan: Path, suffixes: tuple[str, ...]) -> Path:
-    """The file that belongs to a scan: the given one, or the one of the scan's name in a given folder."""
+    """The file that belongs to a scan: the given one, or the one of the scan's name in a given folder.
+
+    Masks of a folder may be a folder of slices: the one of the scan's name in the given one, or this itself.
+    """
     if not given.is_dir():
         return given
     stem = stem_of(scan.name)
     for suffix in suffixes:
         if (given / f"{stem}{suffix}").is_file():
             return given / f"{stem}{suffix}"
+    if scan.is_dir() and suffixes is MASK_SUFFIXES:
+        for folder in (given / stem, given):
+            if folder.is_dir() and holds_pictures(folder):
+                return folder
     raise LiteMedSamError(f"{scan}: {given} holds no file {stem}{suffixes[0]}")
 
 
@@ -183,11 +198,11 @@ class BoxesFile:
         _check_keys(str(file), content, ("version", "objects"), ("space",))
         if content["version"] != VERSION or isinstance(content["version"], bool):
             raise LiteMedSamError(
-                f"{file}: version {content['version']!r}, expected {VERSION}", "update litemedsam or the file"
+                f"{file}: version {_short(content['version'])}, expected {VERSION}", "update litemedsam or the file"
             )
         space = content.get("space", "world" if self.world else "voxel")
         if space not in ("voxel", "world"):
-            raise LiteMedSamError(f"{file}: space {space!r}, expected voxel or world")
+            raise LiteMedSamError(f"{file}: space {_short(space)}, expected voxel or world")
         if not isinstance(content["objects"], list) or not content["objects"]:
             raise LiteMedSamError(f"{file}: objects is not a list of at least one object")
         return _objects(file, content["objects"], scan, space == "world")
@@ -199,7 +214,7 @@ def _check_keys(where: str, content: Any, required: tuple[str, ...], optional: t
     unknown = sorted(set(content) - {*required, *optional})
     if unknown:
         raise LiteMedSamError(
-            f"{where}: unknown key {', '.join(unknown)}; expected {', '.join((*required, *optional))}"
+            f"{where}: unknown key {', '.join(unknown)[:60]}; expected {', '.join((*required, *optional))}"
         )
     missing = [key for key in required if key not in content]
     if missing:
@@ -208,9 +223,13 @@ def _check_keys(where: str, content: Any, required: tuple[str, ...], optional: t
 
 def _numbers(where: str, what: str, values: Any, counts: tuple[int, ...]) -> list[float]:
     good = isinstance(values, list) and all(isinstance(v, int | float) and not isinstance(v, bool) for v in values)
-    if not good or len(values) not in counts:
-        raise LiteMedSamError(f"{where}: {what} is {values!r}, expected {' or '.join(map(str, counts))} numbers")
-    return values
+    try:
+        if good and len(values) in counts:
+            return [float(value) for value in values]
+    except OverflowError:
+        # A whole number beyond any image.
+        pass
+    raise LiteMedSamError(f"{where}: {what} is {_short(values)}, expected {' or '.join(map(str, counts))} numbers")
 
 
 def _from_rectangles(file: Path, entries: list) -> list[dict]:
@@ -226,7 +245,7 @@ def _from_rectangles(file: Path, entries: list) -> list[dict]:
                 raise LiteMedSamError(f"{where}: a point off the object; this model knows points on it only")
             points.append(_numbers(where, "data", entry["data"], (2,)))
         else:
-            raise LiteMedSamError(f"{where}: type {entry['type']!r}, expected rectangle or point")
+            raise LiteMedSamError(f"{where}: type {_short(entry['type'])}, expected rectangle or point")
     if points and len(objects) != 1:
         raise LiteMedSamError(
             f"{file}: points beside {len(objects)} rectangles cannot be told apart",
@@ -244,7 +263,7 @@ def _objects(file: Path, entries: list, scan: Scan, world: bool) -> Objects:
         _check_keys(where, entry, ("box",), ("name", "z", "points"))
         name = entry.get("name", "")
         if not isinstance(name, str):
-            raise LiteMedSamError(f"{where}: name is {name!r}, expected a text")
+            raise LiteMedSamError(f"{where}: name is {_short(name)}, expected a text")
         box = _numbers(where, "box", entry["box"], (4, 6))
         if "z" in entry:
             if len(box) != 4:
@@ -265,13 +284,21 @@ def _objects(file: Path, entries: list, scan: Scan, world: bool) -> Objects:
 
 def _points(where: str, values: Any, rank: int, scan: Scan, world: bool) -> np.ndarray:
     if not isinstance(values, list) or not 1 <= len(values) <= 4:
-        raise LiteMedSamError(f"{where}: points is {values!r}, expected one to four points")
-    points = np.array([_numbers(where, "point", value, (rank,)) for value in values], np.float64)
+        raise LiteMedSamError(f"{where}: points is {_short(values)}, expected one to four points")
+    count = 3 if world else rank
+    points = np.array([_numbers(where, "point", value, (count,)) for value in values], np.float64)
     if not np.isfinite(points).all():
         raise LiteMedSamError(f"{where}: a point holds NaN or infinity")
     if world:
         points = _geometry(scan).to_indices(points)
-    size = np.array(_label_grid(scan, rank)[::-1])
+    grid = _label_grid(scan, rank)
+    if points.shape[1] == 2 and len(grid) == 3 and grid[0] == 1:
+        points = np.c_[points, np.zeros(len(points))]
+    if points.shape[1] != len(grid):
+        raise LiteMedSamError(
+            f"{where}: points of {points.shape[1]} numbers in a scan of {len(grid)} axes", "give one number per axis"
+        )
+    size = np.array(grid[::-1])
     if (points < -0.5).any() or (points > size - 0.5).any():
         raise LiteMedSamError(f"{where}: a point lies outside the scan of {' × '.join(map(str, size))}")
     return points
@@ -305,15 +332,23 @@ class MaskBoxes:
         """See `ObjectSource.objects`; objects come in the order of the labels, and keep their numbers as names."""
         file = _beside(self.path, path, MASK_SUFFIXES)
         mask = read_mask(file, scan)
-        numbers = [int(number) for number in np.unique(mask) if number != 0]
-        if not numbers:
+        tight = tight_boxes(mask)
+        if not tight:
             raise LiteMedSamError(f"{file}: an empty mask", "mark at least one object")
         boxes, names = [], []
-        for number in numbers:
-            found = piece_boxes(mask == number) if self.pieces else [tight_box(mask == number)]
+        for number, box in tight.items():
+            found = self._pieces(mask, number, box) if self.pieces else [box]
             boxes += found
             names += [f"{number}.{k}" if self.pieces else str(number) for k in range(1, len(found) + 1)]
+            if len(boxes) > LARGEST_NUMBER:
+                raise LiteMedSamError(f"{file}: more than {LARGEST_NUMBER} objects", "clean the mask from noise first")
         return Objects(self._grown(np.array(boxes, np.float64), mask.shape, scan), tuple(names))
+
+    def _pieces(self, mask: np.ndarray, number: int, box: list[int]) -> list[list[int]]:
+        low, high = box[: mask.ndim], box[mask.ndim :]
+        inside = tuple(slice(first, last + 1) for first, last in zip(low[::-1], high[::-1], strict=True))
+        found = np.array(piece_boxes(mask[inside] == number)) + np.array(low * 2)
+        return found.tolist()
 
     def _grown(self, boxes: np.ndarray, grid: tuple[int, ...], scan: Scan) -> np.ndarray:
         rank = len(grid)
@@ -370,9 +405,9 @@ def read_mask(file: Path, scan: Scan) -> np.ndarray:
     else:
         read = kind.read(file)
         labels, geometry = read.voxels[..., 0] if read.coloured else read.voxels, read.geometry
-    labels = np.rint(labels) if labels.dtype.kind == "f" and np.array_equal(labels, np.rint(labels)) else labels
-    if labels.dtype.kind not in "buif" or (labels.dtype.kind == "f" and (labels != np.rint(labels)).any()):
-        raise LiteMedSamError(f"{file}: holds {labels.dtype} values, expected whole numbers")
+    labels = _whole_numbers(labels)
+    if labels is None:
+        raise LiteMedSamError(f"{file}: holds other values than whole numbers, expected labels")
     grids = [scan.grid] if scan.is_volume is not None else [scan.voxels.shape, scan.voxels.shape[:-1]]
     if labels.shape not in grids:
         raise LiteMedSamError(
@@ -387,39 +422,89 @@ def read_mask(file: Path, scan: Scan) -> np.ndarray:
             raise LiteMedSamError(
                 f"{file}: lies {apart:.3g} mm away from the scan {scan.name}", "resample the mask onto the scan"
             )
-    return labels.astype(np.int64)
+    return labels
 
 
-def tight_box(mask: np.ndarray) -> list[int]:
-    """The box (x_min, y_min, [z_min,] x_max, y_max[, z_max]) of a mask bool (H, W) or (D, H, W), ends included."""
-    extents = []
-    for axis in reversed(range(mask.ndim)):
-        seen = np.flatnonzero(mask.any(axis=tuple(other for other in range(mask.ndim) if other != axis)))
-        extents.append((int(seen[0]), int(seen[-1])))
-    return [low for low, _ in extents] + [high for _, high in extents]
+def _whole_numbers(labels: np.ndarray) -> np.ndarray | None:
+    """Labels as integers, or None where there are others."""
+    if labels.dtype.kind == "b":
+        return labels.view(np.uint8)
+    if labels.dtype.kind in "ui":
+        return labels
+    if labels.dtype.kind != "f" or labels.size == 0:
+        return None
+    limits = np.iinfo(np.int32)
+    # NaN fails this as well.
+    if not (limits.min <= labels.min() and labels.max() <= limits.max):
+        return None
+    whole = labels.astype(np.int32)
+    return whole if (whole == labels).all() else None
+
+
+def tight_boxes(labels: np.ndarray) -> dict[int, list[int]]:
+    """The boxes (x_min, y_min, [z_min,] x_max, y_max[, z_max]), ends included, of a label map's numbers but 0.
+
+    Parameters
+    ----------
+    labels : ndarray
+        Integers (H, W) or (D, H, W).
+
+    Returns
+    -------
+    dict of int to list of int
+        By number, ascending.
+    """
+    numbers = np.unique(labels)
+    numbers = numbers[numbers != 0]
+    low = np.full((len(numbers), 3), np.iinfo(np.int64).max)
+    high = np.full((len(numbers), 3), -1)
+    pages = labels if labels.ndim == 3 else labels[None]
+    rows = max(_PART // max(pages.shape[2], 1), 1)
+    for z, page in enumerate(pages):
+        for top in range(0, len(page), rows):
+            ys, xs = np.nonzero(page[top : top + rows])
+            which = np.searchsorted(numbers, page[ys + top, xs])
+            for axis, place in enumerate((xs, ys + top, np.full(len(xs), z))):
+                np.minimum.at(low[:, axis], which, place)
+                np.maximum.at(high[:, axis], which, place)
+    boxes = np.concatenate([low[:, : labels.ndim], high[:, : labels.ndim]], axis=1)
+    return dict(zip(numbers.tolist(), boxes.tolist(), strict=True))
 
 
 def piece_boxes(mask: np.ndarray) -> list[list[int]]:
     """The tight boxes of the connected pieces of a mask bool (H, W) or (D, H, W), in the order of their first voxel."""
     slices = mask if mask.ndim == 3 else mask[None]
-    numbered, count = [], 0
-    for page in slices:
-        found, numbers = cv2.connectedComponents(np.ascontiguousarray(page, np.uint8), connectivity=8)
-        numbered.append(np.where(numbers > 0, numbers + count, 0))
-        count += found - 1
+    # Of each piece of a slice: x_min, y_min, z, x_max, y_max, z.
+    found: list[np.ndarray] = []
+    links: list[np.ndarray] = []
+    below, count = np.zeros(slices.shape[1:], np.int32), 0
+    for z, page in enumerate(slices):
+        _, numbers, stats, _ = cv2.connectedComponentsWithStats(np.ascontiguousarray(page, np.uint8), connectivity=8)
+        left, top, width, height = stats[1:, :4].T
+        at = np.full_like(left, z)
+        found.append(np.stack([left, top, at, left + width - 1, top + height - 1, at], axis=1))
+        above = np.where(numbers > 0, numbers + count, 0)
+        shared = (below > 0) & (above > 0)
+        links.append(np.unique(np.stack([below[shared], above[shared]], axis=1), axis=0))
+        below = above
+        count += len(stats) - 1
     # Union of pieces that share a voxel with one on the slice before; the lowest number stands for all.
     root = np.arange(count + 1)
 
     def find(k: int) -> int:
         while root[k] != k:
+            root[k] = root[root[k]]
             k = int(root[k])
         return k
 
-    for below, above in pairwise(numbered):
-        both = (below > 0) & (above > 0)
-        for a, b in {(int(a), int(b)) for a, b in zip(below[both], above[both], strict=True)}:
-            first, second = sorted((find(a), find(b)))
-            root[second] = first
-    roots = np.array([find(k) for k in range(count + 1)])
-    pieces = roots[np.stack(numbered)].reshape(mask.shape)
-    return [tight_box(pieces == k) for k in np.unique(roots[1:])]
+    for a, b in np.concatenate(links):
+        first, second = sorted((find(int(a)), find(int(b))))
+        root[second] = first
+    boxes = np.concatenate(found)
+    roots, which = np.unique([find(k) for k in range(1, count + 1)], return_inverse=True)
+    low = np.full((len(roots), 3), np.iinfo(np.int32).max)
+    high = np.zeros((len(roots), 3), np.int64)
+    np.minimum.at(low, which, boxes[:, :3])
+    np.maximum.at(high, which, boxes[:, 3:])
+    axes = [0, 1, 2][: mask.ndim]
+    return np.concatenate([low[:, axes], high[:, axes]], axis=1).tolist()

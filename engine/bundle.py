@@ -1,5 +1,6 @@
 """What a bundle says of itself: a folder of ONNX graphs whose files carry the metadata."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, fields
 from importlib.resources import files
@@ -9,7 +10,10 @@ from ..errors import LiteMedSamError
 
 FORMAT_VERSION = 1
 ENCODER, DECODER = "encoder.onnx", "decoder.onnx"
+QUANTISED_ENCODER = "encoder.int8.onnx"
 _PREFIX = "litemedsam."
+_NUMBER = re.compile(r"[0-9]{1,9}")
+_FRAMES = 16, 4096
 
 
 @dataclass(frozen=True)
@@ -39,6 +43,9 @@ class BundleInfo:
     published_protocol : str
         Which published pipeline the model comes from, a key of `litemedsam.engine.protocols.PUBLISHED`. Bundles
         that were written before there was a choice do not say.
+    scribble : str
+        How the scribble is made from a box alone, a key of `litemedsam.engine.prompts.SCRIBBLES`; older bundles,
+        which do not say, take the published stroke.
     """
 
     model: str
@@ -51,6 +58,7 @@ class BundleInfo:
     description: str
     tools: str
     published_protocol: str = "swin_litemedsam"
+    scribble: str = "stroke"
 
     def to_metadata(self) -> dict[str, str]:
         """As strings, for an ONNX file's ``metadata_props``."""
@@ -89,12 +97,15 @@ class BundleInfo:
             if text is None:
                 raise LiteMedSamError(f"{path}: the metadata lack {field.name}", remedy)
             if field.type is int:
-                if not text.isdigit():
-                    raise LiteMedSamError(f"{path}: metadata {field.name} is {text!r}, expected a number", remedy)
+                if not _NUMBER.fullmatch(text):
+                    raise LiteMedSamError(f"{path}: metadata {field.name} is {text[:20]!r}, expected a number", remedy)
                 values[field.name] = int(text)
             else:
                 values[field.name] = text if field.type is str else tuple(text.split(","))
-        return cls(**values)
+        info = cls(**values)
+        if not _FRAMES[0] <= info.frame <= _FRAMES[1]:
+            raise LiteMedSamError(f"{path}: a frame of {info.frame} pixels, expected 16 to 4096", remedy)
+        return info
 
 
 def default_bundle() -> Path:

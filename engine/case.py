@@ -7,6 +7,9 @@ import numpy as np
 
 from ..errors import LiteMedSamError
 
+# Objects of one case; the label maps of most formats hold no higher number.
+LARGEST_NUMBER = 65535
+
 
 @dataclass(frozen=True)
 class Case:
@@ -122,7 +125,8 @@ def checked_boxes(name: str, boxes: np.ndarray, grid: tuple[int, ...], whole: st
     Raises
     ------
     LiteMedSamError
-        For wrong shapes or types, no boxes, NaN or infinity, swapped or outside corners; names the object.
+        For wrong shapes or types, no boxes or more than 65535, NaN or infinity, swapped or outside corners; names
+        the object.
     """
     rank = len(grid)
     if boxes.dtype.kind not in "uif" or boxes.ndim != 2 or boxes.shape[1] != 2 * rank:
@@ -133,6 +137,8 @@ def checked_boxes(name: str, boxes: np.ndarray, grid: tuple[int, ...], whole: st
         raise LiteMedSamError(
             f"{name}: there are no boxes", "this model needs at least one box; it has no automatic mode"
         )
+    if len(boxes) > LARGEST_NUMBER:
+        raise LiteMedSamError(f"{name}: {len(boxes)} boxes, expected at most {LARGEST_NUMBER}", "split the case")
     boxes = boxes.astype(np.float64)
     axes, sizes = "xyz"[:rank], grid[::-1]
     for number, box in enumerate(boxes, start=1):

@@ -8,7 +8,7 @@ import click
 
 from .. import __version__
 from ..errors import LiteMedSamError
-from .io.atomic import make_output_folder
+from .io.atomic import make_output_folder, remove_left_over
 from .stopping import orderly_stop
 
 
@@ -72,18 +72,25 @@ class _Command(click.Command):
     help="Boxes count voxels along the file's own axes, or are millimetres (RAS).",
 )
 @click.option("--window", help="abdomen, lung, brain, bone, mediastinum, LEVEL,WIDTH, percentiles or none.")
+@click.option("--stack", is_flag=True, help="A folder of pictures is one volume, each picture a slice.")
 @click.option("--frame", type=click.IntRange(0), help="Time point of a 4D scan, page of a TIFF.")
 @click.option(
     "--format",
     "format_name",
-    type=click.Choice(["npz", "nifti", "dicom", "png"]),
+    type=click.Choice(["npz", "nifti", "dicom", "png", "slices"]),
     help="Kind of the results; that of the scan when absent.",
 )
 @click.option("--model", type=click.Path(path_type=Path), help="Bundle folder; the default model when absent.")
 @click.option(
     "--backend", type=click.Choice(["openvino", "onnxruntime"]), default="openvino", show_default=True, help="Runtime."
 )
-@click.option("--precision", type=click.Choice(["f32", "bf16"]), default="f32", show_default=True, help="Arithmetic.")
+@click.option(
+    "--precision",
+    type=click.Choice(["auto", "f32", "bf16", "int8"]),
+    default="auto",
+    show_default=True,
+    help="Arithmetic; `f32` gives the same masks on every machine, `auto` takes the fastest that loses nearly nothing.",
+)
 @click.option(
     "--protocol",
     type=click.Choice(["corrected", "published"]),
@@ -123,6 +130,7 @@ def main(
     scribbles: Path | None,
     box_space: str,
     window: str | None,
+    stack: bool,
     frame: int | None,
     format_name: str | None,
     model: Path | None,
@@ -145,11 +153,12 @@ def main(
     """Segment CASES into OUTPUT/<name of the case>, in the case's own format.
 
     A case is an npz file with imgs and boxes, a NIfTI file, a DICOM series (folder or file), or a PNG, JPEG, TIFF
-    or BMP; its kind is told by its content. A folder stands for the scans in it and below. In npz files an image
-    is (H, W) or (H, W, 3) with boxes (N, 4), a volume (D, H, W) or (D, H, W, 3) with boxes (N, 6). All boxes are
-    in voxels, ends included, along the file's own axes: x, y, z are NIfTI's first, second and third; column, row
-    and slice otherwise. Object k of the boxes gets the label k + 1. A case that fails is reported; the others go
-    on, and the exit code is 1. Stopped by a signal, it leaves no half-written file and ends with 128 + signal.
+    or BMP, or with --stack a folder of them; its kind is told by its content. A folder stands for the scans in it
+    and below. In npz files an image is (H, W) or (H, W, 3) with boxes (N, 4), a volume (D, H, W) or (D, H, W, 3)
+    with boxes (N, 6). All boxes are in voxels, ends included, along the file's own axes: x, y, z are NIfTI's first,
+    second and third; column, row and slice otherwise. Object k of the boxes gets the label k + 1. A case that fails
+    is reported; the others go on, and the exit code is 1. Stopped by a signal, it leaves no half-written file and
+    ends with 128 + signal.
     """
     click.get_current_context().with_resource(orderly_stop())
     if overwrite and skip_existing:
@@ -165,8 +174,10 @@ def main(
         from . import runner
         from .boxes import BoxesFile, GivenBoxes, MaskBoxes, StoredBoxes, WithScribbles
         from .cohort import check_distinct, gather
+        from .earlier import read_report, read_table, with_earlier
         from .intensity import scaling_named
         from .io.formats import FORMATS
+        from .report import CaseReport, settings, write_report, write_table
 
         world = box_space == "world"
         objects = StoredBoxes()
@@ -180,7 +191,7 @@ def main(
             objects = WithScribbles(objects, scribbles)
         scaling = None if window is None else scaling_named(window)
         kind = None if format_name is None else FORMATS[format_name]
-        paths, subfolders = gather(cases, folder)
+        paths, subfolders = gather(cases, folder, stack)
         options = runner.Options(
             output,
             overlay is not None or page is not None,
@@ -194,7 +205,14 @@ def main(
             film=overlay if overlay in ("gif", "mp4") else "",
         )
         check_distinct(paths, options)
+        earlier = []
+        if skip_existing:
+            # The later of two notes on a case counts: the report tells more than the table.
+            earlier += [] if table is None else read_table(table)
+            earlier += [] if report is None else read_report(report)
         make_output_folder(output)
+        runner.remove_left_over_results(paths, options)
+        remove_left_over(path for path in (report, table, page) if path is not None)
         start = perf_counter()
         from .predictor import Predictor
         from .resources import available_processors
@@ -213,35 +231,37 @@ def main(
         seconds_to_load = perf_counter() - start
     except LiteMedSamError as error:
         raise click.ClickException(str(error)) from error
-    tell = runner.reporter(verbose, quiet)
-    if workers > 1:
-        from .workers import run_parallel
+    made = settings(predictor, seed, model is None, seconds_to_load)
 
-        predictor.close()
-        reports = run_parallel(made_with, workers, paths, options, tell)
-    else:
-        reports = runner.run(predictor, paths, options, tell)
-    failed = sum(bool(entry.error) for entry in reports)
-    if len(paths) > 1 and not quiet:
-        skipped = f", {len(paths) - len(reports)} skipped" if len(reports) < len(paths) else ""
-        click.echo(f"{len(reports) - failed} of {len(reports)} segmented, {failed} failed{skipped}")
-        for entry in reports:
-            if entry.error:
-                click.echo(f"  {entry.case}")
-    from .report import settings, write_report, write_table
-
-    try:
-        record = settings(predictor, seed, model is None, seconds_to_load)
+    def note(reports: list[CaseReport]) -> None:
+        noted = with_earlier(paths, reports, earlier)
         if report is not None:
-            write_report(report, record, reports)
+            write_report(report, made, noted)
         if table is not None:
-            write_table(table, reports)
+            write_table(table, noted)
+
+    tell = runner.Record(runner.reporter(verbose, quiet), note)
+    try:
+        try:
+            if workers > 1:
+                from .workers import run_parallel
+
+                predictor.close()
+                reports = run_parallel(made_with, workers, paths, options, tell)
+            else:
+                reports = runner.run(predictor, paths, options, tell)
+        finally:
+            # Also of a run that is stopped: the next one adds to it.
+            note(tell.reports)
         if page is not None:
             from .html import write_page
 
-            done = [entry for entry in reports if not entry.error]
-            pictures = {entry.case: runner.picture_path(Path(entry.output)).read_bytes() for entry in done}
-            write_page(page, record, reports, pictures)
+            noted = with_earlier(paths, reports, earlier)
+            write_page(page, made, noted, runner.pictures(noted))
     except LiteMedSamError as error:
         raise click.ClickException(str(error)) from error
-    sys.exit(1 if failed else 0)
+    if len(paths) > 1 and not quiet:
+        from .summary import summary
+
+        click.echo(summary(paths, reports, tell.left_out))
+    sys.exit(1 if any(entry.error for entry in reports) else 0)

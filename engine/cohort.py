@@ -9,17 +9,20 @@ import click
 from ..errors import LiteMedSamError
 from .io.dicom import holds_dicom
 from .io.formats import has_known_suffix
+from .io.slices import holds_pictures
 from .runner import Options
 
 _CHALLENGE = ".npz"
 
 
-def search(folder: Path) -> dict[Path, Path]:
+def search(folder: Path, stacks: bool = False) -> dict[Path, Path]:
     """The scans in a folder and below, in order of their names.
 
     Parameters
     ----------
     folder : Path
+    stacks : bool
+        Whether a folder of pictures is one scan, a volume.
 
     Returns
     -------
@@ -31,7 +34,7 @@ def search(folder: Path) -> dict[Path, Path]:
     for root, folders, files in os.walk(folder):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         here = Path(root)
-        if holds_dicom(here):
+        if holds_dicom(here) or (stacks and holds_pictures(here)):
             found[here] = Path() if here == folder else here.parent.relative_to(folder)
             files = []
         for name in sorted(files):
@@ -40,9 +43,9 @@ def search(folder: Path) -> dict[Path, Path]:
     return found
 
 
-def _of_argument(case: Path) -> dict[Path, Path]:
+def _of_argument(case: Path, stacks: bool) -> dict[Path, Path]:
     if case.is_dir():
-        found = search(case)
+        found = search(case, stacks)
         if not found:
             raise LiteMedSamError(f"{case}: holds no scans")
         return found
@@ -52,12 +55,12 @@ def _of_argument(case: Path) -> dict[Path, Path]:
             raise LiteMedSamError(f"{case}: no file matches this pattern")
         merged: dict[Path, Path] = {}
         for match in matches:
-            merged.update(_of_argument(Path(match)))
+            merged.update(_of_argument(Path(match), stacks))
         return merged
     return {case: Path()}
 
 
-def gather(cases: tuple[Path, ...], folder: Path | None) -> tuple[list[Path], dict[Path, Path]]:
+def gather(cases: tuple[Path, ...], folder: Path | None, stacks: bool = False) -> tuple[list[Path], dict[Path, Path]]:
     """The cases of a command line.
 
     Parameters
@@ -66,6 +69,8 @@ def gather(cases: tuple[Path, ...], folder: Path | None) -> tuple[list[Path], di
         Files, folders and patterns; folders are searched, see `search`.
     folder : Path or None
         Instead of `cases`, a folder: its npz files, or where it has none all scans in it and below.
+    stacks : bool
+        See `search`.
 
     Returns
     -------
@@ -81,14 +86,14 @@ def gather(cases: tuple[Path, ...], folder: Path | None) -> tuple[list[Path], di
     if folder is None:
         paths, subfolders = [], {}
         for case in cases:
-            found = _of_argument(case)
+            found = _of_argument(case, stacks)
             paths += found
             subfolders.update(found)
         return paths, subfolders
     if not folder.is_dir():
         raise LiteMedSamError(f"{folder}: no such folder of cases")
     own = sorted(path for path in folder.iterdir() if path.suffix == _CHALLENGE and not path.name.startswith("."))
-    found = dict.fromkeys(own, Path()) or search(folder)
+    found = dict.fromkeys(own, Path()) or search(folder, stacks)
     if not found:
         raise LiteMedSamError(f"{folder}: holds no {_CHALLENGE} files and no other scans")
     return list(found), found

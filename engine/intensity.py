@@ -1,5 +1,6 @@
 """A scanner's intensities to the 0..255 that the networks know, as the challenge's data were made."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -9,6 +10,7 @@ from ..errors import LiteMedSamError
 
 # No tissue is this dark on the scale of Hounsfield; air is −1000.
 _AIR = -500
+_PART = 1_000_000
 
 
 class Scaling(Protocol):
@@ -21,11 +23,19 @@ class Scaling(Protocol):
         ...
 
 
+def _parts(*arrays: np.ndarray) -> Iterator[tuple[np.ndarray, ...]]:
+    """Views of about a million values each of arrays of one shape, so that a large one is never held in float."""
+    longest = int(np.argmax(arrays[0].shape))
+    turned = [np.moveaxis(array, longest, 0) for array in arrays]
+    count = max(_PART * len(turned[0]) // max(turned[0].size, 1), 1)
+    for start in range(0, len(turned[0]), count):
+        yield tuple(array[start : start + count] for array in turned)
+
+
 def _spread(voxels: np.ndarray, low: float, high: float) -> np.ndarray:
     pixels = np.empty(voxels.shape, np.uint8)
     width = high - low if high > low else np.inf
-    # Slice by slice, so that a large volume is never held in float.
-    for source, target in zip(voxels, pixels, strict=True):
+    for source, target in _parts(voxels, pixels):
         levels = (np.clip(source.astype(np.float64), low, high) - low) / width * 255
         target[...] = np.rint(levels)
     return pixels
@@ -68,7 +78,8 @@ class Percentiles:
         present = voxels[voxels != 0]
         if present.size == 0:
             return np.zeros(voxels.shape, np.uint8)
-        low, high = np.percentile(present, [0.5, 99.5])
+        low, high = np.percentile(present, [0.5, 99.5], overwrite_input=True)
+        del present
         pixels = _spread(voxels, low, high)
         pixels[voxels == 0] = 0
         return pixels
@@ -88,7 +99,9 @@ class Unchanged:
                 f"{name}: has values from {low} to {high}, expected 0..255 without a window",
                 "choose another --window",
             )
-        return np.rint(voxels).astype(np.uint8)
+        if voxels.dtype.kind != "f":
+            return voxels.astype(np.uint8, copy=False)
+        return np.rint(voxels, out=np.empty(voxels.shape, np.uint8), casting="unsafe")
 
 
 # The first three as the MedSAM data were made (doi.org/10.1038/s41467-024-44824-z); the others are usual ones.

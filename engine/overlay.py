@@ -11,6 +11,7 @@ import numpy as np
 
 from ..errors import LiteMedSamError
 from .case import Case
+from .colours import colour
 from .geometry import View
 from .io.atomic import write_atomically
 from .io.extras import needed
@@ -20,15 +21,12 @@ _TILE_SIDE = 320
 _LARGEST_SIDE = 1600
 _SMALLEST_SIDE = 512
 _OPACITY = 0.35
+# Pixels of a picture's side for each pixel of a line's thickness.
+_SIDE_PER_LINE = 400
+# More objects than this have thin boxes without numbers.
+_CROWD = 12
 _FILM_SIDE = 512
 _FRAMES_PER_SECOND = 10
-
-
-def colour(number: int) -> tuple[int, int, int]:
-    """A colour (blue, green, red) for an object's number; neighbours in number are far apart in hue."""
-    hue = (number * 0.618034) % 1.0
-    pixel = np.uint8([[[int(hue * 180), 200, 255]]])
-    return tuple(int(c) for c in cv2.cvtColor(pixel, cv2.COLOR_HSV2BGR)[0, 0])
 
 
 def draw(
@@ -38,7 +36,7 @@ def draw(
     side: int,
     spacing: tuple[float, float] = (1.0, 1.0),
 ) -> np.ndarray:
-    """Draw masks and boxes over an image.
+    """Draw masks and boxes over an image, with the objects' numbers where there are several.
 
     Parameters
     ----------
@@ -58,27 +56,47 @@ def draw(
     ndarray
         uint8 (h, w, 3) in BGR.
     """
-    height, width = labels.shape
-    along, down = (side / max(width * spacing[0], height * spacing[1]) * part for part in spacing)
+    rows, columns = labels.shape
+    along, down = (side / max(columns * spacing[0], rows * spacing[1]) * part for part in spacing)
     zoom = np.array([along, down])
-    size = max(1, round(width * along)), max(1, round(height * down))
+    size = max(1, round(columns * along)), max(1, round(rows * down))
     grey = image.ndim == 2
     picture = cv2.cvtColor(np.ascontiguousarray(image), cv2.COLOR_GRAY2BGR if grey else cv2.COLOR_RGB2BGR)
     picture = cv2.resize(picture, size, interpolation=cv2.INTER_AREA if zoom.max() < 1 else cv2.INTER_LINEAR)
     enlarged = cv2.resize(labels.astype(np.float32), size, interpolation=cv2.INTER_NEAREST)
-    for number, box in boxes.items():
+    width = math.ceil(side / _SIDE_PER_LINE)
+    outlines = {}
+    for number in boxes:
         mask = (enlarged == number).astype(np.uint8)
-        tint = np.array(colour(number), np.float32)
         inside = mask.astype(bool)
+        tint = np.array(colour(number)[::-1], np.float32)
         picture[inside] = (picture[inside] * (1 - _OPACITY) + tint * _OPACITY).astype(np.uint8)
-        outlines, _ = cv2.findContours(mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+        outlines[number], _ = cv2.findContours(mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    crowded = len(boxes) > _CROWD
+    for number, box in boxes.items():
         low = tuple(int(c) for c in box[:2] * zoom)
         high = tuple(int(c) for c in (box[2:] + 1) * zoom)
-        # A dark line beneath keeps the bright one visible on bright images.
-        for line, thickness in (((0, 0, 0), 3), (colour(number), 1)):
-            cv2.drawContours(picture, outlines, -1, line, thickness)
+        for line, thickness in _over_dark(number, 1 if crowded else width, not crowded):
             cv2.rectangle(picture, low, high, line, thickness)
+    for number, found in outlines.items():
+        for line, thickness in _over_dark(number, width):
+            cv2.drawContours(picture, found, -1, line, thickness)
+    if len(boxes) > 1 and not crowded:
+        for number, box in boxes.items():
+            at = int(box[0] * zoom[0]) + 2 * width + 1, int((box[3] + 1) * zoom[1]) - 2 * width - 2
+            _write(picture, str(number), at)
     return picture
+
+
+def _over_dark(number: int, thickness: int, dark: bool = True) -> list[tuple[tuple[int, int, int], int]]:
+    """Colour and thickness of an object's lines; a dark one beneath keeps the bright one visible on bright images."""
+    bright = (colour(number)[::-1], thickness)
+    return [((0, 0, 0), thickness + 2), bright] if dark else [bright]
+
+
+def _write(picture: np.ndarray, text: str, at: tuple[int, int]) -> None:
+    for line, thickness in (((0, 0, 0), 3), ((255, 255, 255), 1)):
+        cv2.putText(picture, text, at, cv2.FONT_HERSHEY_SIMPLEX, 0.5, line, thickness, cv2.LINE_AA)
 
 
 def _proportions(case: Case) -> tuple[float, float]:
@@ -94,8 +112,7 @@ def _slice(case: Case, labels: np.ndarray, z: int, side: int, view: View | None)
     boxes = {n: box[[0, 1, 3, 4]] for n, box in enumerate(case.boxes, start=1) if box[2] <= z <= box[5]}
     tile = draw(case.pixels[z], labels[z], boxes, side, _proportions(case))
     axis, index = ("z", z) if view is None else view.stored_slice(z)
-    for line, thickness in (((0, 0, 0), 3), ((255, 255, 255), 1)):
-        cv2.putText(tile, f"{axis} {index}", (6, 18), cv2.FONT_HERSHEY_SIMPLEX, 0.5, line, thickness, cv2.LINE_AA)
+    _write(tile, f"{axis} {index}", (6, 18))
     return tile
 
 

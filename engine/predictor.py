@@ -2,17 +2,20 @@
 
 from dataclasses import dataclass, replace
 from pathlib import Path
+from threading import local
 
 import cv2
 import numpy as np
 
 from ..errors import LiteMedSamError
+from .backends import native_precisions
 from .bundle import default_bundle
 from .cache import DEFAULT_MEGABYTES, MEGABYTE
 from .case import Case, Segmentation, checked_boxes, checked_case, checked_pixels
 from .memory import MemoryBudget
 from .network import Embedding, Network
 from .postprocess import to_region
+from .precision import AUTOMATIC, resolve
 from .preprocess import Frame
 from .prompts import POINTS, AutomaticPrompts, GivenPrompts, PromptSource, Target
 from .protocols import protocol_named
@@ -41,10 +44,19 @@ class Prediction:
     logits: np.ndarray
 
 
+class _OfThread(local):
+    """What each thread has of its own."""
+
+    embedding: Embedding | None = None
+
+
 class Predictor:
     """Box-prompted segmentation on the CPU.
 
-    Not for use by several threads at once; give each thread a predictor of its own.
+    Several threads may share one: the graphs, which are most of the memory, are loaded once, and their answers do not
+    depend on who else asks. Each thread has its own image: `set_image` is for the `predict` of the same thread.
+    `segment` and `segment_case` keep nothing. The graphs compute for one thread at a time, with all `threads`; what
+    lies around them runs side by side. After `close`, in any thread, the predictor is of no more use to any.
 
     Parameters
     ----------
@@ -53,7 +65,8 @@ class Predictor:
     backend : str
         ``openvino`` or ``onnxruntime``.
     precision : str
-        ``f32``, the same on every machine, or ``bf16``.
+        ``f32``, the same on every machine; ``bf16``; ``int8``; or ``auto``, the fastest that the processor computes
+        natively and that the bundle's accuracy card vouches for, see `litemedsam.engine.precision`.
     protocol : str
         ``corrected``, or ``published`` for the way of the model's published script with boxes and volumes.
     threads : int, optional
@@ -85,7 +98,7 @@ class Predictor:
         self,
         bundle: str | Path | None = None,
         backend: str = "openvino",
-        precision: str = "f32",
+        precision: str = AUTOMATIC,
         protocol: str = "corrected",
         threads: int | None = None,
         seed: int = 0,
@@ -100,13 +113,14 @@ class Predictor:
         self.bundle = default_bundle() if bundle is None else Path(bundle)
         self.threads = threads or available_processors()
         self.backend = backend
-        self.precision = precision
-        self.network = Network.load(self.bundle, backend, precision, self.threads)
+        self.choice = resolve(self.bundle, precision, native_precisions(backend))
+        self.precision = self.choice.precision
+        self.network = Network.load(self.bundle, backend, self.precision, self.threads)
         self.protocol = protocol_named(protocol, self.network.info.published_protocol)
-        self.prompts: PromptSource = AutomaticPrompts(seed, self.network.info.prompts)
+        self.prompts: PromptSource = AutomaticPrompts(seed, self.network.info.prompts, self.network.info.scribble)
         self.memory = MemoryBudget.of_process()
         self.cache_bytes = int(cache_mb * MEGABYTE)
-        self._embedding: Embedding | None = None
+        self._own = _OfThread()
 
     def set_image(self, image: np.ndarray) -> None:
         """Encode an image; the embedding serves every `predict` until the next image.
@@ -125,7 +139,7 @@ class Predictor:
         if image.ndim not in (2, 3) or (image.ndim == 3 and image.shape[2] != 3):
             raise LiteMedSamError(f"image has shape {image.shape}, expected (H, W) or (H, W, 3)")
         self.network.prepare(1, 1)
-        self._embedding = self.network.encode(checked_pixels("image", image))
+        self._own.embedding = self.network.encode(checked_pixels("image", image))
 
     def predict(self, boxes: np.ndarray, points: np.ndarray | None = None, scribbles: np.ndarray | None = None):
         """Segment what lies in the boxes.
@@ -149,9 +163,9 @@ class Predictor:
             When no image is set, a prompt has a wrong shape or lies outside the image, or the model takes no
             prompts of its kind.
         """
-        if self._embedding is None:
-            raise LiteMedSamError("no image is set", "call set_image(image) before predict")
-        embedding = self._embedding
+        embedding = self._own.embedding
+        if embedding is None:
+            raise LiteMedSamError("no image is set in this thread", "call set_image(image) before predict")
         frame = embedding.frame
         for kind, given in (("points", points), ("scribbles", scribbles)):
             if given is not None and kind not in self.network.info.prompts:
@@ -216,7 +230,7 @@ class Predictor:
 
     def close(self) -> None:
         """Free the runtimes' memory."""
-        self._embedding = None
+        self._own = _OfThread()
         self.network.close()
 
 

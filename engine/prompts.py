@@ -2,10 +2,11 @@
 
 The automatic ones follow the published pipeline: four points and one free-form scribble drawn inside the box
 (strokes after Yu et al., "Free-Form Image Inpainting with Gated Convolution", 2019,
-https://arxiv.org/abs/1806.03589), except that each object draws from a stream of its own.
+https://arxiv.org/abs/1806.03589), except that each object draws from a stream of its own. Weights that were trained
+with another scribble say so in their bundle.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -72,7 +73,7 @@ class PromptSource(Protocol):
 
 @dataclass(frozen=True)
 class AutomaticPrompts:
-    """Points and a scribble drawn at random from the foreground inside the box.
+    """Points drawn at random from the foreground inside the box, and a scribble.
 
     They depend on the seed, the box and the image alone. "Foreground" is every pixel brighter than the image's
     darkest, as in the published pipeline.
@@ -83,17 +84,20 @@ class AutomaticPrompts:
         At least 0.
     kinds : tuple of str
         What the model takes; of ``points`` and ``scribbles`` only these are drawn.
+    scribble : str
+        How the scribble is drawn: a key of `SCRIBBLES`.
     """
 
     seed: int = 0
     kinds: tuple[str, ...] = ("points", "scribbles")
+    scribble: str = "stroke"
 
     def prompt(self, target: Target, box: np.ndarray, foreground: np.ndarray) -> Prompt:
         """See `PromptSource.prompt`; the target makes no difference."""
         box = np.asarray(box, np.float32)
         rng = np.random.default_rng([self.seed, *box.view(np.uint32).tolist()])
         points = draw_points(rng, box, foreground) if "points" in self.kinds else None
-        scribble = draw_scribble(rng, box, foreground) if "scribbles" in self.kinds else None
+        scribble = SCRIBBLES[self.scribble](rng, box, foreground) if "scribbles" in self.kinds else None
         return Prompt(box, points, scribble)
 
 
@@ -190,7 +194,7 @@ def draw_points(rng: np.random.Generator, box: np.ndarray, foreground: np.ndarra
     return points
 
 
-def draw_scribble(rng: np.random.Generator, box: np.ndarray, foreground: np.ndarray) -> np.ndarray:
+def draw_stroke(rng: np.random.Generator, box: np.ndarray, foreground: np.ndarray) -> np.ndarray:
     """Draw one free-form stroke on the foreground inside the shrunk box.
 
     Parameters
@@ -251,3 +255,36 @@ def _largest_piece(mask: np.ndarray) -> np.ndarray:
     if count == 1:
         return np.zeros_like(mask)
     return labels == 1 + int(np.argmax(stats[1:, cv2.CC_STAT_AREA]))
+
+
+def fill_ellipse(rng: np.random.Generator, box: np.ndarray, foreground: np.ndarray) -> np.ndarray:
+    """The ellipse that fills the box, whatever the image shows.
+
+    Parameters
+    ----------
+    rng : numpy.random.Generator
+        Not drawn from.
+    box : ndarray
+        (4,) in pixels of the frame, ends included.
+    foreground : ndarray
+        bool (S, S).
+
+    Returns
+    -------
+    ndarray
+        bool (S, S), true where a pixel's centre lies in the ellipse; the pixel at the box's centre at least, if it
+        is in the frame.
+    """
+    low, high = np.asarray(box[:2], np.float64), np.asarray(box[2:], np.float64)
+    centre, radii = (low + high) / 2, (high - low + 1) / 2
+    y, x = np.ogrid[: foreground.shape[0], : foreground.shape[1]]
+    inside = ((x - centre[0]) / radii[0]) ** 2 + ((y - centre[1]) / radii[1]) ** 2 <= 1
+    column, row = (int(c) for c in np.rint(centre))
+    inside[max(row, 0) : row + 1, max(column, 0) : column + 1] = True
+    return inside
+
+
+Scribble = Callable[[np.random.Generator, np.ndarray, np.ndarray], np.ndarray]
+
+SCRIBBLES: dict[str, Scribble] = {"stroke": draw_stroke, "ellipse": fill_ellipse}
+"""Ways to make a scribble from a box, by the names under which bundles ask for them."""

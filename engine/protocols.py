@@ -14,7 +14,7 @@ from ..errors import LiteMedSamError
 from .postprocess import Region
 from .preprocess import RESIZE, Frame
 
-# By how many frame pixels a box grows from slice to slice, and a mask may leave its own box.
+# By how many frame pixels a box grows from slice to slice.
 MARGIN = 3
 
 
@@ -89,9 +89,8 @@ class Corrected:
         return _scaled(box, frame).astype(np.float32)
 
     def bounded(self, region: Region, box: np.ndarray, frame: Frame) -> Region:
-        """See `Protocol.bounded`; a mask ends three frame pixels beyond its box."""
-        reach = MARGIN / frame.scale
-        low, high = np.floor(box[:2] - reach), np.ceil(box[2:] + reach)
+        """See `Protocol.bounded`; a mask ends where its box does, at whole pixels."""
+        low, high = np.floor(box[:2]), np.ceil(box[2:])
         return region.within((*low.astype(int), *high.astype(int)))
 
     def slices(self, z_min: int, z_max: int) -> SliceRange:

@@ -16,6 +16,8 @@ from .io.atomic import write_atomically
 from .predictor import Predictor
 from .scan import Prepared
 
+_PART = 1_000_000
+
 
 @dataclass(frozen=True)
 class CaseReport:
@@ -95,8 +97,12 @@ class CaseReport:
 
 
 def _voxels(labels: np.ndarray, objects: int) -> list[int]:
-    # Row by row of the first axis: counting widens the labels to eight bytes each.
-    return sum(np.bincount(part.ravel(), minlength=objects + 1) for part in labels)[1:].tolist()
+    flat = labels.ravel()
+    counts = np.zeros(objects + 1, np.int64)
+    # In parts: counting widens the labels to eight bytes each.
+    for start in range(0, len(flat), _PART):
+        counts += np.bincount(flat[start : start + _PART], minlength=objects + 1)
+    return counts[1:].tolist()
 
 
 def settings(predictor: Predictor, seed: int, default_model: bool, seconds_to_load: float) -> dict:
@@ -116,6 +122,7 @@ def settings(predictor: Predictor, seed: int, default_model: bool, seconds_to_lo
         "weights_sha256": info.weights_sha256,
         "weights_storage": info.storage,
         "precision": predictor.precision,
+        "precision_reason": predictor.choice.reason,
         "protocol": predictor.protocol.name,
         "threads": predictor.threads,
         "seed": seed,

@@ -10,6 +10,7 @@ from typing import Protocol
 from ..errors import LiteMedSamError
 from .boxes import ObjectSource, StoredBoxes
 from .intensity import Scaling
+from .io.atomic import remove_left_over
 from .io.formats import Format, format_of, result_name, stem_of
 from .overlay import write_film, write_overlay
 from .placed import placed_prompts
@@ -17,6 +18,9 @@ from .predictor import Predictor
 from .report import CaseReport
 from .scan import prepare
 from .stopwatch import Stopwatch
+
+# So many times as long as it took to write the notes they are not written again.
+_PAUSE = 20
 
 
 @dataclass(frozen=True)
@@ -73,7 +77,11 @@ class Options:
 class Reporter(Protocol):
     """Tells the user how a run goes."""
 
-    def progress(self, case: Path, number: int, of: int) -> Callable[[int, int], None]:
+    def started(self, cases: int) -> None:
+        """Called once, with the number of cases that are not skipped."""
+        ...
+
+    def progress(self, case: Path) -> Callable[[int, int], None]:
         """Called before a case; the result is called with its (done, total) steps."""
         ...
 
@@ -93,7 +101,10 @@ class Lines:
         self.verbose = verbose
         self.quiet = quiet
 
-    def progress(self, case: Path, number: int, of: int) -> Callable[[int, int], None]:
+    def started(self, cases: int) -> None:
+        """See `Reporter.started`."""
+
+    def progress(self, case: Path) -> Callable[[int, int], None]:
         """See `Reporter.progress`."""
         return lambda done, total: None
 
@@ -120,7 +131,7 @@ class Lines:
 
 
 class Bar(Lines):
-    """A progress bar on a terminal, over the steps of each case."""
+    """On a terminal, one bar over all cases and their steps, with the time that is left."""
 
     def __init__(self, verbose: bool, quiet: bool):
         super().__init__(verbose, quiet)
@@ -128,40 +139,117 @@ class Bar(Lines):
 
         self._make = tqdm
         self._bar = None
-        self._start = perf_counter()
         self._done = 0
 
-    def progress(self, case: Path, number: int, of: int) -> Callable[[int, int], None]:
+    def started(self, cases: int) -> None:
+        """See `Reporter.started`."""
+        # The mean pace of the whole run: cases differ in size.
+        self._bar = self._make(
+            total=cases,
+            desc=f"0 of {cases}",
+            leave=False,
+            file=sys.stderr,
+            smoothing=0,
+            miniters=0,
+            bar_format="{percentage:3.0f} % |{bar}| {desc}, {remaining} left",
+        )
+
+    def progress(self, case: Path) -> Callable[[int, int], None]:
         """See `Reporter.progress`."""
-        text = f"{number}/{of} {case.name}{self._left(of - number + 1)}"
-        self._bar = self._make(desc=text, leave=False, unit="step", file=sys.stderr)
-
-        def advance(done: int, total: int) -> None:
-            self._bar.total = total
-            self._bar.update(done - self._bar.n)
-
-        return advance
+        text = f"{self._done + 1} of {self._bar.total}, {case.name}"
+        self._show(0.0, text)
+        return lambda done, total: self._show(done / total, text)
 
     def finished(self, report: CaseReport) -> None:
         """See `Reporter.finished`."""
-        if self._bar is not None:
-            self._bar.close()
         self._done += 1
         super().finished(report)
+        self._show(0.0, f"{self._done} of {self._bar.total}")
+        if self._done == self._bar.total:
+            self._bar.close()
 
-    def _left(self, cases: int) -> str:
-        if self._done == 0:
-            return ""
-        seconds = round((perf_counter() - self._start) / self._done * cases)
-        return f", {seconds // 60} min left" if seconds >= 60 else f", {seconds} s left"
+    def _show(self, share: float, text: str) -> None:
+        self._bar.set_description_str(text, refresh=False)
+        self._bar.update(self._done + share - self._bar.n)
 
     def _write(self, text: str, stream) -> None:
         self._make.write(text, file=stream)
 
 
+class Record:
+    """Another reporter that also keeps what it was told, and has it noted as the run goes.
+
+    Parameters
+    ----------
+    tell : Reporter
+    note : callable
+        Given all reports so far; called at the start and after a case, unless it has just taken long.
+
+    Attributes
+    ----------
+    reports : list of CaseReport
+        In the order in which cases were finished.
+    left_out : list of Path
+        Skipped cases.
+    """
+
+    def __init__(self, tell: Reporter, note: Callable[[list[CaseReport]], None]):
+        self.tell = tell
+        self.note = note
+        self.reports: list[CaseReport] = []
+        self.left_out: list[Path] = []
+        self._not_before = 0.0
+
+    def started(self, cases: int) -> None:
+        """See `Reporter.started`."""
+        self._note()
+        self.tell.started(cases)
+
+    def progress(self, case: Path) -> Callable[[int, int], None]:
+        """See `Reporter.progress`."""
+        return self.tell.progress(case)
+
+    def finished(self, report: CaseReport) -> None:
+        """See `Reporter.finished`."""
+        self.reports.append(report)
+        self._note()
+        self.tell.finished(report)
+
+    def _note(self) -> None:
+        start = perf_counter()
+        if start >= self._not_before:
+            self.note(self.reports)
+            end = perf_counter()
+            self._not_before = end + _PAUSE * (end - start)
+
+    def skipped(self, case: Path) -> None:
+        """See `Reporter.skipped`."""
+        self.left_out.append(case)
+        self.tell.skipped(case)
+
+
 def reporter(verbose: bool, quiet: bool) -> Reporter:
     """A bar on a terminal, lines otherwise."""
     return Bar(verbose, quiet) if sys.stderr.isatty() and not quiet else Lines(verbose, quiet)
+
+
+def waiting(cases: list[Path], options: Options, tell: Reporter) -> list[Path]:
+    """The cases that are not to be skipped."""
+    left = []
+    for case in cases:
+        if options.skip_existing and _has_result(case, options):
+            tell.skipped(case)
+        else:
+            left.append(case)
+    return left
+
+
+def _has_result(case: Path, options: Options) -> bool:
+    try:
+        return options.target(case).exists()
+    except LiteMedSamError:
+        # Reported when its turn comes.
+        return False
 
 
 def run(predictor: Predictor, cases: list[Path], options: Options, tell: Reporter) -> list[CaseReport]:
@@ -180,14 +268,11 @@ def run(predictor: Predictor, cases: list[Path], options: Options, tell: Reporte
         Of every case that was not skipped; those with an `error` have no result.
     """
     reports = []
-    for number, path in enumerate(cases, start=1):
+    left = waiting(cases, options, tell)
+    tell.started(len(left))
+    for path in left:
         try:
-            target = options.target(path)
-            if options.skip_existing and target.exists():
-                tell.skipped(path)
-                continue
-            progress = tell.progress(path, number, len(cases))
-            report = _one(predictor, path, target, options, progress)
+            report = _one(predictor, path, options.target(path), options, tell.progress(path))
         except LiteMedSamError as error:
             text = str(error)
             report = CaseReport(case=str(path), error=text if str(path) in text else f"{path}: {text}")
@@ -205,26 +290,59 @@ def _one(
     with watch.stage("total"):
         if target.exists() and not options.overwrite:
             raise LiteMedSamError(f"{path}: {target} exists", "add --overwrite or --skip-existing")
+        if not target.parent.resolve().is_relative_to(options.output.resolve()):
+            raise LiteMedSamError(
+                f"{path}: its result would leave {options.output} through a link, to {target.parent.resolve()}",
+                "give that folder itself with -o",
+            )
         with watch.stage("read"):
             scan = format_of(path).read(path, options.frame)
             prepared = prepare(scan, options.objects.objects(path, scan), options.scaling)
         prompts = placed_prompts(prepared, predictor.prompts, predictor.network.info)
         result = predictor.segment_case(prepared.case, progress, prompts)
-        with watch.stage("write"):
-            (options.format or format_of(path)).write(
-                target, prepared.restore(result.labels), scan, prepared.objects.names
-            )
+        drawn = []
         if options.overlay:
             with watch.stage("overlay"):
                 picture = picture_path(target)
                 write_overlay(picture, prepared.case, result.labels, prepared.view)
+                drawn.append(picture)
                 if options.film and prepared.case.is_volume:
-                    film = picture.with_suffix(f".{options.film}")
-                    write_film(film, options.film, prepared.case, result.labels, prepared.view)
+                    drawn.append(picture.with_suffix(f".{options.film}"))
+                    write_film(drawn[-1], options.film, prepared.case, result.labels, prepared.view)
+        # The result comes last: where it is there, the case is done.
+        try:
+            with watch.stage("write"):
+                (options.format or format_of(path)).write(
+                    target, prepared.restore(result.labels), scan, prepared.objects.names
+                )
+        except LiteMedSamError:
+            for picture in drawn:
+                picture.unlink(missing_ok=True)
+            raise
     return CaseReport.of(prepared, result, target, watch.seconds)
+
+
+def remove_left_over_results(cases: list[Path], options: Options) -> None:
+    """Remove what an earlier run that was killed left of the results of these cases; see `remove_left_over`."""
+    files = []
+    for case in cases:
+        try:
+            target = options.target(case)
+        except LiteMedSamError:
+            # Reported when its turn comes.
+            continue
+        picture = picture_path(target)
+        files += [target, picture, picture.with_suffix(".gif"), picture.with_suffix(".mp4")]
+    remove_left_over(files)
 
 
 def picture_path(target: Path) -> Path:
     """Where the overlay of a result goes: beside it, never onto it."""
     stem = stem_of(target.name)
     return target.with_name(f"{stem}.overlay.png" if target.suffix in (".png", ".tif") else f"{stem}.png")
+
+
+def pictures(reports: list[CaseReport]) -> dict[str, bytes]:
+    """The overlays of a run by the cases' names, as PNG files; those that are not there any more are left out."""
+    paths = {report.case: picture_path(Path(report.output)) for report in reports if not report.error}
+    return {case: path.read_bytes() for case, path in paths.items() if path.is_file()}

@@ -131,6 +131,15 @@ def _turned_objects(objects: Objects, view: View) -> Objects:
     )
 
 
+def _check_not_colours(scan: Scan, boxes: np.ndarray) -> None:
+    """A volume three voxels wide is allowed, but wider boxes tell that colours are meant."""
+    six = boxes.ndim == 2 and boxes.shape[1] == 6
+    if six and scan.voxels.ndim == 3 and scan.voxels.shape[-1] == 3 and (boxes[:, [0, 3]] > 3).any():
+        raise LiteMedSamError(
+            f"{scan.name}: a box of 6 numbers for an image in colour, shape {scan.voxels.shape}", "give x0,y0,x1,y1"
+        )
+
+
 def _for_volume(scan: Scan, boxes: np.ndarray) -> np.ndarray:
     boxes = np.asarray(boxes)
     if boxes.ndim == 2 and boxes.shape[1] == 4:
@@ -175,6 +184,7 @@ def prepare(scan: Scan, objects: Objects, scaling: Scaling | None = None) -> Pre
         if scan.inverted:
             pixels = 255 - pixels
     if scan.is_volume is None:
+        _check_not_colours(scan, objects.boxes)
         case = checked_case(scan.name, pixels, objects.boxes, scan.spacing)
         return Prepared(case, None, objects, case.boxes, notes)
     if not scan.is_volume:

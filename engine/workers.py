@@ -11,11 +11,10 @@ from multiprocessing import get_context, parent_process
 from pathlib import Path
 from typing import Any
 
-from ..errors import LiteMedSamError
 from .predictor import Predictor
 from .report import CaseReport
 from .resources import keep_within, memory_limit, resident_memory
-from .runner import Lines, Options, Reporter, run
+from .runner import Lines, Options, Reporter, run, waiting
 
 # One per worker process, made when it starts.
 _predictors: list[Predictor] = []
@@ -68,39 +67,26 @@ def run_parallel(
     list of CaseReport
         In the order of the cases.
     """
-    waiting = []
-    for case in cases:
-        if options.skip_existing and _has_result(case, options):
-            tell.skipped(case)
-        else:
-            waiting.append(case)
-    reports: dict[Path, CaseReport] = {}
-    if not waiting:
+    left = waiting(cases, options, tell)
+    tell.started(len(left))
+    if not left:
         return []
-    workers = min(workers, len(waiting))
+    workers = min(workers, len(left))
     limit = memory_limit()
     part = None if limit is None else max(limit - resident_memory(), 0) // workers
+    reports: dict[Path, CaseReport] = {}
     start = partial(_start, dict(settings), part)
     pool = ProcessPoolExecutor(workers, get_context("spawn"), initializer=start)
     try:
-        futures = {pool.submit(_work, case, options): case for case in waiting}
-        for number, future in enumerate(as_completed(futures), start=1):
+        futures = {pool.submit(_work, case, options): case for case in left}
+        for future in as_completed(futures):
             case = futures[future]
-            tell.progress(case, number, len(waiting))
             reports[case] = _outcome(future, case)
             tell.finished(reports[case])
     finally:
         # After an interruption no further case is begun.
         pool.shutdown(wait=True, cancel_futures=True)
-    return [reports[case] for case in waiting]
-
-
-def _has_result(case: Path, options: Options) -> bool:
-    try:
-        return options.target(case).exists()
-    except LiteMedSamError:
-        # Reported when its turn comes.
-        return False
+    return [reports[case] for case in left]
 
 
 def _outcome(future: Future, case: Path) -> CaseReport:

@@ -1,17 +1,17 @@
 """Ground truths and masks from npz files of the challenge's form; nothing pickled is ever read."""
 
-import zipfile
-import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from ..archive import Archive, open_archive
 from ..errors import LiteMedSamError
 from .groups import axes_of
 
 _HIGHEST_LABEL = 65535
-_UNREADABLE = (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error, KeyError)
 
 
 @dataclass(frozen=True)
@@ -127,7 +127,7 @@ def read_prompted(path: Path, shape: tuple[int, ...]) -> Prompted:
         The file or a key is missing, broken or pickled; an image of another size or not uint8; boxes of another form.
     """
     with _opened(path) as arrays:
-        image, boxes = _array(arrays, "imgs", path), _array(arrays, "boxes", path)
+        image, boxes = _array(arrays, "imgs"), _array(arrays, "boxes")
     if image.dtype != np.uint8 or image.shape[: len(shape)] != shape or image.shape[len(shape) :] not in ((), (3,)):
         raise LiteMedSamError(
             f"{path}: imgs is {image.dtype} {image.shape}, expected uint8 {shape} or {(*shape, 3)}",
@@ -141,33 +141,24 @@ def read_prompted(path: Path, shape: tuple[int, ...]) -> Prompted:
     return Prompted(image, np.rint(boxes).astype(np.int64))
 
 
-def _opened(path: Path):
+@contextmanager
+def _opened(path: Path) -> Iterator[Archive]:
     if not path.is_file():
         raise LiteMedSamError(f"{path}: no such file", "every ground truth needs masks of the same file name")
-    try:
-        arrays = np.load(path, allow_pickle=False)
-    except _UNREADABLE as error:
-        raise LiteMedSamError(
-            f"{path}: not a readable npz file ({error})", "write it again with numpy.savez"
-        ) from error
-    if not isinstance(arrays, np.lib.npyio.NpzFile):
-        raise LiteMedSamError(f"{path}: a bare array, expected an npz file", "write it with numpy.savez")
-    return arrays
+    with open_archive(path) as arrays:
+        yield arrays
 
 
-def _array(arrays, key: str, path: Path) -> np.ndarray:
-    if key not in arrays.files:
-        raise LiteMedSamError(f"{path}: no key {key!r}, found {sorted(arrays.files)}", f"store the array as {key!r}")
-    try:
-        return arrays[key]
-    except _UNREADABLE as error:
+def _array(arrays: Archive, key: str) -> np.ndarray:
+    if key not in arrays.keys:
         raise LiteMedSamError(
-            f"{path}: {key} cannot be read ({error})", "pickled arrays are refused; store plain numbers"
-        ) from error
+            f"{arrays.path}: no key {key!r}, found {sorted(arrays.keys)}", f"store the array as {key!r}"
+        )
+    return arrays.read(key)
 
 
 def _labels(arrays, key: str, path: Path) -> np.ndarray:
-    labels = _array(arrays, key, path)
+    labels = _array(arrays, key)
     if labels.ndim not in (2, 3) or labels.size == 0 or labels.dtype.kind not in "biu":
         raise LiteMedSamError(
             f"{path}: {key} is {labels.dtype} {labels.shape}, expected whole-number labels (H, W) or (D, H, W)",
@@ -182,10 +173,11 @@ def _labels(arrays, key: str, path: Path) -> np.ndarray:
 
 
 def _spacing(arrays, path: Path) -> tuple[float, float, float]:
-    spacing = _array(arrays, "spacing", path)
+    spacing = _array(arrays, "spacing")
     if spacing.shape != (3,) or spacing.dtype.kind not in "iuf" or not ((spacing > 0) & np.isfinite(spacing)).all():
         raise LiteMedSamError(
-            f"{path}: spacing is {spacing.tolist()}, expected three numbers above 0", "store (x, y, z) in mm"
+            f"{path}: spacing is {np.array2string(spacing, threshold=3)}, expected three numbers above 0",
+            "store (x, y, z) in mm",
         )
     x, y, z = (float(s) for s in spacing)
     return x, y, z

@@ -12,26 +12,61 @@ from ..errors import LiteMedSamError
 @click.argument("checkpoint", type=click.Path(path_type=Path))
 @click.option("-o", "--output", "bundle", type=click.Path(path_type=Path), required=True, help="Bundle folder to make.")
 @click.option("--half", is_flag=True, help="Store weights in half precision: half the size, computed in float32.")
+@click.option(
+    "--calibration",
+    type=click.Path(path_type=Path),
+    help="Folder of challenge-format npz cases to measure the accuracy of bf16 and int8 on, against f32.",
+)
+@click.option("--int8", "quantised", is_flag=True, help="Add an int8 encoder, calibrated on a part of that folder.")
+@click.option(
+    "--scribble",
+    type=click.Choice(["stroke", "ellipse"]),
+    default="stroke",
+    show_default=True,
+    help="What inference makes from a box, as in training: published weights learnt with strokes.",
+)
 @click.option("--description", default="", help="One line on the weights' origin, kept in the bundle.")
 @click.option("--overwrite", is_flag=True, help="Replace an existing bundle.")
 @click.version_option(__version__, prog_name="litemedsam-export")
-def main(checkpoint: Path, bundle: Path, half: bool, description: str, overwrite: bool) -> None:
+def main(
+    checkpoint: Path,
+    bundle: Path,
+    half: bool,
+    calibration: Path | None,
+    quantised: bool,
+    scribble: str,
+    description: str,
+    overwrite: bool,
+) -> None:
     """Export CHECKPOINT, a PyTorch file with the published parameter names, to an ONNX bundle.
 
     The bundle is compared with PyTorch in every runtime; none is left behind where one deviates.
     """
+    if quantised and calibration is None:
+        raise click.UsageError("--int8 goes with --calibration FOLDER")
     try:
+        from ..engine.backends import native_precisions
+        from ..engine.precision import choose
         from .writer import export_bundle
     except ModuleNotFoundError as error:
         raise click.ClickException(f"{error.name} is not installed; install litemedsam[export]") from error
     try:
-        found = export_bundle(checkpoint, bundle, half, description, overwrite)
+        found = export_bundle(checkpoint, bundle, half, description, overwrite, calibration, quantised, scribble)
     except LiteMedSamError as error:
         raise click.ClickException(str(error)) from error
-    for deviation in found:
+    for deviation in found.deviations:
         click.echo(
             f"{deviation.backend:12} {deviation.output:16} greatest deviation {deviation.greatest:.1e} "
             f"of {deviation.magnitude:.2f}"
         )
+    for precision, agreement in found.card.items():
+        means = ", ".join(f"{modality} {dsc:.4f}" for modality, dsc in agreement.mean_dsc.items())
+        floats = f"{agreement.floats}{' (emulated)' if agreement.emulated else ''}"
+        click.echo(
+            f"{precision} with floats in {floats}: DSC against f32 {means}; "
+            f"lowest {agreement.worst_dsc:.4f} ({agreement.worst_case})"
+        )
+    if calibration is not None:
+        click.echo(f"auto here: {choose(found.card, native_precisions('openvino'), quantised).text()}")
     size = sum(file.stat().st_size for file in bundle.iterdir())
     click.echo(f"wrote {bundle} ({size / 1e6:.1f} MB)")

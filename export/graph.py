@@ -8,6 +8,8 @@ from onnx import TensorProto, helper, numpy_helper
 
 OPSET = 20
 IR_VERSION = 9
+# Constants of more values than this are worth storing in half precision.
+LARGE = 1024
 
 
 @dataclass(frozen=True)
@@ -36,7 +38,7 @@ class GraphWriter:
     Parameters
     ----------
     half_weights : bool
-        Store constants of more than 1024 values in half precision, cast back at load.
+        Store constants of more than `LARGE` values in half precision, cast back at load.
     """
 
     def __init__(self, half_weights: bool = False):
@@ -67,7 +69,7 @@ class GraphWriter:
 
     def _stored(self, array: np.ndarray) -> str:
         name = self._name("constant")
-        if self._half_weights and array.dtype == np.float32 and array.size > 1024:
+        if self._half_weights and array.dtype == np.float32 and array.size > LARGE:
             self._constants.append(numpy_helper.from_array(array.astype(np.float16), name))
             return self.node("Cast", name, to=TensorProto.FLOAT)
         self._constants.append(numpy_helper.from_array(array, name))

@@ -1,4 +1,8 @@
-"""Parts that the networks' graphs share; maps are channels-last on both sides."""
+"""Parts that the networks' graphs share.
+
+Maps are matrices (positions, channels), positions row-major, wherever no convolution needs their rows and columns:
+OpenVINO would reorder a map of four axes before sums and normalisations, into a layout made for channels-first maps.
+"""
 
 import numpy as np
 from torch import nn
@@ -11,33 +15,49 @@ LN_EPS = 1e-5
 LN2D_EPS = 1e-6
 
 
-def local_convolution(g: GraphWriter, x: str, layer: ConvBN) -> str:
-    """A depthwise convolution with its batch normalisation."""
+def to_channels_first(g: GraphWriter, x: str, size: int, channels: int) -> str:
+    """A matrix (size², channels) as a map (1, channels, size, size)."""
+    return g.transpose(g.reshape(x, 1, size, size, channels), 0, 3, 1, 2)
+
+
+def to_matrix(g: GraphWriter, x: str, channels: int) -> str:
+    """A channels-first map as a matrix (positions, channels)."""
+    return g.reshape(g.transpose(x, 0, 2, 3, 1), -1, channels)
+
+
+def local_convolution(g: GraphWriter, x: str, layer: ConvBN, size: int) -> str:
+    """A depthwise convolution with its batch normalisation, of a matrix."""
     weight, bias = fold.conv_bn(layer)
-    return g.transpose(g.convolution(g.transpose(x, 0, 3, 1, 2), weight, bias, groups=len(weight)), 0, 2, 3, 1)
+    channels = len(weight)
+    x = g.convolution(to_channels_first(g, x, size, channels), weight, bias, groups=channels)
+    return to_matrix(g, x, channels)
 
 
 def feed_forward(g: GraphWriter, x: str, norm: nn.LayerNorm, first: nn.Linear, second: nn.Linear) -> str:
     """Layer normalisation and two linear layers with GELU between them, and the residual."""
-    normal = g.normalise(x, len(norm.weight), LN_EPS)
+    channels = len(norm.weight)
+    # OpenVINO quantises right after a normalisation in float32 and slowly, but not after a reshape.
+    normal = g.reshape(g.normalise(x, channels, LN_EPS), 1, -1, channels)
     hidden = g.linear(normal, *fold.norm_linear(norm, fold.array(first.weight), fold.array(first.bias)))
-    return g.add(x, g.linear(g.gelu(hidden), fold.array(second.weight), fold.array(second.bias)))
+    out = g.linear(g.gelu(hidden), fold.array(second.weight), fold.array(second.bias))
+    return g.add(x, g.reshape(out, -1, channels))
 
 
-def neck(g: GraphWriter, x: str, layers: nn.Sequential) -> str:
-    """A neck without its last affine part."""
+def neck(g: GraphWriter, x: str, layers: nn.Sequential, size: int) -> str:
+    """A neck without its last affine part, of a matrix (size², channels)."""
     first, norm, second, _ = layers
-    x = g.normalise(g.linear(x, fold.array(first.weight)[:, :, 0, 0]), len(norm.weight), LN2D_EPS)
+    channels = len(norm.weight)
+    x = g.normalise(g.linear(x, fold.array(first.weight)[:, :, 0, 0]), channels, LN2D_EPS)
     x = g.affine(x, fold.array(norm.weight), fold.array(norm.bias))
-    x = g.convolution(g.transpose(x, 0, 3, 1, 2), fold.array(second.weight))
-    return g.normalise(g.transpose(x, 0, 2, 3, 1), len(norm.weight), LN2D_EPS)
+    x = g.convolution(to_channels_first(g, x, size, channels), fold.array(second.weight))
+    return g.normalise(to_matrix(g, x, channels), channels, LN2D_EPS)
 
 
-def embedding(g: GraphWriter, x: str, layers: nn.Sequential, positions: int) -> str:
-    """The image embedding (1, positions, 256), row-major: a whole neck."""
+def embedding(g: GraphWriter, x: str, layers: nn.Sequential, size: int) -> str:
+    """The image embedding (1, size², 256), row-major: a whole neck, of a matrix (size², channels)."""
     last = layers[-1]
-    x = g.affine(neck(g, x, layers), fold.array(last.weight), fold.array(last.bias))
-    return g.reshape(x, 1, positions, len(last.weight))
+    x = g.affine(neck(g, x, layers, size), fold.array(last.weight), fold.array(last.bias))
+    return g.reshape(x, 1, size * size, len(last.weight))
 
 
 def pixel_linear(layer: nn.ConvTranspose2d) -> tuple[np.ndarray, np.ndarray]:

@@ -14,7 +14,7 @@ def _shapes(model: LiteMedSAM) -> dict[str, tuple[int, ...]]:
 
 def _encode(g: GraphWriter, model: LiteMedSAM, image: str) -> dict[str, str]:
     x = tiny_vit.encode(g, image, model.image_encoder, model.frame)
-    return {"image_embedding": embedding(g, x, model.image_encoder.neck, (model.frame // 4) ** 2)}
+    return {"image_embedding": embedding(g, x, model.image_encoder.neck, model.frame // 4)}
 
 
 def _upscale(g: GraphWriter, decoder: PlainMaskDecoder, keys: str) -> str:

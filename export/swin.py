@@ -5,7 +5,7 @@ import numpy as np
 from ..models.swin import HEAD_SIZE, WINDOW, SwinBlock, SwinImageEncoder, WindowAttention
 from . import fold
 from .graph import GraphWriter
-from .layers import LN_EPS, feed_forward, local_convolution
+from .layers import LN_EPS, feed_forward, local_convolution, to_channels_first, to_matrix
 
 # Far below any score; exp of it is exactly 0 in float32, and int8 ranges and half precision stay sane.
 _FAR_BELOW = -1e4
@@ -28,13 +28,13 @@ def _score_bias(g: GraphWriter, attention: WindowAttention, size: int) -> str:
 
 
 def _attention(g: GraphWriter, x: str, norm, attention: WindowAttention, size: int) -> str:
-    """Attention with residual on a map (1, size, size, C)."""
+    """Attention with residual on a matrix (size², C)."""
     channels, heads = norm.weight.shape[0], attention.heads
     inner = heads * HEAD_SIZE
     weight = fold.array(attention.to_qkv.weight)
     weight[:inner] *= HEAD_SIZE**-0.5
     order = window_order(size, attention.shifted)
-    tokens = g.gather(g.reshape(g.normalise(x, channels, LN_EPS), size * size, channels), order)
+    tokens = g.gather(g.normalise(x, channels, LN_EPS), order)
     qkv = g.linear(tokens, *fold.norm_linear(norm, weight))
     split = g.transpose(g.reshape(qkv, -1, WINDOW**2, 3, heads, HEAD_SIZE), 2, 0, 3, 1, 4)
     q, k, v = (g.gather(split, np.array(part)) for part in range(3))
@@ -43,20 +43,19 @@ def _attention(g: GraphWriter, x: str, norm, attention: WindowAttention, size: i
     out = g.linear(
         g.reshape(mixed, size * size, inner), fold.array(attention.to_out.weight), fold.array(attention.to_out.bias)
     )
-    back = g.gather(out, np.argsort(order))
-    return g.add(x, g.reshape(back, 1, size, size, channels))
+    return g.add(x, g.gather(out, np.argsort(order)))
 
 
 def _block(g: GraphWriter, x: str, block: SwinBlock, size: int) -> str:
     attention = block.attention_block.fn
     x = _attention(g, x, attention.norm, attention.fn, size)
-    x = local_convolution(g, x, block.local_conv)
+    x = local_convolution(g, x, block.local_conv, size)
     first, _, second = block.mlp_block.fn.fn.net
     return feed_forward(g, x, block.mlp_block.fn.norm, first, second)
 
 
 def _stem(g: GraphWriter, image: str, encoder: SwinImageEncoder) -> str:
-    """Image (1, 3, S, S) to (1, S/2, S/2, 128); the second 1×1 convolution is merged into the first reduction."""
+    """Image (1, 3, S, S) to a matrix ((S/2)², 128); the second 1×1 convolution is merged into the first reduction."""
     first, _, second = encoder.patch_embed.seq
     x = g.gelu(g.convolution(image, *fold.conv_bn(first)))
     weight, bias = fold.conv_bn(second)
@@ -64,24 +63,25 @@ def _stem(g: GraphWriter, image: str, encoder: SwinImageEncoder) -> str:
     reduction = fold.array(merging.convolution_weight())
     merged = np.einsum("omij,mc->ocij", reduction, weight[:, :, 0, 0])
     merged_bias = fold.array(merging.linear.bias) + np.einsum("omij,m->o", reduction, bias)
-    return g.transpose(g.convolution(x, merged, merged_bias, stride=merging.reduction), 0, 2, 3, 1)
+    return to_matrix(g, g.convolution(x, merged, merged_bias, stride=merging.reduction), len(merged))
 
 
-def _merging(g: GraphWriter, x: str, merging) -> str:
+def _merging(g: GraphWriter, x: str, merging, size: int) -> str:
+    """A matrix (size², channels) to the next stage's."""
     weight, bias = fold.array(merging.convolution_weight()), fold.array(merging.linear.bias)
     if merging.reduction == 1:
         return g.linear(x, weight[:, :, 0, 0], bias)
-    x = g.convolution(g.transpose(x, 0, 3, 1, 2), weight, bias, stride=merging.reduction)
-    return g.transpose(x, 0, 2, 3, 1)
+    x = to_channels_first(g, x, size, weight.shape[1])
+    return to_matrix(g, g.convolution(x, weight, bias, stride=merging.reduction), len(weight))
 
 
 def encode(g: GraphWriter, image: str, encoder: SwinImageEncoder, frame: int) -> list[str]:
-    """The four skip maps, channels-last, of an image (1, 3, frame, frame); the last is what the neck takes."""
+    """The four skip maps, as matrices, of an image (1, 3, frame, frame); the last is what the neck takes."""
     x, size = _stem(g, image, encoder), frame // 2
     skips = []
     for number, stage in enumerate(encoder.stages):
         if number > 0:
-            x = _merging(g, x, stage.downsample)
+            x = _merging(g, x, stage.downsample, size)
             size //= stage.downsample.reduction
         for pair in stage.blocks:
             for block in pair:

@@ -21,11 +21,11 @@ def _shapes(model: SwinLiteMedSAM) -> dict[str, tuple[int, ...]]:
 def _image_only(g: GraphWriter, skips: list[str], decoder: SkipMaskDecoder, size: int) -> tuple[str, str]:
     """Both skips as the decoder adds them, biases of its convolutions included; `size` is that of the first."""
     first, second = decoder.output_upscaling1[0], decoder.output_upscaling2[0]
-    deep = neck(g, g.node("Concat", *skips[1:], axis=-1), decoder.neck)
+    half, channels = size // 2, second.weight.shape[0]
+    deep = neck(g, g.node("Concat", *skips[1:], axis=-1), decoder.neck, half)
     weight = fold.array(first.weight)[:, WIDTH:, 0, 0]
     deep = g.linear(deep, *fold.norm_linear(decoder.neck[3], weight, fold.array(first.bias)))
     shallow = g.linear(skips[0], fold.array(second.weight)[:, 128:, 0, 0], fold.array(second.bias))
-    half, channels = size // 2, second.weight.shape[0]
     # In the order in which the decoder's transposed convolution makes the pixels: no shuffle there.
     shallow = g.transpose(g.reshape(shallow, half, 2, half, 2, channels), 0, 2, 1, 3, 4)
     return g.reshape(deep, 1, half * half, WIDTH), g.reshape(shallow, 1, half * half, 4, channels)
@@ -33,7 +33,7 @@ def _image_only(g: GraphWriter, skips: list[str], decoder: SkipMaskDecoder, size
 
 def _encode(g: GraphWriter, model: SwinLiteMedSAM, image: str) -> dict[str, str]:
     skips = swin.encode(g, image, model.image_encoder, model.frame)
-    found = embedding(g, skips[-1], model.image_encoder.neck, (model.frame // 4) ** 2)
+    found = embedding(g, skips[-1], model.image_encoder.neck, model.frame // 4)
     deep, shallow = _image_only(g, skips, model.mask_decoder, model.frame // 2)
     return {"image_embedding": found, "deep_skip": deep, "shallow_skip": shallow}
 

@@ -5,7 +5,7 @@ import numpy as np
 from ..models.tiny_vit import HEAD_SIZE, MBConv, PatchMerging, TinyViTBlock, TinyViTImageEncoder, WindowAttention
 from . import fold
 from .graph import GraphWriter
-from .layers import LN_EPS, feed_forward, local_convolution
+from .layers import LN_EPS, feed_forward, local_convolution, to_channels_first, to_matrix
 
 
 def window_order(size: int, window: int) -> np.ndarray:
@@ -40,11 +40,11 @@ def _projections(attention: WindowAttention) -> tuple[np.ndarray, np.ndarray, np
 
 
 def _attention(g: GraphWriter, x: str, attention: WindowAttention, size: int) -> str:
-    """Attention with residual on a map (1, size, size, C)."""
+    """Attention with residual on a matrix (size², C)."""
     channels, heads, window = len(attention.norm.weight), attention.heads, attention.window
     inner, order = heads * HEAD_SIZE, window_order(size, window)
     weight, first_bias, last, last_bias = _projections(attention)
-    tokens = g.reshape(g.normalise(x, channels, LN_EPS), size * size, channels)
+    tokens = g.normalise(x, channels, LN_EPS)
     padded = g.node("Concat", tokens, g.constant(np.zeros((1, channels))), axis=0)
     qkv = g.linear(g.gather(padded, order), weight, first_bias)
     split = g.transpose(g.reshape(qkv, -1, window**2, 3, heads, HEAD_SIZE), 2, 0, 3, 1, 4)
@@ -55,11 +55,11 @@ def _attention(g: GraphWriter, x: str, attention: WindowAttention, size: int) ->
     shares = g.softmax(g.add(scores, bias))
     mixed = g.reshape(g.transpose(g.matmul(shares, v), 0, 2, 1, 3), -1, inner)
     back = g.gather(mixed, np.argsort(order)[: size * size])
-    return g.add(x, g.reshape(g.linear(back, last, last_bias), 1, size, size, channels))
+    return g.add(x, g.linear(back, last, last_bias))
 
 
 def _block(g: GraphWriter, x: str, block: TinyViTBlock, size: int) -> str:
-    x = local_convolution(g, _attention(g, x, block.attn, size), block.local_conv)
+    x = local_convolution(g, _attention(g, x, block.attn, size), block.local_conv, size)
     return feed_forward(g, x, block.mlp.norm, block.mlp.fc1, block.mlp.fc2)
 
 
@@ -99,15 +99,16 @@ def _merging(g: GraphWriter, x: str, merging: PatchMerging) -> str:
 
 
 def encode(g: GraphWriter, image: str, encoder: TinyViTImageEncoder, frame: int) -> str:
-    """What the neck takes, channels-last, of an image (1, 3, frame, frame)."""
+    """What the neck takes, a matrix, of an image (1, 3, frame, frame)."""
     stem, *layers = encoder.layers
     x, size, merging = _stem(g, image, encoder), frame, stem.downsample
     for layer in layers:
-        x = g.transpose(_merging(g, x, merging), 0, 2, 3, 1)
+        channels = len(merging.conv3.c.weight)
+        x = to_matrix(g, _merging(g, x, merging), channels)
         size //= merging.stride
         for block in layer.blocks:
             x = _block(g, x, block, size)
         merging = layer.downsample
         if merging is not None:
-            x = g.transpose(x, 0, 3, 1, 2)
+            x = to_channels_first(g, x, size, channels)
     return x

@@ -1,12 +1,14 @@
 """Reading published and own checkpoints, strictly and without unpickling code."""
 
 import re
+import struct
 import zipfile
 from pathlib import Path
 from pickle import UnpicklingError
 
 import torch
 
+from ..archive import BoundedReader
 from ..errors import LiteMedSamError
 from .litemedsam import LiteMedSAM
 from .swin import shifted_window_masks
@@ -28,6 +30,9 @@ _DAMAGED = (
     LookupError,
     AttributeError,
     TypeError,
+    ArithmeticError,
+    AssertionError,
+    struct.error,
     zipfile.BadZipFile,
 )
 
@@ -53,7 +58,8 @@ def read_state(path: str | Path) -> dict[str, torch.Tensor]:
     """
     path = Path(path)
     try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
+        with _opened(path) as file:
+            content = torch.load(file, map_location="cpu", weights_only=True)
     except OSError as error:
         raise LiteMedSamError(f"{path}: cannot be read ({error.strerror or error})") from error
     except _DAMAGED as error:
@@ -64,12 +70,25 @@ def read_state(path: str | Path) -> dict[str, torch.Tensor]:
         ) from error
     if isinstance(content, dict) and isinstance(content.get("model"), dict):
         content = content["model"]
-    if not isinstance(content, dict) or not content or not all(isinstance(v, torch.Tensor) for v in content.values()):
+    named = isinstance(content, dict) and all(
+        isinstance(name, str) and isinstance(value, torch.Tensor) for name, value in content.items()
+    )
+    if not named or not content:
         raise LiteMedSamError(
             f"{path}: holds no state of named tensors, at the top or under the key 'model'",
             "save the model's state_dict() with torch.save",
         )
-    return {str(name).removeprefix("module."): tensor for name, tensor in content.items()}
+    return {name.removeprefix("module."): tensor for name, tensor in content.items()}
+
+
+def _opened(path: Path) -> BoundedReader:
+    """The file, unless it is an archive that unpacks to more than itself; torch.save compresses nothing."""
+    if zipfile.is_zipfile(path):
+        with zipfile.ZipFile(path) as archive:
+            unpacked = sum(entry.file_size for entry in archive.infolist())
+        if unpacked > path.stat().st_size:
+            raise ValueError(f"{unpacked} bytes packed into {path.stat().st_size}")
+    return BoundedReader(path)
 
 
 def _drop_constants(path: Path, state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:

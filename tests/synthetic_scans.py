@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import PIL.Image
 import pydicom
 from pydicom.dataset import FileDataset, FileMetaDataset
 from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian
@@ -125,6 +126,14 @@ def write_series(folder: Path, scan: Stored, seed: int = 0, modality: str = "CT"
         paths.append(folder / f"IM{name:04d}")
         image.save_as(paths[-1])
     return paths
+
+
+def write_slices(folder: Path, volume: np.ndarray, name: str = "slice_{:03}.png") -> Path:
+    """A folder of pictures, one for each slice of a volume (D, H, W) or (D, H, W, 3)."""
+    folder.mkdir(parents=True)
+    for z, page in enumerate(volume):
+        PIL.Image.fromarray(page).save(folder / name.format(z))
+    return folder
 
 
 def read_segmentation(path: Path) -> list[tuple[int, np.ndarray]]:

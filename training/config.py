@@ -5,7 +5,9 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
+from ..engine.prompts import SCRIBBLES
 from ..errors import LiteMedSamError
+from .examples import Prompting
 
 RECIPES = Path(__file__).parent / "recipes"
 
@@ -22,8 +24,9 @@ class TrainingConfig:
         Steps of the optimiser in the whole run.
     frame : int
         Side of the images in pixels, a multiple of 32.
-    first_frame, first_steps : int
-        The first `first_steps` steps run at this smaller side instead.
+    window, window_steps, window_images : int
+        The first `window_steps` steps see, of so many images instead, only a window of this side around an object,
+        at the scale and in the coordinates of the whole frame: a quarter of the cost at half the side.
     images : int
         Images per step.
     prompts : int
@@ -51,6 +54,11 @@ class TrainingConfig:
         Whether batch normalisation keeps the statistics of the initial weights.
     mixed : bool
         bfloat16 where autocast allows it.
+    scribble : str
+        How inference will make the scribble from a box, see `litemedsam.engine.prompts.SCRIBBLES`.
+    strokes : float
+        Share of the prompts, in [0, 1], that have the published random stroke instead, so that scribbles of a user's
+        own keep their meaning.
     jitter : float
         Sides of a box move outwards or inwards by up to this share of the box's side, or by two pixels.
     checkpoint_every : int
@@ -66,8 +74,9 @@ class TrainingConfig:
     seed: int = 0
     steps: int = 1000
     frame: int = 256
-    first_frame: int = 192
-    first_steps: int = 0
+    window: int = 128
+    window_steps: int = 0
+    window_images: int = 6
     images: int = 2
     prompts: int = 8
     synthetic: float = 0.5
@@ -82,6 +91,8 @@ class TrainingConfig:
     ema: float = 0.99
     freeze_statistics: bool = True
     mixed: bool = True
+    scribble: str = "ellipse"
+    strokes: float = 0.1
     jitter: float = 0.05
     checkpoint_every: int = 200
     measure_scenes: int = 24
@@ -90,22 +101,31 @@ class TrainingConfig:
     data: tuple[str, ...] = ()
 
     def __post_init__(self):
-        for side in (self.frame, self.first_frame):
-            _require(side >= 32 and side % 32 == 0, "frame", side, "a positive multiple of 32")
-        for name in ("steps", "images", "prompts", "checkpoint_every"):
+        for name in ("frame", "window"):
+            side = getattr(self, name)
+            _require(side >= 32 and side % 32 == 0, name, side, "a positive multiple of 32")
+        if self.window_steps:
+            _require(self.window <= self.frame, "window", self.window, f"at most the frame, {self.frame}")
+        for name in ("steps", "images", "window_images", "prompts", "checkpoint_every"):
             _require(getattr(self, name) >= 1, name, getattr(self, name), "at least 1")
-        for name in ("seed", "first_steps", "warm_up", "measure_scenes", "measure_images", "workers", "weight_decay"):
+        for name in ("seed", "window_steps", "warm_up", "measure_scenes", "measure_images", "workers", "weight_decay"):
             _require(getattr(self, name) >= 0, name, getattr(self, name), "at least 0")
-        for name in ("synthetic", "phantoms", "last_rate", "balance"):
+        for name in ("synthetic", "phantoms", "strokes", "last_rate", "balance"):
             _require(0 <= getattr(self, name) <= 1, name, getattr(self, name), "a number from 0 to 1")
         for name in ("held_out", "ema", "jitter"):
             _require(0 <= getattr(self, name) < 1, name, getattr(self, name), "a number from 0 to below 1")
+        _require(self.scribble in SCRIBBLES, "scribble", self.scribble, f"one of {', '.join(SCRIBBLES)}")
         for name in ("learning_rate", "clip"):
             _require(getattr(self, name) > 0, name, getattr(self, name), "above 0")
 
-    def frame_at(self, step: int) -> int:
-        """Side of the images of a step, from 0."""
-        return self.first_frame if step < self.first_steps else self.frame
+    @property
+    def prompting(self) -> Prompting:
+        """How the prompts of the steps are made."""
+        return Prompting(self.prompts, self.jitter, self.scribble, self.strokes)
+
+    def windowed(self, step: int) -> bool:
+        """Whether a step, from 0, sees windows instead of whole frames."""
+        return step < self.window_steps
 
 
 def _require(holds: bool, name: str, got: Any, expected: str) -> None:

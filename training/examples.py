@@ -10,11 +10,45 @@ from ..engine.prompts import AutomaticPrompts, Target
 from .samples import Sample
 
 _JITTER_PIXELS = 2.0
+# Windows start where the network's own 8 × 8 windows do in all of its stages.
+_STRIDE = 32
+# What a box needs beside it, so that the window shows where the object ends.
+_SURROUND = 1.25
+_SMALLEST_SCALE = 0.75
+# Objects of a crowd that are tried beside the one that the window is laid around.
+_TRIED = 12
+
+
+@dataclass(frozen=True)
+class Prompting:
+    """How prompts are made from masks.
+
+    Attributes
+    ----------
+    objects : int
+        At most so many of an image.
+    jitter : float
+        Half of the boxes stay tight, the others move by up to this share of their sides; 0 keeps all tight.
+    scribble : str
+        A key of `litemedsam.engine.prompts.SCRIBBLES`.
+    strokes : float
+        Share of the prompts that have a random stroke instead.
+    """
+
+    objects: int
+    jitter: float = 0.0
+    scribble: str = "ellipse"
+    strokes: float = 0.0
+
+    def source(self, rng: np.random.Generator) -> AutomaticPrompts:
+        """Where the prompt of one object comes from."""
+        stroke = self.strokes > 0 and rng.random() < self.strokes
+        return AutomaticPrompts(int(rng.integers(2**31)), scribble="stroke" if stroke else self.scribble)
 
 
 @dataclass(frozen=True)
 class Example:
-    """One image with n prompts, in a frame of side S.
+    """One image with n prompts: a whole frame, or a window of it, of side S.
 
     Attributes
     ----------
@@ -30,6 +64,8 @@ class Example:
         float32 (n, S, S) in [0, 1], the share of a pixel that the object covers.
     valid : ndarray
         bool (S, S), false on the frame's padding.
+    origin : tuple of int
+        x, y of the window's first pixel in the frame, multiples of 32; (0, 0) of a whole frame.
     """
 
     pixels: np.ndarray
@@ -38,6 +74,7 @@ class Example:
     scribbles: np.ndarray
     targets: np.ndarray
     valid: np.ndarray
+    origin: tuple[int, int] = (0, 0)
 
 
 def tight_box(mask: np.ndarray) -> np.ndarray:
@@ -83,7 +120,7 @@ def _target(mask: np.ndarray, frame: Frame) -> np.ndarray:
 
 
 def make_example(
-    rng: np.random.Generator, sample: Sample, size: int, prompts: int, jitter: float
+    rng: np.random.Generator, sample: Sample, size: int, prompting: Prompting
 ) -> tuple[Example, np.ndarray]:
     """Choose objects and make their prompts and targets.
 
@@ -93,10 +130,7 @@ def make_example(
     sample : Sample
     size : int
         Side of the frame in pixels.
-    prompts : int
-        At most so many objects.
-    jitter : float
-        Half of the boxes stay tight, the others move by up to this share of their sides; 0 keeps all tight.
+    prompting : Prompting
 
     Returns
     -------
@@ -104,20 +138,24 @@ def make_example(
     chosen : ndarray
         int (n,), which of the sample's objects.
     """
+    chosen = rng.permutation(len(sample.masks))[: prompting.objects]
+    return _example(rng, sample, size, chosen, prompting), chosen
+
+
+def _example(rng: np.random.Generator, sample: Sample, size: int, chosen: np.ndarray, prompting: Prompting) -> Example:
     pixels, frame = to_frame(sample.image, size)
-    chosen = rng.permutation(len(sample.masks))[:prompts]
-    source = AutomaticPrompts(int(rng.integers(2**31)))
     foreground = pixels.any(axis=0)
     made, targets = [], []
     for k in chosen:
         box = tight_box(sample.masks[k])
-        if jitter > 0 and rng.random() < 0.5:
-            box = moved_box(rng, box, sample.image.shape[:2], jitter)
+        if prompting.jitter > 0 and rng.random() < 0.5:
+            box = moved_box(rng, box, sample.image.shape[:2], prompting.jitter)
+        source = prompting.source(rng)
         made.append(source.prompt(Target(int(k) + 1), (box * frame.scale).astype(np.float32), foreground))
         targets.append(_target(sample.masks[k], frame))
     valid = np.zeros((size, size), bool)
     valid[: frame.scaled_height, : frame.scaled_width] = True
-    example = Example(
+    return Example(
         pixels,
         np.stack([prompt.box for prompt in made]),
         np.stack([prompt.points for prompt in made]),
@@ -125,4 +163,51 @@ def make_example(
         np.stack(targets),
         valid,
     )
-    return example, chosen
+
+
+def make_window(rng: np.random.Generator, sample: Sample, size: int, side: int, prompting: Prompting) -> Example:
+    """An example of a window around one object, somewhere in the frame.
+
+    Parameters
+    ----------
+    rng : numpy.random.Generator
+    sample : Sample
+        Is made smaller than the frame where the object would not fit into the window.
+    size : int
+        Side of the frame in pixels.
+    side : int
+        Side of the window in pixels, at most `size`.
+    prompting : Prompting
+
+    Returns
+    -------
+    Example
+        With the objects whose boxes lie in the window as a whole; coordinates are those of the frame.
+    """
+    order = rng.permutation(len(sample.masks))[:_TRIED]
+    box = tight_box(sample.masks[order[0]])
+    longest = _SURROUND * (1 + max(box[2] - box[0], box[3] - box[1])) / max(sample.image.shape[:2])
+    scaled = max(side, int(min(size, side / longest) * rng.uniform(_SMALLEST_SCALE, 1.0)))
+    whole = _example(rng, sample, scaled, order, prompting)
+    low, high = np.floor(whole.boxes[:, :2]), np.ceil(whole.boxes[:, 2:]) + 1
+    start = [_start(rng, low[0, axis], high[0, axis], side, scaled) for axis in (0, 1)]
+    kept = np.flatnonzero(((low >= start) & (high <= np.add(start, side))).all(axis=1))[: prompting.objects]
+    kept = kept if len(kept) else np.zeros(1, int)
+    origin = tuple(int(rng.integers((size - side) // _STRIDE + 1)) * _STRIDE for _ in range(2))
+    rows, columns = (slice(start[axis], start[axis] + side) for axis in (1, 0))
+    moved = np.array(origin, np.float32) - np.array(start, np.float32)
+    return Example(
+        np.ascontiguousarray(whole.pixels[:, rows, columns]),
+        whole.boxes[kept] + np.tile(moved, 2),
+        whole.points[kept] + moved,
+        np.ascontiguousarray(whole.scribbles[kept][..., rows, columns]),
+        np.ascontiguousarray(whole.targets[kept][:, rows, columns]),
+        np.ascontiguousarray(whole.valid[rows, columns]),
+        origin,
+    )
+
+
+def _start(rng: np.random.Generator, low: float, high: float, side: int, end: int) -> int:
+    """Where a window of `side` pixels within [0, end) may begin so that it holds [low, high)."""
+    first = int(np.clip(high - side, 0, end - side))
+    return int(rng.integers(first, max(first, min(int(low), end - side)) + 1))

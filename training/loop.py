@@ -21,11 +21,12 @@ from torch import nn
 
 from ..errors import LiteMedSamError
 from ..models import SwinLiteMedSAM, load_checkpoint
+from ..models.swin_litemedsam import ImageFeatures
 from .cases import read_folders, split
 from .config import TrainingConfig, from_mapping
 from .examples import Example
 from .losses import Losses, mask_losses
-from .measure import held_out_samples, measure, set_frame, tensors
+from .measure import held_out_samples, measure, tensors
 from .pictures import save_examples
 from .stream import Stream
 
@@ -60,6 +61,40 @@ def _statistics(model: nn.Module) -> list[nn.Module]:
     return [module for module in model.modules() if isinstance(module, nn.BatchNorm2d)]
 
 
+def decode_window(
+    model: SwinLiteMedSAM,
+    features: ImageFeatures,
+    boxes: torch.Tensor,
+    points: torch.Tensor,
+    scribbles: torch.Tensor,
+    origin: tuple[int, int],
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Decode prompts on a window of the frame.
+
+    Parameters
+    ----------
+    model : SwinLiteMedSAM
+    features : ImageFeatures
+        Of the window's pixels.
+    boxes, points : Tensor
+        (n, 4) and (n, 4, 2) in pixels of the frame.
+    scribbles : Tensor
+        (n, 1, S, S), S the window's side.
+    origin : tuple of int
+        x, y of the window's first pixel in the frame.
+
+    Returns
+    -------
+    logits, iou : Tensor
+        (n, 1, S, S) and (n,), as `SwinLiteMedSAM.decode` gives them for a whole frame.
+    """
+    encoder, cells, side = model.prompt_encoder, model.frame // 4, scribbles.shape[-1] // 4
+    tokens = torch.cat([encoder.point_tokens(points), encoder.box_tokens(boxes)], dim=1)
+    x, y = (start // 4 for start in origin)
+    position = encoder.pe_layer.grid(cells).unflatten(0, (cells, cells))[y : y + side, x : x + side].flatten(0, 1)
+    return model.mask_decoder(features, position, tokens, encoder.scribble_map(scribbles))
+
+
 class Run:
     """The state of a run between two steps.
 
@@ -88,7 +123,7 @@ class Run:
         decayed = [p for p in self.model.parameters() if p.ndim > 1]
         others = [p for p in self.model.parameters() if p.ndim <= 1]
         groups = [{"params": decayed, "weight_decay": config.weight_decay}, {"params": others, "weight_decay": 0.0}]
-        self.optimiser = torch.optim.AdamW(groups, lr=config.learning_rate)
+        self.optimiser = torch.optim.AdamW(groups, lr=config.learning_rate, fused=True)
         self.step = 0
         self.best = -1.0
         self._train_mode()
@@ -118,12 +153,11 @@ class Run:
             When the loss is no longer a number.
         """
         config = self.config
-        size = config.frame_at(self.step)
-        set_frame(self.model, size)
         rate = rate_at(config, self.step)
         for group in self.optimiser.param_groups:
             group["lr"] = rate
         parts = self._losses(examples)
+        side = examples[0].pixels.shape[-1]
         means = Losses(*(torch.stack(values).mean() for values in zip(*parts, strict=True)))
         if not torch.isfinite(means.total):
             raise LiteMedSamError(
@@ -136,7 +170,7 @@ class Run:
         self.step += 1
         self._average()
         named = {name: round(value.item(), 5) for name, value in means._asdict().items()}
-        return {"step": self.step, "frame": size, "rate": rate, **named, "norm": round(norm.item(), 4)}
+        return {"step": self.step, "side": side, "rate": rate, **named, "norm": round(norm.item(), 4)}
 
     def _losses(self, examples: tuple[Example, ...]) -> list[Losses]:
         images = torch.stack([torch.from_numpy(example.pixels) for example in examples]).to(self.device)
@@ -145,11 +179,12 @@ class Run:
             features = self.model.encode(images)
             for k, example in enumerate(examples):
                 one = type(features)(*(part[k : k + 1] for part in features))
-                prompts = tensors(example, self.device)
-                logits, iou = self.model.decode(one, *prompts)
+                boxes, points, scribbles = tensors(example, self.device)
+                logits, iou = decode_window(self.model, one, boxes, points, scribbles, example.origin)
+                boxes = boxes - boxes.new_tensor(example.origin * 2)
                 targets, valid = (torch.from_numpy(a).to(self.device) for a in (example.targets, example.valid))
                 with torch.autocast(self.device.type, enabled=False):
-                    parts.append(mask_losses(logits, iou, prompts[0], targets, valid))
+                    parts.append(mask_losses(logits, iou, boxes, targets, valid))
         return parts
 
     @torch.no_grad()

@@ -10,7 +10,7 @@ from ..engine.preprocess import Frame
 from ..models import SwinLiteMedSAM
 from .cases import Case
 from .config import TrainingConfig
-from .examples import Example, make_example
+from .examples import Example, Prompting, make_example, tight_box
 from .samples import Sample
 from .scenes import draw_scene
 
@@ -78,14 +78,26 @@ def segment(
         int (n,), which of the sample's objects.
     """
     height, width = sample.image.shape[:2]
-    example, chosen = make_example(np.random.default_rng(0), sample, config.frame, _OBJECTS, 0.0)
+    example, chosen = make_example(
+        np.random.default_rng(0), sample, config.frame, Prompting(_OBJECTS, scribble=config.scribble)
+    )
     with torch.inference_mode(), torch.autocast(device.type, torch.bfloat16, enabled=config.mixed):
         features = model.encode(torch.from_numpy(example.pixels)[None].to(device))
         logits, _ = model.decode(features, *tensors(example, device))
     frame = Frame.of(height, width, config.frame)
     logits = logits[:, 0, : frame.scaled_height, : frame.scaled_width].float().cpu().numpy()
-    full = [cv2.resize(one, (width, height), interpolation=cv2.INTER_LINEAR) > 0 for one in logits]
-    return np.stack(full), chosen
+    full = np.stack([cv2.resize(one, (width, height), interpolation=cv2.INTER_LINEAR) > 0 for one in logits])
+    for mask, k in zip(full, chosen, strict=True):
+        mask &= _box_region(sample.masks[k])
+    return full, chosen
+
+
+def _box_region(mask: np.ndarray) -> np.ndarray:
+    """The inside of a mask's box, to which inference keeps masks, too."""
+    x_min, y_min, x_max, y_max = tight_box(mask).astype(int)
+    region = np.zeros(mask.shape, bool)
+    region[y_min : y_max + 1, x_min : x_max + 1] = True
+    return region
 
 
 def dsc(found: np.ndarray, truth: np.ndarray) -> float:

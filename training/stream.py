@@ -11,7 +11,7 @@ import torch
 from .augment import augment
 from .cases import Case
 from .config import TrainingConfig
-from .examples import Example, make_example
+from .examples import Example, make_example, make_window
 from .phantoms import draw_slice
 from .samples import Sample
 from .scenes import draw_scene
@@ -44,9 +44,9 @@ class Stream(torch.utils.data.Dataset):
     def __len__(self) -> int:
         return self._config.steps
 
-    def _sample(self, rng: np.random.Generator, frame: int) -> Sample:
+    def _sample(self, rng: np.random.Generator, seen: int) -> Sample:
         if self._weights is None or rng.random() < self._config.synthetic:
-            side = int(frame * rng.uniform(*_SCENE_SIDES))
+            side = int(seen * rng.uniform(*_SCENE_SIDES))
             # No draw at a share of 0, so that such runs keep their numbers.
             if self._config.phantoms and rng.random() < self._config.phantoms:
                 return draw_slice(rng, side)
@@ -57,12 +57,19 @@ class Stream(torch.utils.data.Dataset):
     def __getitem__(self, step: int) -> tuple[Example, ...]:
         """The images of a step, from 0."""
         config = self._config
-        frame = config.frame_at(step)
-        examples = []
-        for index in range(config.images):
-            rng = np.random.default_rng([config.seed, step, index])
-            examples.append(make_example(rng, self._sample(rng, frame), frame, config.prompts, config.jitter)[0])
-        return tuple(examples)
+        make, count = (self._window, config.window_images) if config.windowed(step) else (self._whole, config.images)
+        return tuple(make(np.random.default_rng([config.seed, step, index])) for index in range(count))
+
+    def _whole(self, rng: np.random.Generator) -> Example:
+        config = self._config
+        sample = self._sample(rng, config.frame)
+        return make_example(rng, sample, config.frame, config.prompting)[0]
+
+    def _window(self, rng: np.random.Generator) -> Example:
+        config = self._config
+        # Scenes of the window's own size cost less to draw and hold objects that fit.
+        sample = self._sample(rng, config.window)
+        return make_window(rng, sample, config.frame, config.window, config.prompting)
 
     def batches(self, start: int) -> Iterator[tuple[Example, ...]]:
         """Entries from `start` on, made ahead by the configured workers."""

@@ -1,5 +1,6 @@
 """The runtimes, each behind the same small interface."""
 
+import mmap
 from collections.abc import Mapping
 from importlib import import_module
 from pathlib import Path
@@ -8,12 +9,15 @@ from typing import Protocol
 import numpy as np
 
 from ...errors import LiteMedSamError
+from ..digests import check_digest
 
 # Where each back end's graph class is; imported when it is used.
 BACKENDS = {
     "openvino": ("litemedsam.engine.backends.openvino", "OpenVinoGraph"),
     "onnxruntime": ("litemedsam.engine.backends.onnxruntime", "OnnxRuntimeGraph"),
 }
+# The key under which ONNX names the file of a tensor that is kept outside; no graph of ours holds the word.
+_EXTERNAL = b"location"
 
 
 class Graph(Protocol):
@@ -52,6 +56,17 @@ def _graph_class(backend: str) -> type[Graph]:
         raise LiteMedSamError(f"unknown back end {backend!r}; expected one of: {', '.join(BACKENDS)}")
     module, name = BACKENDS[backend]
     return getattr(import_module(module), name)
+
+
+def native_precisions(backend: str) -> frozenset[str]:
+    """The precisions in which a back end gains time on this processor, ``f32`` among them.
+
+    Raises
+    ------
+    LiteMedSamError
+        When the back end is unknown.
+    """
+    return _graph_class(backend).native_precisions()
 
 
 def check_setting(backend: str, precision: str) -> None:
@@ -94,9 +109,23 @@ def load_graph(path: Path, backend: str, precision: str, threads: int, streams: 
     Raises
     ------
     LiteMedSamError
-        When the back end is unknown or does not compute in that precision, or the file cannot be loaded.
+        When the back end is unknown or does not compute in that precision, or the file cannot be loaded, is not the
+        one that the bundle was written with, or takes weights from other files.
     """
     graph_class = _graph_class(backend)
     if not path.is_file():
         raise LiteMedSamError(f"{path}: no such file", "give a bundle folder made by litemedsam-export")
+    check_digest(path)
+    _check_alone(path)
     return graph_class(path, precision, threads, streams)
+
+
+def _check_alone(path: Path) -> None:
+    """Refuse a graph that names other files for its weights: they could be any that this user may read."""
+    try:
+        with open(path, "rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+            alone = content.find(_EXTERNAL) < 0
+    except (OSError, ValueError) as error:
+        raise LiteMedSamError(f"{path}: cannot be read ({error})", "export the bundle again") from error
+    if not alone:
+        raise LiteMedSamError(f"{path}: takes weights from other files", "store them in the graph itself")

@@ -14,8 +14,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from ...errors import LiteMedSamError
-from ..bundle import DECODER, ENCODER, default_bundle
-from ..io.atomic import write_atomically
+from ..bundle import DECODER, default_bundle
+from ..digests import sha256_of
+from ..io.atomic import remove_left_over, write_atomically
 from .offline_openvino import openvino
 
 READY_VARIABLE = "LITEMEDSAM_COMPILED"
@@ -64,8 +65,8 @@ class CompiledFolder:
         self.folder = folder
 
     def _path(self, graph: Path, precision: str) -> Path:
-        digest = hashlib.blake2b(graph.read_bytes(), digest_size=16)
-        for part in (openvino.__version__, processor(), precision):
+        digest = hashlib.blake2b(digest_size=16)
+        for part in (sha256_of(graph), openvino.__version__, processor(), precision):
             digest.update(part.encode() + b"\0")
         return self.folder / f"{digest.hexdigest()}.blob"
 
@@ -112,6 +113,7 @@ class CompiledFolder:
             file.write(zlib.crc32(blob).to_bytes(_CHECKSUM_BYTES, "little"))
             file.write(blob)
 
+        remove_left_over([path])
         write_atomically(path, write)
         self._trim(path)
 
@@ -153,12 +155,15 @@ def keep_compiled(graph: Path, precision: str, compiled: openvino.CompiledModel)
 
 
 def main(folder: Path) -> None:
-    """Compile the default bundle into a folder."""
+    """Compile the default bundle into a folder, in the precision that is automatic on this machine."""
+    from ..precision import AUTOMATIC, encoder_file, floats_beside, resolve
     from .openvino import OpenVinoGraph
 
-    for name in (ENCODER, DECODER):
-        graph = default_bundle() / name
-        CompiledFolder(folder).store(graph, "f32", OpenVinoGraph(graph, "f32", 1).compiled)
+    bundle, native = default_bundle(), OpenVinoGraph.native_precisions()
+    precision = resolve(bundle, AUTOMATIC, native).precision
+    floats = floats_beside(precision, native)
+    for graph in (encoder_file(bundle, precision), bundle / DECODER):
+        CompiledFolder(folder).store(graph, floats, OpenVinoGraph(graph, floats, 1).compiled)
 
 
 if __name__ == "__main__":

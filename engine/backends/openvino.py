@@ -12,6 +12,13 @@ from .compiled import compiled_before, keep_compiled
 from .offline_openvino import openvino
 
 PRECISIONS = ("f32", "bf16")
+# As OpenVINO calls what a processor can do.
+_PRECISION_OF = {"FP32": "f32", "BF16": "bf16", "INT8": "int8"}
+
+
+def _reason(error: Exception) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return (lines or [type(error).__name__])[-1][:160]
 
 
 class OpenVinoGraph:
@@ -37,6 +44,7 @@ class OpenVinoGraph:
 
     def __init__(self, path: Path, precision: str, threads: int, streams: int = 1):
         self.check_precision(precision)
+        self._path = path
         self.metadata = read_metadata(path)
         properties = {
             "INFERENCE_PRECISION_HINT": precision,
@@ -56,6 +64,12 @@ class OpenVinoGraph:
         self._outputs = [port.get_any_name() for port in self.compiled.outputs]
 
     @staticmethod
+    def native_precisions() -> frozenset[str]:
+        """The precisions that OpenVINO names among the processor's own."""
+        named = openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+        return frozenset(_PRECISION_OF[name] for name in named if name in _PRECISION_OF)
+
+    @staticmethod
     def check_precision(precision: str) -> None:
         """See `litemedsam.engine.backends.Graph.check_precision`."""
         if precision not in PRECISIONS:
@@ -68,9 +82,8 @@ class OpenVinoGraph:
         try:
             return core.compile_model(path, "CPU", dict(properties))
         except RuntimeError as error:
-            reason = [line for line in str(error).splitlines() if line.strip()][-1]
             raise LiteMedSamError(
-                f"{path}: OpenVINO cannot load it ({reason.strip()[:160]})", "export the bundle again"
+                f"{path}: OpenVINO cannot load it ({_reason(error)})", "export the bundle again"
             ) from error
 
     def run(self, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
@@ -78,6 +91,10 @@ class OpenVinoGraph:
         request = self._requests.get()
         try:
             results = request.infer(dict(inputs), share_inputs=True, share_outputs=False)
+        except (RuntimeError, ValueError, KeyError) as error:
+            raise LiteMedSamError(
+                f"{self._path}: OpenVINO cannot run it ({_reason(error)})", "export the bundle again"
+            ) from error
         finally:
             self._requests.put(request)
         return {name: results[name] for name in self._outputs}

@@ -1,9 +1,15 @@
 """DICOM series in, DICOM SEG out."""
 
 import hashlib
+import io
+import math
+import mmap
 import struct
 import warnings
-from collections.abc import Sequence
+import zlib
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from copy import copy
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -11,11 +17,15 @@ from typing import Any
 import numpy as np
 
 from ... import __version__
+from ...archive import LARGEST_RATIO, LARGEST_UNPACKED, BoundedReader, check_unpacked
 from ...errors import LiteMedSamError
+from ..colours import colour
 from ..geometry import Geometry
+from ..memory import require_memory
 from ..scan import Scan
 from .atomic import write_atomically
 from .extras import needed
+from .segment_codes import codes_of
 
 _PREAMBLE = 128
 _INDEX = "DICOMDIR"
@@ -25,17 +35,21 @@ _LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
 # How far a slice may be from its place in an even row, as a share of the distance between slices.
 _UNEVEN = 0.05
 _SAME_DIRECTION = 1e-3
+_LONGEST_REASON = 160
+_PART = 1_000_000
 # What reading and decoding raise for files that break the standard.
 _BROKEN = (
     OSError,
     EOFError,
     ValueError,
-    KeyError,
-    IndexError,
+    LookupError,
     TypeError,
     AttributeError,
+    ArithmeticError,
     NotImplementedError,
+    RecursionError,
     struct.error,
+    zlib.error,
 )
 
 
@@ -87,14 +101,56 @@ def holds_dicom(folder: Path) -> bool:
     return any(_is_dicom(path) for path in _files(folder))
 
 
-def _load(path: Path):
-    pydicom = needed("pydicom", "dicom")
+@contextmanager
+def _whole(path: Path) -> Iterator[None]:
+    """Within, what reading raises for a damaged file becomes a message."""
+    errors = needed("pydicom.errors", "dicom")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            return pydicom.dcmread(path, force=True)
-    except (*_BROKEN, pydicom.errors.InvalidDicomError) as error:
-        raise LiteMedSamError(f"{path}: not a DICOM file, or a damaged one ({error})") from error
+            yield
+    except (*_BROKEN, errors.InvalidDicomError, errors.BytesLengthException) as error:
+        raise LiteMedSamError(f"{path}: not a DICOM file, or a damaged one ({_short(error)})") from error
+
+
+def _short(error: Exception) -> str:
+    # Some messages of pydicom quote the bytes that they complain of.
+    text = str(error)
+    return text if len(text) <= _LONGEST_REASON else f"{text[:_LONGEST_REASON]} …"
+
+
+def _load(path: Path):
+    pydicom = needed("pydicom", "dicom")
+    with _whole(path):
+        _check_deflated(path, pydicom)
+        with BoundedReader(path) as file:
+            return pydicom.dcmread(file, force=True)
+
+
+def _check_deflated(path: Path, pydicom) -> None:
+    """Refuse a file whose whole data set is packed, and unpacks to too much."""
+    size = path.stat().st_size
+    if size == 0:
+        return
+    with open(path, "rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+        if content.find(pydicom.uid.DeflatedExplicitVRLittleEndian.encode()) < 0:
+            return
+        meta = pydicom.filereader.read_file_meta_info(path)
+        if meta.get("TransferSyntaxUID") != pydicom.uid.DeflatedExplicitVRLittleEndian:
+            return
+        packed = content[_PREAMBLE + 4 + 12 + int(meta.FileMetaInformationGroupLength) :]
+    limit = max(LARGEST_UNPACKED, LARGEST_RATIO * size)
+    unpacked = len(zlib.decompressobj(-zlib.MAX_WBITS).decompress(packed, limit + 1))
+    check_unpacked(str(path), unpacked, size)
+
+
+def _declared(image) -> int:
+    """How many bytes the pixels take in the forms that they go through, as the data set declares."""
+    sides = [int(image.get(key) or 0) for key in ("Rows", "Columns")]
+    counts = [int(image.get(key) or 1) for key in ("NumberOfFrames", "SamplesPerPixel")]
+    if min(*sides, *counts) < 0:
+        raise ValueError("a negative size")
+    return math.prod((*sides, *counts)) * max(int(image.get("BitsAllocated") or 8) // 8, 4)
 
 
 def _has_pixels(image) -> bool:
@@ -124,8 +180,13 @@ def _decoded(path: Path, image) -> np.ndarray:
             "pip install pylibjpeg pylibjpeg-libjpeg pylibjpeg-openjpeg",
         ) from error
     except _BROKEN as error:
-        raise LiteMedSamError(f"{path}: its pixels are damaged ({error})", "copy the file again") from error
-    return array if array.ndim == (4 if coloured else 3) else array[None]
+        raise LiteMedSamError(f"{path}: its pixels are damaged ({_short(error)})", "copy the file again") from error
+    array = array if array.ndim == (4 if coloured else 3) else array[None]
+    if len(array) != int(image.get("NumberOfFrames") or 1):
+        raise LiteMedSamError(
+            f"{path}: holds {len(array)} frames, declares {image.get('NumberOfFrames')}", "copy the file again"
+        )
+    return array
 
 
 def _rescaled(array: np.ndarray, image, pixels) -> np.ndarray:
@@ -148,8 +209,15 @@ def _line(array: np.ndarray, where) -> np.ndarray:
     if (slope, intercept) == (1, 0):
         return array
     if array.dtype.kind in "ui" and slope == int(slope) and intercept == int(intercept):
-        return (array.astype(np.int64) * int(slope) + int(intercept)).astype(np.int32)
-    return (array * slope + intercept).astype(np.float32)
+        array = array.astype(np.int32)
+        array *= int(slope)
+        array += int(intercept)
+        return array
+    scaled = np.empty(array.shape, np.float32)
+    source, target = array.reshape(-1), scaled.reshape(-1)
+    for start in range(0, len(source), _PART):
+        target[start : start + _PART] = source[start : start + _PART] * slope + intercept
+    return scaled
 
 
 def _groups(image):
@@ -193,10 +261,11 @@ def _planes(image, count: int) -> list[_Plane | None]:
     return [_plane(*(_in_group(groups, k, name) for name in names)) for k in range(count)]
 
 
-def _thickness(image) -> float:
+def _thickness(image, keys: tuple[str, ...] = ("SpacingBetweenSlices", "SliceThickness")) -> float:
+    """The first of some measures that an image tells, in mm; 1 where it tells none."""
     groups = _groups(image)
     where = image if groups is None else _in_group(groups, 0, "PixelMeasuresSequence") or image
-    for key in ("SpacingBetweenSlices", "SliceThickness"):
+    for key in keys:
         if where.get(key) and float(where.get(key)) > 0:
             return float(where.get(key))
     return 1.0
@@ -278,6 +347,10 @@ class Dicom:
 
     def read(self, path: Path, frame: int | None = None) -> Scan:
         """See `Format.read`; a folder must hold one series, other objects of its study are left aside."""
+        with _whole(path):
+            return self._read(path, frame)
+
+    def _read(self, path: Path, frame: int | None) -> Scan:
         if path.is_dir():
             loaded = [(file, _load(file)) for file in _files(path) if _is_dicom(file)]
             images = [pair for pair in loaded if _has_pixels(pair[1]) and pair[1].get("Modality") != _SEGMENTATION]
@@ -289,6 +362,9 @@ class Dicom:
                 raise LiteMedSamError(f"{path}: holds no image, or is cut off before it", "copy the file again")
         if not images:
             raise LiteMedSamError(f"{path}: holds no DICOM images")
+        declared = sum(_declared(image) for _, image in images)
+        check_unpacked(str(path), declared, sum(file.stat().st_size for file, _ in images))
+        require_memory(str(path), declared)
         self._check_one_series(path, [image for _, image in images])
         if len(images) == 1:
             return self._one_file(path, *images[0], frame)
@@ -384,12 +460,17 @@ class Dicom:
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
-                segmentation = _segmentation(highdicom, images, np.ascontiguousarray(pages), names)
-        except (ValueError, TypeError, AttributeError, LookupError, NotImplementedError) as error:
+                measures = None if scan.geometry is None else _measures(highdicom, images, scan.geometry)
+                sources = [_with_thickness(image, measures) for image in images]
+                segmentation = _segmentation(highdicom, sources, np.ascontiguousarray(pages), names, measures)
+                content = io.BytesIO()
+                segmentation.save_as(content)
+        except _BROKEN as error:
             raise LiteMedSamError(
-                f"{path}: no DICOM SEG can refer to {scan.name} ({error})", "use --format nifti, or png for one slice"
+                f"{path}: no DICOM SEG can refer to {scan.name} ({_short(error)})",
+                "use --format nifti, or png for one slice",
             ) from error
-        write_atomically(path, lambda file: segmentation.save_as(file))
+        write_atomically(path, lambda file: file.write(content.getvalue()))
 
     def read_labels(self, path: Path, scan: Scan) -> np.ndarray:
         """The segments of a DICOM SEG on the grid of a scan.
@@ -410,11 +491,16 @@ class Dicom:
         LiteMedSamError
             When it is no segmentation or lies on another grid.
         """
+        with _whole(path):
+            return self._read_labels(path, scan)
+
+    def _read_labels(self, path: Path, scan: Scan) -> np.ndarray:
         image = _load(path)
         if image.get("Modality") != _SEGMENTATION or _groups(image) is None:
             raise LiteMedSamError(f"{path}: not a DICOM SEG")
         if scan.geometry is None or len(scan.grid) != 3:
             raise LiteMedSamError(f"{path}: the scan {scan.name} does not say where it lies")
+        check_unpacked(str(path), _declared(image), path.stat().st_size)
         frames = _decoded(path, image)
         labels = np.zeros(scan.grid, np.uint16)
         for k, (plane, frame) in enumerate(zip(_planes(image, len(frames)), frames, strict=True)):
@@ -438,24 +524,50 @@ def _unique(*parts: bytes) -> str:
     return f"2.25.{int.from_bytes(digest[:16], 'big')}"
 
 
-def _segmentation(highdicom, images: tuple, pages: np.ndarray, names: Sequence[str]):
+def _segment(highdicom, number: int, name: str, algorithm):
+    found = codes_of(name)
+    segment = highdicom.seg.SegmentDescription(
+        segment_number=number,
+        segment_label=(name or f"Object {number}")[:64],
+        segmented_property_category=found.category,
+        segmented_property_type=found.type,
+        algorithm_type=highdicom.seg.SegmentAlgorithmTypeValues.SEMIAUTOMATIC,
+        algorithm_identification=algorithm,
+        display_color=highdicom.color.CIELabColor.from_rgb(*colour(number)),
+    )
+    if found.side is not None:
+        side = highdicom.sr.CodedConcept.from_code(found.side)
+        segment.SegmentedPropertyTypeCodeSequence[0].SegmentedPropertyTypeModifierCodeSequence = [side]
+    return segment
+
+
+def _measures(highdicom, images: tuple, geometry: Geometry):
+    """With the distance between slices: slices without an object are not stored, and readers fill the gaps by it."""
+    x, y, _ = (float(f"{v:.10g}") for v in geometry.spacing)
+    across, down, through = geometry.affine[:3, :3].T
+    normal = np.cross(across, down)
+    distance = float(f"{abs(through @ normal) / np.linalg.norm(normal):.10g}")
+    thickness = _thickness(images[0], ("SliceThickness", "SpacingBetweenSlices"))
+    return highdicom.PixelMeasuresSequence((y, x), thickness, distance)
+
+
+def _with_thickness(image, measures):
+    """highdicom asks for a thickness of slices, which the standard lets a scanner leave empty."""
+    if measures is None or image.get("SliceThickness") or _groups(image) is not None:
+        return image
+    image = copy(image)
+    image.SliceThickness = measures[0].SpacingBetweenSlices
+    return image
+
+
+def _segmentation(highdicom, images: Sequence, pages: np.ndarray, names: Sequence[str], measures):
     codes = needed("pydicom.sr.codedict", "dicom").codes
     objects = max(len(names), int(pages.max()), 1)
     names = [*names, *[""] * (objects - len(names))]
     algorithm = highdicom.AlgorithmIdentificationSequence(
         name="litemedsam", version=__version__, family=codes.DCM.ArtificialIntelligence
     )
-    segments = [
-        highdicom.seg.SegmentDescription(
-            segment_number=number,
-            segment_label=(name or f"Object {number}")[:64],
-            segmented_property_category=codes.SCT.Tissue,
-            segmented_property_type=codes.SCT.Tissue,
-            algorithm_type=highdicom.seg.SegmentAlgorithmTypeValues.SEMIAUTOMATIC,
-            algorithm_identification=algorithm,
-        )
-        for number, name in enumerate(names, start=1)
-    ]
+    segments = [_segment(highdicom, number, name, algorithm) for number, name in enumerate(names, start=1)]
     seed = [str(image.SOPInstanceUID).encode() for image in images]
     seed += [str(pages.shape).encode(), pages.tobytes(), "\n".join(names).encode(), __version__.encode()]
     segmentation = highdicom.seg.Segmentation(
@@ -463,6 +575,7 @@ def _segmentation(highdicom, images: tuple, pages: np.ndarray, names: Sequence[s
         pixel_array=pages,
         segmentation_type=highdicom.seg.SegmentationTypeValues.BINARY,
         segment_descriptions=segments,
+        pixel_measures=measures,
         series_instance_uid=_unique(b"series", *seed),
         series_number=int(images[0].get("SeriesNumber") or 0) + 1000,
         sop_instance_uid=_unique(b"instance", *seed),
@@ -472,6 +585,8 @@ def _segmentation(highdicom, images: tuple, pages: np.ndarray, names: Sequence[s
         software_versions=__version__,
         device_serial_number="0",
         content_label="SEGMENTATION",
+        # An empty result keeps all its frames, without a warning.
+        omit_empty_frames=bool(pages.any()),
         series_description="litemedsam",
     )
     dimension = _unique(b"dimension", *seed)

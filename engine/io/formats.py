@@ -13,6 +13,7 @@ from .dicom import Dicom
 from .image import Image
 from .nifti import Nifti
 from .npz import Npz
+from .slices import Slices
 
 _HEAD = 4096
 
@@ -69,7 +70,7 @@ class Format(Protocol):
         ...
 
 
-FORMATS: dict[str, Format] = {kind.name: kind for kind in (Npz(), Nifti(), Dicom(), Image())}
+FORMATS: dict[str, Format] = {kind.name: kind for kind in (Npz(), Nifti(), Dicom(), Image(), Slices())}
 
 
 def stem_of(name: str) -> str:
@@ -108,7 +109,7 @@ def format_of(path: Path) -> Format:
         for kind in FORMATS.values():
             if path.name.lower().endswith(kind.suffixes):
                 return kind
-    what = "folder without DICOM files" if path.is_dir() else "file of unknown kind"
+    what = "folder without DICOM files and pictures" if path.is_dir() else "file of unknown kind"
     raise LiteMedSamError(f"{path}: a {what}", "expected npz, NIfTI, DICOM, PNG, JPEG, TIFF or BMP")
 
 

@@ -1,11 +1,14 @@
 """Pictures: PNG, JPEG, TIFF, BMP; a TIFF of several pages is a volume."""
 
+import struct
+import zlib
 from collections.abc import Sequence
 from io import BytesIO
 from pathlib import Path
 
 import numpy as np
 
+from ...archive import check_unpacked
 from ...errors import LiteMedSamError
 from ..scan import Scan
 from .atomic import write_atomically
@@ -15,6 +18,25 @@ _STARTS = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"II*\x00", b"MM\x00*", b"II+\
 _TIFF = (".tif", ".tiff")
 # Pillow's modes of one channel, whose values are taken as they are.
 _GREY = ("L", "I", "F", "I;16", "I;16B", "I;16L", "I;16N")
+# Bytes of a pixel in memory; of others, four.
+_DEPTHS = {"1": 1, "L": 1, "I;16": 2, "I;16B": 2, "I;16L": 2, "I;16N": 2}
+# What Pillow keeps of each row besides its pixels.
+_ROW_BYTES = 16
+_FORMATS = ("PNG", "JPEG", "TIFF", "BMP")
+# What reading raises for files that break their format.
+_BROKEN = (
+    OSError,
+    EOFError,
+    ValueError,
+    LookupError,
+    TypeError,
+    AttributeError,
+    ArithmeticError,
+    RuntimeError,
+    SyntaxError,
+    struct.error,
+    zlib.error,
+)
 
 
 def _pixels(page) -> np.ndarray:
@@ -43,18 +65,23 @@ class Image:
         pillow = needed("PIL.Image", "images")
         operations = needed("PIL.ImageOps", "images")
         try:
-            with pillow.open(path) as file:
+            # No other formats: some of them run programs.
+            with pillow.open(path, formats=_FORMATS) as file:
                 pages = getattr(file, "n_frames", 1)
                 chosen = range(pages) if frame is None else [frame]
                 if frame is not None and not 0 <= frame < pages:
                     raise LiteMedSamError(f"{path}: has no page {frame}, expected 0 to {pages - 1}")
                 arrays = []
+                sizes = []
                 for page in chosen:
                     file.seek(page)
+                    sizes.append(file.height * (file.width * _DEPTHS.get(file.mode, 4) + _ROW_BYTES))
+                    # A page is held four times while it is turned and converted.
+                    check_unpacked(str(path), sum(sizes) + 3 * max(sizes), path.stat().st_size)
                     arrays.append(_pixels(operations.exif_transpose(file)))
         except pillow.DecompressionBombError as error:
             raise LiteMedSamError(f"{path}: too large a picture ({error})", "cut it into parts") from error
-        except (OSError, EOFError, ValueError, SyntaxError, IndexError) as error:
+        except _BROKEN as error:
             raise LiteMedSamError(f"{path}: not a picture, or a damaged one ({error})") from error
         if len({array.shape for array in arrays}) > 1:
             raise LiteMedSamError(f"{path}: its pages differ in size", "choose one with --frame")

@@ -2,15 +2,19 @@
 
 import gzip
 import json
+import logging
+import math
 import struct
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from ...archive import LARGEST_RATIO, LARGEST_UNPACKED, check_unpacked
 from ...errors import LiteMedSamError
 from ..geometry import Geometry
 from ..memory import require_memory
@@ -22,6 +26,20 @@ _MILLIMETRES = {0: 1.0, 1: 1000.0, 2: 1.0, 3: 0.001}
 _COMMENT = 6
 _HEAD = 4096
 _SCANNER = 1
+_NIFTI1_HEADER, _NIFTI2_HEADER = 348, 540
+# What reading raises for files that break the standard.
+_BROKEN = (
+    OSError,
+    EOFError,
+    ValueError,
+    LookupError,
+    TypeError,
+    AttributeError,
+    ArithmeticError,
+    RuntimeError,
+    struct.error,
+    zlib.error,
+)
 
 
 @dataclass(frozen=True)
@@ -51,17 +69,66 @@ def _start(head: bytes) -> bytes:
         return b""
 
 
+def _check_offset(path: Path, start: bytes) -> None:
+    """Refuse a header whose data begin far beyond what the file could hold; all before them is read at once."""
+    for order in "<>":
+        size = struct.unpack_from(f"{order}i", start)[0] if len(start) >= _NIFTI1_HEADER else 0
+        if size == _NIFTI1_HEADER:
+            offset = struct.unpack_from(f"{order}f", start, 108)[0]
+        elif size == _NIFTI2_HEADER and len(start) >= 176:
+            offset = struct.unpack_from(f"{order}q", start, 168)[0]
+        else:
+            continue
+        if not 0 <= offset <= LARGEST_UNPACKED:
+            raise LiteMedSamError(f"{path}: not a NIfTI file, or a damaged one (data from byte {offset:g} on)")
+
+
+@contextmanager
+def _whole(path: Path, nibabel) -> Iterator[None]:
+    """Within, what reading raises for a damaged file becomes a message, and no repair is told of."""
+    log = nibabel.imageglobals.logger
+    level = log.level
+    try:
+        log.setLevel(logging.CRITICAL)
+        yield
+    except (
+        *_BROKEN,
+        nibabel.filebasedimages.ImageFileError,
+        nibabel.spatialimages.HeaderDataError,
+        nibabel.spatialimages.HeaderTypeError,
+        nibabel.spatialimages.ImageDataError,
+        nibabel.wrapstruct.WrapStructError,
+    ) as error:
+        raise LiteMedSamError(f"{path}: not a NIfTI file, or a damaged one ({error})") from error
+    finally:
+        log.setLevel(level)
+
+
+def _itemsize(image) -> int:
+    """Bytes of a voxel once it is read: scaled ones become double."""
+    stored = image.dataobj
+    return stored.dtype.itemsize if (stored.slope, stored.inter) == (1, 0) else max(stored.dtype.itemsize, 8)
+
+
 def _load(path: Path, nibabel):
     """The image of a file; nibabel goes by the name, so that a file whose name misleads is read by its content."""
     with open(path, "rb") as file:
         head = file.read(_HEAD)
+    _check_offset(path, _start(head))
     start, packed = _start(head), head.startswith(b"\x1f\x8b")
     named = path.name.lower().endswith(".nii.gz") if packed else path.name.lower().endswith((".nii", ".hdr"))
     if named or start[:1] == b"" or b"n+" not in (start[4:6], start[344:346]):
         return nibabel.load(path)
     kind = nibabel.Nifti2Image if start[4:6] == b"n+" else nibabel.Nifti1Image
-    content = path.read_bytes()
-    return kind.from_bytes(gzip.decompress(content) if packed else content)
+    return kind.from_bytes(_unpacked(path) if packed else path.read_bytes())
+
+
+def _unpacked(path: Path) -> bytes:
+    size = path.stat().st_size
+    with gzip.open(path) as file:
+        content = file.read(max(LARGEST_UNPACKED, LARGEST_RATIO * size) + 1)
+    check_unpacked(str(path), len(content), size)
+    return content
 
 
 class Nifti:
@@ -85,25 +152,17 @@ class Nifti:
         """See `Format.read`; every volume is a `Scan` of rank 3, a flat image one of a single slice."""
         import nibabel
 
-        try:
+        with _whole(path, nibabel):
             image = _load(path, nibabel)
             if not isinstance(image, nibabel.Nifti1Pair):
                 raise LiteMedSamError(f"{path}: {type(image).__name__}, expected NIfTI", "convert it to .nii.gz")
             shape = self._checked_shape(path, image.shape, frame)
-            require_memory(str(path), int(np.prod(shape, dtype=np.int64)) * image.dataobj.dtype.itemsize)
+            require_memory(str(path), math.prod(shape) * _itemsize(image))
+            stored = Path(image.file_map["image"].filename or path).stat().st_size
+            check_unpacked(str(path), math.prod(image.shape) * _itemsize(image), stored)
             part = image.dataobj if len(image.shape) <= 3 else image.dataobj[..., frame or 0]
             values = np.asarray(part).reshape(shape + (1,) * (3 - len(shape)))
-        except (
-            nibabel.filebasedimages.ImageFileError,
-            nibabel.spatialimages.HeaderDataError,
-            OSError,
-            EOFError,
-            ValueError,
-            OverflowError,
-            zlib.error,
-        ) as error:
-            raise LiteMedSamError(f"{path}: not a NIfTI file, or a damaged one ({error})") from error
-        affine = np.asarray(image.affine, np.float64)
+            affine = np.asarray(image.affine, np.float64)
         units = _MILLIMETRES.get(int(image.header["xyzt_units"]) & 7, 1.0)
         geometry = Geometry(np.diag([units, units, units, 1.0]) @ affine)
         if not np.isfinite(affine).all() or geometry.voxel_volume == 0:

@@ -1,12 +1,12 @@
 """Cases in the challenge's npz format."""
 
-import zipfile
-import zlib
 from collections.abc import Sequence
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
 
+from ...archive import open_archive
 from ...errors import LiteMedSamError
 from ..case import Case, checked_case
 from ..memory import require_memory
@@ -32,43 +32,19 @@ def read_arrays(path: Path, required: tuple[str, ...], optional: tuple[str, ...]
     Raises
     ------
     LiteMedSamError
-        When the file cannot be read, is not an npz, is damaged, lacks a key, holds pickled objects, or does not
-        fit into the container's memory.
+        When the file lacks a key or does not fit into the container's memory; see `litemedsam.archive`.
     """
-    try:
-        file = np.load(path, allow_pickle=False)
-    except OSError as error:
-        raise LiteMedSamError(f"{path}: cannot be read ({error.strerror or error})") from error
-    except (ValueError, EOFError, zipfile.BadZipFile) as error:
-        raise LiteMedSamError(f"{path}: not an npz file, or a damaged one", "write it with numpy.savez") from error
-    if not isinstance(file, np.lib.npyio.NpzFile):
-        raise LiteMedSamError(f"{path}: a single array, expected an npz file", "write it with numpy.savez")
-    with file:
-        missing = [key for key in required if key not in file.files]
+    with open_archive(path) as archive:
+        missing = [key for key in required if key not in archive.keys]
         if missing:
             raise LiteMedSamError(
                 f"{path}: lacks {', '.join(missing)}; expected the keys {', '.join(required)}, "
-                f"got {', '.join(file.files) or 'none'}"
+                f"got {', '.join(archive.keys) or 'none'}"
             )
-        return {key: _read_array(path, file, key) for key in (*required, *optional) if key in file.files}
-
-
-def _read_array(path: Path, file: np.lib.npyio.NpzFile, key: str) -> np.ndarray:
-    entries = [entry for entry in file.zip.infolist() if entry.filename.removesuffix(".npy") == key]
-    require_memory(f"{path}: {key}", sum(entry.file_size for entry in entries))
-    try:
-        array = file[key]
-    except ValueError as error:
-        if "pickle" in str(error):
-            raise LiteMedSamError(
-                f"{path}: {key} holds pickled Python objects, which are never loaded", "save plain numeric arrays"
-            ) from error
-        raise LiteMedSamError(f"{path}: {key} is damaged ({error})", "write the file again") from error
-    except (OSError, EOFError, KeyError, NotImplementedError, zlib.error, zipfile.BadZipFile) as error:
-        raise LiteMedSamError(f"{path}: {key} is damaged ({error})", "write the file again") from error
-    if not isinstance(array, np.ndarray):
-        raise LiteMedSamError(f"{path}: {key} is not a NumPy array", "write the file with numpy.savez")
-    return array
+        wanted = [key for key in (*required, *optional) if key in archive.keys]
+        for key in wanted:
+            require_memory(f"{path}: {key}", archive.nbytes(key))
+        return {key: archive.read(key) for key in wanted}
 
 
 def read_case(path: Path) -> Case:
@@ -85,7 +61,9 @@ def read_case(path: Path) -> Case:
 
 def write_labels(path: Path, labels: np.ndarray) -> None:
     """Write a label map under the challenge's key ``segs``; see `write_atomically`."""
-    write_atomically(path, lambda file: np.savez_compressed(file, segs=labels))
+    content = BytesIO()
+    np.savez_compressed(content, segs=labels)
+    write_atomically(path, lambda file: file.write(content.getvalue()))
 
 
 class Npz:

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 from litemedsam.engine.cli import main
+from litemedsam.engine.precision import PRECISIONS
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 IMAGE = EXAMPLES / "2DBox_phantom.npz"
@@ -53,7 +54,8 @@ def test_the_report(results):
     report = json.loads((results[0] / "run.json").read_text())
     run = report["run"]
     assert run["default_model"] is True
-    assert run["precision"] == "f32"
+    assert run["precision"] in PRECISIONS
+    assert run["precision_reason"]
     assert len(run["weights_sha256"]) == 64
     case = report["cases"][1]
     assert case["objects"] == 3

@@ -2,12 +2,16 @@
 
 import doctest
 import json
+import re
 from importlib import import_module
 from pathlib import Path
 
 import pytest
 
-EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
+import litemedsam
+
+ROOT = Path(__file__).resolve().parents[2]
+EXAMPLES = ROOT / "examples"
 
 
 def test_the_notebook_runs(monkeypatch):
@@ -22,7 +26,24 @@ def test_the_notebook_runs(monkeypatch):
     assert names["prediction"].masks.shape[0] == len(names["image"]["boxes"])
 
 
-@pytest.mark.parametrize("module", ["litemedsam", "litemedsam.engine.predictor", "litemedsam.engine.scans"])
+def documented_modules():
+    """Every module of the package whose texts hold an example."""
+    package = Path(litemedsam.__file__).parent
+    rooms = [package, *(ROOT / room for room in ("models", "training", "export", "engine", "evaluation"))]
+    for room in rooms:
+        for path in sorted(room.rglob("*.py")):
+            if re.search(r"^ *>>> ", path.read_text(), re.MULTILINE):
+                parts = [] if room == package else [room.name]
+                yield ".".join(["litemedsam", *parts, *path.relative_to(room).with_suffix("").parts]).removesuffix(
+                    ".__init__"
+                )
+
+
+def test_the_documented_modules_are_found():
+    assert {"litemedsam", "litemedsam.engine.predictor", "litemedsam.engine.scans"} <= set(documented_modules())
+
+
+@pytest.mark.parametrize("module", sorted(documented_modules()))
 def test_documented_examples_run(module):
     outcome = doctest.testmod(import_module(module))
     assert outcome.attempted > 0

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from litemedsam.engine.boxes import BoxesFile, GivenBoxes, MaskBoxes, WithScribbles, piece_boxes, tight_box
+from litemedsam.engine.boxes import BoxesFile, GivenBoxes, MaskBoxes, WithScribbles, piece_boxes, tight_boxes
 from litemedsam.engine.bundle import BundleInfo
 from litemedsam.engine.io.formats import FORMATS
 from litemedsam.engine.placed import placed_prompts
@@ -181,8 +181,12 @@ def test_pieces_are_scipy_s(seed, density):
     structure[1] = True
     structure[:, 1, 1] = True
     numbers, count = ndimage.label(mask, structure)
-    expected = sorted(tight_box(numbers == k) for k in range(1, count + 1))
-    assert sorted(piece_boxes(mask)) == expected
+    boxes = {}
+    for k in range(1, count + 1):
+        z, y, x = np.nonzero(numbers == k)
+        boxes[k] = [x.min(), y.min(), z.min(), x.max(), y.max(), z.max()]
+    assert tight_boxes(numbers) == boxes
+    assert sorted(piece_boxes(mask)) == sorted(boxes.values())
 
 
 def test_points_and_strokes_reach_their_slice_through_the_view(tmp_path, scan):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from litemedsam.engine.prompts import AutomaticPrompts, GivenPrompts, Target
+from litemedsam.engine.prompts import SCRIBBLES, AutomaticPrompts, GivenPrompts, Target
 
 
 @st.composite
@@ -85,3 +85,29 @@ def test_what_is_not_given_is_made(given_kind):
     made, mixed = AutomaticPrompts(0).prompt(Target(2), box, foreground), source.prompt(Target(2), box, foreground)
     np.testing.assert_array_equal(mixed.points, points[1] if given_kind != "scribbles" else made.points)
     np.testing.assert_array_equal(mixed.scribble, scribbles[1] if given_kind != "points" else made.scribble)
+
+
+@settings(max_examples=100, deadline=None)
+@given(boxes(), st.integers(0, 1000))
+def test_an_ellipse_fills_the_box_whatever_the_image_shows(box, seed):
+    foreground = np.random.default_rng(seed).random((256, 256)) < 0.5
+    scribble = AutomaticPrompts(seed, scribble="ellipse").prompt(Target(1), box, foreground).scribble
+    again = AutomaticPrompts(seed + 1, scribble="ellipse").prompt(Target(2), box, ~foreground).scribble
+    np.testing.assert_array_equal(scribble, again)
+    area = np.prod(box[2:] - box[:2] + 1) * np.pi / 4
+    ys, xs = np.nonzero(scribble)
+    assert len(xs) > 0
+    assert xs.min() >= np.floor(box[0])
+    assert xs.max() <= np.ceil(box[2])
+    assert ys.min() >= np.floor(box[1])
+    assert ys.max() <= np.ceil(box[3])
+    # A thinner ellipse may pass between the centres of the pixels.
+    if (box < 255).all() and (box[2:] - box[:2] >= 3).all():
+        assert abs(len(xs) - area) <= 4 * np.sqrt(area) + 4
+
+
+def test_every_scribble_can_be_asked_for_at_export():
+    from litemedsam.export.cli import main
+
+    asked = next(option for option in main.params if option.name == "scribble")
+    assert set(asked.type.choices) == set(SCRIBBLES)

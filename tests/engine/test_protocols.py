@@ -59,9 +59,10 @@ def test_the_published_next_box_depends_on_the_number():
     assert not np.array_equal(first, second)
 
 
-def test_a_mask_ends_three_frame_pixels_beyond_its_box():
+def test_a_mask_ends_where_its_box_ends():
     everything = Region(0, 0, np.ones((512, 400), bool))
-    assert CORRECTED.bounded(everything, np.array([100, 200, 120, 240]), FRAME).extent() == (94, 194, 126, 246)
+    assert CORRECTED.bounded(everything, np.array([100, 200, 120, 240]), FRAME).extent() == (100, 200, 120, 240)
+    assert CORRECTED.bounded(everything, np.array([9.5, 20, 30, 40.2]), FRAME).extent() == (9, 20, 30, 41)
     assert CORRECTED.bounded(everything, np.array([0, 0, 399, 511]), FRAME).extent() == (0, 0, 399, 511)
     elsewhere = Region(0, 0, np.ones((50, 50), bool))
     assert CORRECTED.bounded(elsewhere, np.array([100, 200, 120, 240]), FRAME).extent() is None

@@ -15,7 +15,7 @@ EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 
 @pytest.fixture(scope="module")
 def predictor():
-    return Predictor(backend="openvino")
+    return Predictor(backend="openvino", precision="f32")
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +52,7 @@ def test_each_slice_is_encoded_once(segmented):
 
 
 def test_without_a_cache_the_result_is_the_same(volume, segmented):
-    result = Predictor(cache_mb=0).segment_case(volume)
+    result = Predictor(precision="f32", cache_mb=0).segment_case(volume)
     np.testing.assert_array_equal(result.labels, segmented.labels)
     assert result.encoded == 5
 
@@ -66,14 +66,14 @@ def test_an_object_alone_equals_the_object_among_others(predictor, volume, segme
 
 def test_two_runs_are_equal(predictor):
     case = read_case(EXAMPLES / "2DBox_phantom.npz")
-    first, second = predictor.segment_case(case), Predictor(threads=1).segment_case(case)
+    first, second = predictor.segment_case(case), Predictor(precision="f32", threads=1).segment_case(case)
     np.testing.assert_array_equal(first.labels, second.labels)
     np.testing.assert_array_equal(first.scores, second.scores)
 
 
 def test_the_back_ends_agree(predictor):
     case = read_case(EXAMPLES / "2DBox_phantom.npz")
-    other = Predictor(backend="onnxruntime").segment_case(case)
+    other = Predictor(backend="onnxruntime", precision="f32").segment_case(case)
     assert np.mean(predictor.segment_case(case).labels == other.labels) >= 0.999
 
 

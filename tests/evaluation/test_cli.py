@@ -104,7 +104,7 @@ def test_every_broken_case_is_one_line_and_the_others_go_on(folders, tmp_path):
         "pickled": "pickled",
         "float": "float64",
         "torn": "npz",
-        "bare": "bare array",
+        "bare": "single array",
         "rest": "npz",
         "plane": "3D",
         "nospacing": "'spacing'",

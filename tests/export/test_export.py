@@ -183,13 +183,14 @@ def test_a_deviation_leaves_no_bundle_behind(saved, state, tmp_path, monkeypatch
         ("litemedsam.format_version", None, "no format version"),
         ("litemedsam.prompts", None, "the metadata lack prompts"),
         ("litemedsam.frame", "x", "metadata frame is 'x'"),
+        ("litemedsam.scribble", "spiral", "asks for the scribble 'spiral'"),
     ],
 )
 def test_unknown_metadata_are_refused(tmp_path, key, value, message):
     for name in (ENCODER, DECODER):
         model = onnx.load(default_bundle() / name)
         properties = {entry.key: entry.value for entry in model.metadata_props}
-        properties.pop(key)
+        properties.pop(key, None)
         if value is not None:
             properties[key] = value
         onnx.helper.set_model_props(model, properties)

@@ -29,16 +29,16 @@ def randomised(layer: torch.nn.Module) -> torch.nn.Module:
 
 
 @torch.inference_mode()
-def compare(layer, build, x: torch.Tensor, channels_last: bool) -> None:
-    """A graph that `build` makes of a channels-first or channels-last map against the layer."""
+def compare(layer, build, x: torch.Tensor, as_matrix: bool) -> None:
+    """A graph that `build` makes of a channels-first map or of a matrix (positions, channels) against the layer."""
     g = GraphWriter()
     expected = layer(x).numpy()
-    if channels_last:
-        expected, x = np.moveaxis(expected, 1, -1), x.permute(0, 2, 3, 1)
+    if as_matrix:
+        expected, x = (np.moveaxis(np.asarray(part), 1, -1).reshape(-1, part.shape[1]) for part in (expected, x))
     g.named(build(g, "x"), "y")
     graph = g.model("part", [Port("x", F32, tuple(x.shape))], [Port("y", F32, expected.shape)], {})
     session = onnxruntime.InferenceSession(graph.SerializeToString(), providers=["CPUExecutionProvider"])
-    (found,) = session.run(None, {"x": np.ascontiguousarray(x.numpy())})
+    (found,) = session.run(None, {"x": np.ascontiguousarray(x)})
     assert np.abs(found - expected).max() <= TOLERANCE * np.abs(expected).max()
 
 
@@ -46,14 +46,14 @@ def compare(layer, build, x: torch.Tensor, channels_last: bool) -> None:
 def test_a_block_equals_its_graph_whether_or_not_the_windows_tile_the_map(size, window):
     block = randomised(TinyViTBlock(64, 2, window))
     x = torch.randn(1, 64, size, size, generator=torch.Generator().manual_seed(2))
-    compare(block, lambda g, x: tiny_vit._block(g, x, block, size), x, channels_last=True)
+    compare(block, lambda g, x: tiny_vit._block(g, x, block, size), x, as_matrix=True)
 
 
 @pytest.mark.parametrize("stride", [1, 2])
 def test_a_merging_equals_its_graph(stride):
     merging = randomised(PatchMerging(16, 24, stride))
     x = torch.randn(1, 16, 12, 12, generator=torch.Generator().manual_seed(2))
-    compare(merging, lambda g, x: tiny_vit._merging(g, x, merging), x, channels_last=False)
+    compare(merging, lambda g, x: tiny_vit._merging(g, x, merging), x, as_matrix=False)
 
 
 def test_an_inverted_bottleneck_equals_its_graph():
@@ -63,7 +63,7 @@ def test_an_inverted_bottleneck_equals_its_graph():
     def build(g, x):
         return tiny_vit._bottleneck(g, g.convolution(x, *fold.conv_bn(block.conv1)), x, block)
 
-    compare(block, build, x, channels_last=False)
+    compare(block, build, x, as_matrix=False)
 
 
 def test_window_order_covers_the_map_once_and_marks_the_padding():

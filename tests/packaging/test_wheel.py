@@ -48,6 +48,8 @@ def test_every_source_folder_is_listed():
 
 def test_the_wheel_holds_the_source_folders_and_nothing_else(wheel):
     expected = {"litemedsam/py.typed", "litemedsam/bundle/encoder.onnx", "litemedsam/bundle/decoder.onnx"}
+    expected |= {f"litemedsam/bundle/{path.name}" for path in (ROOT / "src" / "litemedsam" / "bundle").glob("*.onnx")}
+    expected |= {"litemedsam/bundle/SHA256SUMS"}
     for name, folder in packages().items():
         expected |= {"/".join([*name.split("."), path.name]) for path in folder.glob("*.py")}
     expected |= {f"litemedsam/training/recipes/{path.name}" for path in (ROOT / "training" / "recipes").iterdir()}

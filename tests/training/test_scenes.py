@@ -5,7 +5,7 @@ import time
 import numpy as np
 import pytest
 from litemedsam.training.augment import augment
-from litemedsam.training.examples import make_example, moved_box, tight_box
+from litemedsam.training.examples import Prompting, make_example, moved_box, tight_box
 from litemedsam.training.scenes import FAMILIES, draw_scene
 
 
@@ -51,7 +51,7 @@ def test_many_shapes_are_no_ellipses():
 
 def test_examples_hold_prompts_and_targets_in_the_frame():
     sample = draw_scene(np.random.default_rng(1), 100, "tomography")
-    example, chosen = make_example(np.random.default_rng(2), sample, 64, 3, 0.05)
+    example, chosen = make_example(np.random.default_rng(2), sample, 64, Prompting(3, 0.05, strokes=0.5))
     n = len(chosen)
     assert example.pixels.shape == (3, 64, 64)
     assert example.boxes.shape == (n, 4)
@@ -68,7 +68,7 @@ def test_a_tight_box_includes_its_last_pixels_and_scales_with_the_frame():
     mask[5:15, 20:60] = True
     np.testing.assert_array_equal(tight_box(mask), [20, 5, 59, 14])
     sample = type(draw_scene(np.random.default_rng(0), 64))(np.arange(3200, dtype=np.uint8).reshape(40, 80), mask[None])
-    example, _ = make_example(np.random.default_rng(0), sample, 32, 1, 0.0)
+    example, _ = make_example(np.random.default_rng(0), sample, 32, Prompting(1))
     np.testing.assert_allclose(example.boxes[0], np.array([20, 5, 59, 14]) * 0.4, rtol=1e-6)
 
 

@@ -22,8 +22,9 @@ TINY = TrainingConfig(
     seed=1,
     steps=4,
     frame=64,
-    first_frame=32,
-    first_steps=2,
+    window=32,
+    window_steps=2,
+    window_images=1,
     images=1,
     prompts=2,
     synthetic=1.0,
@@ -79,9 +80,9 @@ def test_resuming_gives_the_numbers_of_no_interruption(tmp_path):
     logs = []
     for name in ("whole", "parts"):
         lines = [json.loads(line) for line in (tmp_path / name / "log.jsonl").read_text().splitlines()]
-        logs.append([{key: line[key] for key in ("step", "frame", "total", "norm", "rate")} for line in lines])
+        logs.append([{key: line[key] for key in ("step", "side", "total", "norm", "rate")} for line in lines])
     assert logs[0] == logs[1]
-    assert [line["frame"] for line in logs[0]] == [32, 32, 64, 64]
+    assert [line["side"] for line in logs[0]] == [32, 32, 64, 64]
     assert (tmp_path / "whole" / "examples-000003.png").stat().st_size > 1000
 
 

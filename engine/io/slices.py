@@ -1,0 +1,134 @@
+"""Folders of pictures, one for each slice of a volume."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+
+from ...errors import LiteMedSamError
+from ..memory import require_memory
+from ..scan import Scan
+from .atomic import write_folder_atomically
+from .extras import needed
+from .image import Image
+
+
+@dataclass(frozen=True)
+class SlicesOrigin:
+    """What results take over from a folder of pictures.
+
+    Attributes
+    ----------
+    names : tuple of str
+        File names without suffix, in the order of the slices.
+    """
+
+    names: tuple[str, ...]
+
+
+def _pictures(folder: Path) -> list[Path]:
+    return [
+        path
+        for path in folder.iterdir()
+        if path.name.lower().endswith(Image.suffixes) and not path.name.startswith(".") and path.is_file()
+    ]
+
+
+def holds_pictures(folder: Path) -> bool:
+    """Whether a folder itself, not those below, holds pictures; they count by their suffix."""
+    return bool(_pictures(folder))
+
+
+def _numbers_apart(path: Path) -> list[str | int]:
+    # Text and numbers take turns, text first.
+    return [int(part) if k % 2 else part.lower() for k, part in enumerate(re.split(r"(\d+)", path.stem))]
+
+
+def _ordered(folder: Path) -> list[Path]:
+    paths = _pictures(folder)
+    parts = {path: _numbers_apart(path) for path in paths}
+    paths.sort(key=lambda path: (parts[path], path.name))
+    counted = [k for k in range(len(parts[paths[0]])) if len({tuple(p[k : k + 1]) for p in parts.values()}) > 1]
+    if len({len(p) for p in parts.values()}) == 1 and len(counted) == 1 and counted[0] % 2:
+        _check_numbers(folder, paths, [parts[path][counted[0]] for path in paths])
+    return paths
+
+
+def _check_numbers(folder: Path, paths: list[Path], numbers: list[int]) -> None:
+    steps = np.diff(numbers)
+    usual = int(np.median(steps))
+    if steps.min() == 0:
+        k = int(np.argmin(steps))
+        raise LiteMedSamError(
+            f"{folder}: two pictures of slice {numbers[k]}, {paths[k].name} and {paths[k + 1].name}", "keep one"
+        )
+    if (steps != usual).any():
+        k = int(np.argmax(steps))
+        raise LiteMedSamError(
+            f"{folder}: slices missing between {paths[k].name} and {paths[k + 1].name}",
+            "give all slices, numbered evenly",
+        )
+
+
+class Slices:
+    """See `litemedsam.engine.io.formats.Format`.
+
+    A box' x counts columns and y rows of the pictures as they are shown; z counts the pictures in the order of the
+    numbers in their names.
+    """
+
+    name = "slices"
+    suffixes = ()
+
+    def recognises(self, path: Path, head: bytes) -> bool:
+        """See `Format.recognises`."""
+        return path.is_dir() and holds_pictures(path)
+
+    def read(self, path: Path, frame: int | None = None) -> Scan:
+        """See `Format.read`; other files in the folder are left aside."""
+        if frame is not None:
+            raise LiteMedSamError(f"{path}: a folder of slices has no frames", "leave --frame out")
+        paths = _ordered(path)
+        pages: list[np.ndarray] = []
+        for file in paths:
+            scan = Image().read(file)
+            if scan.is_volume:
+                raise LiteMedSamError(f"{file}: holds {len(scan.voxels)} pages, expected one slice")
+            page = scan.voxels
+            if not pages:
+                require_memory(str(path), page.nbytes * len(paths))
+            elif (page.shape, page.dtype) != (pages[0].shape, pages[0].dtype):
+                raise LiteMedSamError(
+                    f"{file}: {_described(page)}, where {paths[0].name} is {_described(pages[0])}",
+                    "put the slices of one volume into a folder of their own",
+                )
+            pages.append(page)
+        return Scan(str(path), np.stack(pages), is_volume=True, origin=SlicesOrigin(tuple(p.stem for p in paths)))
+
+    def result_name(self, source: str, stem: str) -> str:
+        """See `Format.result_name`; a folder."""
+        return stem
+
+    def write(self, path: Path, labels: np.ndarray, scan: Scan, names: Sequence[str]) -> None:
+        """See `Format.write`; a folder of PNG files, 8 or 16 bits by the number of objects."""
+        pillow = needed("PIL.Image", "images")
+        if labels.dtype.itemsize > 2:
+            raise LiteMedSamError(f"{path}: a picture holds at most 65535 objects", "use --format npz")
+        pages = labels if labels.ndim == 3 else labels[None]
+        digits = len(str(len(pages) - 1))
+        origin = scan.origin
+        stems = origin.names if isinstance(origin, SlicesOrigin) else [f"{z:0{digits}}" for z in range(len(pages))]
+        files = {}
+        for stem, page in zip(stems, pages, strict=True):
+            content = BytesIO()
+            pillow.fromarray(np.ascontiguousarray(page)).save(content, "PNG")
+            files[f"{stem}.png"] = content.getvalue()
+        write_folder_atomically(path, files)
+
+
+def _described(page: np.ndarray) -> str:
+    colours = " in colour" if page.ndim == 3 else ""
+    return f"{page.shape[1]} × {page.shape[0]} pixels of {page.dtype}{colours}"

@@ -1,0 +1,93 @@
+"""How well the masks of a precision agree with those of f32."""
+
+from pathlib import Path
+
+import numpy as np
+
+from ..engine.backends import native_precisions
+from ..engine.backends.offline_openvino import openvino
+from ..engine.precision import Agreement, floats_beside
+from ..engine.predictor import Predictor
+from .calibration import NamedCase
+
+_BACKEND = "openvino"
+
+
+def computes_in(floats: str) -> bool:
+    """Whether OpenVINO computes in that precision here, natively or not; where it does not, it takes f32 silently."""
+    core = openvino.Core()
+    x = openvino.opset13.parameter([64, 64], np.float32)
+    probe = openvino.Model([openvino.opset13.matmul(x, x, False, False)], [x])
+    compiled = core.compile_model(probe, "CPU", {"INFERENCE_PRECISION_HINT": floats})
+    return compiled.get_property("INFERENCE_PRECISION_HINT").to_string() == floats
+
+
+def dice(a: np.ndarray, b: np.ndarray) -> float:
+    """2 |a ∩ b| / (|a| + |b|) of two boolean arrays; 1 where both are empty."""
+    total = np.count_nonzero(a) + np.count_nonzero(b)
+    return 2 * np.count_nonzero(a & b) / total if total else 1.0
+
+
+def _masks(predictor: Predictor, case: NamedCase) -> list[np.ndarray]:
+    """One mask for each object."""
+    found = []
+    for view in case.views():
+        predictor.set_image(view.image)
+        found += list(predictor.predict(view.boxes).masks)
+    return found
+
+
+def _mean_dsc(masks: list[np.ndarray], exact: list[np.ndarray]) -> float:
+    return float(np.mean([dice(a, b) for a, b in zip(masks, exact, strict=True)]))
+
+
+def measure(bundle: Path, precisions: list[str], cases: list[NamedCase], threads: int) -> dict[str, Agreement]:
+    """Run cases in f32 and in other precisions, with OpenVINO.
+
+    Parameters
+    ----------
+    bundle : Path
+    precisions : list of str
+        Of ``bf16`` and ``int8``.
+    cases : list of NamedCase
+        At least one.
+    threads : int
+
+    Returns
+    -------
+    dict of str to Agreement
+        By precision.
+
+    Raises
+    ------
+    LiteMedSamError
+        When a case or a graph cannot be read.
+    """
+    exact = Predictor(bundle, _BACKEND, "f32", threads=threads)
+    others = {precision: Predictor(bundle, _BACKEND, precision, threads=threads) for precision in precisions}
+    found: dict[str, dict[NamedCase, float]] = {precision: {} for precision in precisions}
+    for case in cases:
+        expected = _masks(exact, case)
+        for precision, predictor in others.items():
+            found[precision][case] = _mean_dsc(_masks(predictor, case), expected)
+    for predictor in (exact, *others.values()):
+        predictor.close()
+    return {precision: _agreement(precision, dsc) for precision, dsc in found.items()}
+
+
+def _agreement(precision: str, dsc: dict[NamedCase, float]) -> Agreement:
+    native = native_precisions(_BACKEND)
+    floats = floats_beside(precision, native)
+    worst = min(dsc, key=dsc.get)
+    by_modality: dict[str, list[float]] = {}
+    for case in sorted(dsc, key=lambda case: case.modality):
+        by_modality.setdefault(case.modality, []).append(dsc[case])
+    return Agreement(
+        floats=floats,
+        emulated=floats not in native,
+        measured_with=f"{_BACKEND} {openvino.__version__.split('-')[0]}",
+        cases={modality: len(values) for modality, values in by_modality.items()},
+        mean_dsc={modality: round(float(np.mean(values)), 6) for modality, values in by_modality.items()},
+        worst_dsc=round(dsc[worst], 6),
+        worst_case=worst.path.stem,
+    )

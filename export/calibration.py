@@ -1,0 +1,140 @@
+"""A folder of challenge-format cases, parted into those that calibrate and those that measure."""
+
+import re
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+
+import numpy as np
+
+from ..engine.io.npz import read_case
+from ..errors import LiteMedSamError
+
+# ``2DBox_US_HC18-fetalhead_004``: modality, data set, patient or specimen.
+_NAME = re.compile(r"[23]D[^_]*_([^_]+)_([^_]+)_(.+)")
+_SUBJECT = re.compile(r"sub-[^_]+")
+_MOST_OBJECTS = 4
+
+
+@dataclass(frozen=True)
+class View:
+    """An image of a case with boxes on it.
+
+    Attributes
+    ----------
+    image : ndarray
+        uint8 (H, W) or (H, W, 3); of a volume, the middle slice of an object.
+    boxes : ndarray
+        float64 (n, 4), x_min, y_min, x_max, y_max in pixels, ends included; n is 1 to 4.
+    """
+
+    image: np.ndarray
+    boxes: np.ndarray
+
+
+@dataclass(frozen=True)
+class NamedCase:
+    """A file and what its name tells.
+
+    Attributes
+    ----------
+    path : Path
+    modality : str
+        ``other`` for names of another form.
+    source : str
+        The patient or specimen; cases of one source are never parted.
+    """
+
+    path: Path
+    modality: str
+    source: str
+
+    @classmethod
+    def of(cls, path: Path) -> "NamedCase":
+        """Take a file's name apart."""
+        parts = _NAME.fullmatch(path.stem)
+        if parts is None:
+            return cls(path, "other", path.stem)
+        modality, dataset, source = parts.groups()
+        subject = _SUBJECT.match(source)
+        return cls(path, modality, f"{dataset}_{subject[0] if subject else source}")
+
+    @property
+    def place(self) -> float:
+        """A number in [0, 1) that its source alone decides."""
+        return int.from_bytes(sha256(self.source.encode()).digest()[:4]) / 2**32
+
+    def views(self) -> list[View]:
+        """An image as it is; of a volume, one view for each object.
+
+        Raises
+        ------
+        LiteMedSamError
+            See `litemedsam.engine.io.npz.read_case`.
+        """
+        case = read_case(self.path)
+        boxes = case.boxes[:_MOST_OBJECTS]
+        if not case.is_volume:
+            return [View(case.pixels, boxes)]
+        return [View(case.pixels[int(box[2] + box[5]) // 2], box[None, [0, 1, 3, 4]]) for box in boxes]
+
+
+@dataclass(frozen=True)
+class Parted:
+    """What calibrates and what measures; no source is in both.
+
+    Attributes
+    ----------
+    calibrating, measuring : list of NamedCase
+    """
+
+    calibrating: list[NamedCase]
+    measuring: list[NamedCase]
+
+
+def _spread(cases: list[NamedCase], most: int) -> list[NamedCase]:
+    """At most so many, the modalities in turn, within each in the order of `NamedCase.place`."""
+    by_modality: dict[str, list[NamedCase]] = {}
+    for case in sorted(cases, key=lambda case: (case.place, case.path.name)):
+        by_modality.setdefault(case.modality, []).append(case)
+    queues = [by_modality[modality] for modality in sorted(by_modality)]
+    turns = [queue[k] for k in range(max(map(len, queues), default=0)) for queue in queues if k < len(queue)]
+    return turns[:most]
+
+
+def part(folder: Path, calibrating: int, measuring: int) -> Parted:
+    """Choose cases from a folder, the same ones on every machine.
+
+    A third of the sources, and never fewer than one of each modality, is kept for measuring.
+
+    Parameters
+    ----------
+    folder : Path
+        Of challenge-format npz files.
+    calibrating, measuring : int
+        The most cases to take for each; the modalities have equal shares as far as they go.
+
+    Returns
+    -------
+    Parted
+
+    Raises
+    ------
+    LiteMedSamError
+        When the folder has not enough npz files.
+    """
+    if not folder.is_dir():
+        raise LiteMedSamError(f"{folder}: no such folder", "give a folder of challenge-format npz files")
+    cases = [NamedCase.of(path) for path in sorted(folder.glob("*.npz"))]
+    kept = {case.source for case in cases if case.place < 1 / 3}
+    for modality in {case.modality for case in cases}:
+        kept.add(min((case for case in cases if case.modality == modality), key=lambda case: case.place).source)
+    measured = [case for case in cases if case.source in kept]
+    rest = [case for case in cases if case.source not in kept]
+    if not measured or not rest:
+        raise LiteMedSamError(
+            f"{folder}: has npz files of {len({case.source for case in cases})} patients or specimens, expected two "
+            "or more",
+            "some calibrate, others measure",
+        )
+    return Parted(_spread(rest, calibrating), _spread(measured, measuring))

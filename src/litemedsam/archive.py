@@ -1,0 +1,175 @@
+"""Files from anyone: sizes are checked before anything is unpacked, and nothing is unpickled."""
+
+import io
+import math
+import struct
+import tokenize
+import zipfile
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+
+from .errors import LiteMedSamError
+
+# A file may always unpack to a mask of a thousand slices of 512 × 512 bytes, and to more where it is larger itself.
+LARGEST_UNPACKED = 270_000_000
+LARGEST_RATIO = 200
+
+_BROKEN = (
+    OSError,
+    EOFError,
+    ValueError,
+    LookupError,
+    TypeError,
+    RuntimeError,
+    ArithmeticError,
+    SyntaxError,
+    struct.error,
+    zlib.error,
+    tokenize.TokenError,
+    zipfile.BadZipFile,
+)
+_HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
+# What numpy.savez and numpy.savez_compressed write.
+_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+
+
+def check_unpacked(what: str, unpacked: int, packed: int) -> None:
+    """Refuse a file that would unpack to far more than files of its size honestly do.
+
+    Parameters
+    ----------
+    what : str
+        For the message, with the file's name.
+    unpacked : int
+        What it declares, in bytes.
+    packed : int
+        Its own size in bytes.
+
+    Raises
+    ------
+    LiteMedSamError
+        Above 270 MB and 200 times its own size.
+    """
+    if unpacked > max(LARGEST_UNPACKED, LARGEST_RATIO * packed):
+        raise LiteMedSamError(
+            f"{what}: {packed / 1e6:.2f} MB declare {unpacked / 1e6:.0f} MB of data, expected at most "
+            f"{LARGEST_RATIO} times the file's size",
+            "store it less compressed, or in a smaller number type",
+        )
+
+
+class BoundedReader(io.BufferedReader):
+    """A file that is never asked for more bytes than it has left, as memory is taken for all that is asked for."""
+
+    def __init__(self, path: Path):
+        super().__init__(io.FileIO(path))
+        self._size = path.stat().st_size
+
+    def read(self, size: int | None = -1) -> bytes:
+        """See `io.BufferedReader.read`."""
+        left = max(self._size - self.tell(), 0)
+        return super().read(left if size is None or size < 0 else min(size, left))
+
+
+class Archive:
+    """An open npz file; see `open_archive`.
+
+    Attributes
+    ----------
+    path : Path
+    keys : tuple of str
+        Names of its arrays.
+    """
+
+    def __init__(self, path: Path, file: zipfile.ZipFile):
+        self.path = path
+        self._file = file
+        self._entries = {entry.filename.removesuffix(".npy"): entry for entry in file.infolist()}
+        self.keys = tuple(self._entries)
+        self._packed = path.stat().st_size
+        self._unpacked = 0
+
+    def nbytes(self, key: str) -> int:
+        """How many bytes an array takes, as the file declares."""
+        return self._entries[key].file_size
+
+    def read(self, key: str) -> np.ndarray:
+        """Read an array, one of `keys`.
+
+        Raises
+        ------
+        LiteMedSamError
+            When it is damaged, holds pickled objects, is no array, or all that was read of this file exceeds what
+            `check_unpacked` allows.
+        """
+        entry = self._entries[key]
+        where = f"{self.path}: {key}"
+        if not entry.filename.endswith(".npy"):
+            raise LiteMedSamError(f"{where} is not a NumPy array", "write the file with numpy.savez")
+        self._unpacked += entry.file_size
+        check_unpacked(where, self._unpacked, self._packed)
+        try:
+            if entry.compress_type not in _METHODS:
+                raise ValueError(f"compression method {entry.compress_type}")
+            with self._file.open(entry) as stored:
+                pickled = _header(stored, entry.file_size).hasobject
+            if not pickled:
+                with self._file.open(entry) as stored:
+                    return np.lib.format.read_array(stored, allow_pickle=False)
+        except _BROKEN as error:
+            raise LiteMedSamError(f"{where} is damaged ({error})", "write the file again") from error
+        raise LiteMedSamError(
+            f"{where} holds pickled Python objects, which are never loaded", "save plain numeric arrays"
+        )
+
+
+def _header(stored, size: int) -> np.dtype:
+    """The type of a stored array, once its shape is known to need no more than the file holds."""
+    version = np.lib.format.read_magic(stored)
+    if version not in _HEADERS:
+        raise ValueError(f"format version {version}")
+    try:
+        shape, _, dtype = _HEADERS[version](stored)
+    except MemoryError as error:
+        # A header of deeply nested brackets.
+        raise ValueError("its header cannot be parsed") from error
+    held = size - stored.tell()
+    if not dtype.hasobject and (min(shape, default=1) < 0 or math.prod(shape) * dtype.itemsize != held):
+        raise ValueError(f"shape {shape} and type {dtype} do not fit {held} bytes")
+    if dtype.itemsize == 0:
+        raise ValueError(f"type {dtype}")
+    return dtype
+
+
+@contextmanager
+def open_archive(path: Path) -> Iterator[Archive]:
+    """Open an npz file.
+
+    Parameters
+    ----------
+    path : Path
+
+    Yields
+    ------
+    Archive
+
+    Raises
+    ------
+    LiteMedSamError
+        When the file cannot be read, is not an npz, or is damaged.
+    """
+    try:
+        file = zipfile.ZipFile(path)
+    except (zipfile.BadZipFile, ValueError, EOFError, RuntimeError, struct.error) as error:
+        with open(path, "rb") as start:
+            single = start.read(len(np.lib.format.MAGIC_PREFIX)) == np.lib.format.MAGIC_PREFIX
+        what = "a single array, expected an npz file" if single else "not an npz file, or a damaged one"
+        raise LiteMedSamError(f"{path}: {what}", "write it with numpy.savez") from error
+    except OSError as error:
+        raise LiteMedSamError(f"{path}: cannot be read ({error.strerror or error})") from error
+    with file:
+        yield Archive(path, file)

@@ -1,0 +1,105 @@
+"""A folder of pictures as a volume."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from litemedsam.engine.boxes import MaskBoxes
+from litemedsam.engine.io.formats import FORMATS, format_of, result_name
+from litemedsam.engine.io.slices import Slices
+from litemedsam.engine.scan import Objects, prepare
+from PIL import Image
+from synthetic_scans import phantom, write_slices
+
+from litemedsam import LiteMedSamError
+
+VOLUME = phantom(12, 20, 30)
+
+
+def refusal(folder):
+    with pytest.raises(LiteMedSamError) as error:
+        format_of(folder).read(folder)
+    assert "\n" not in str(error.value)
+    return str(error.value)
+
+
+@pytest.mark.parametrize("name", ["slice{}.png", "a_{:03}_10.bmp", "Patient 3, {:.0f}.tif"])
+def test_slices_come_in_the_order_of_their_numbers(tmp_path, name):
+    folder = write_slices(tmp_path / "head", VOLUME, name)
+    (folder / "notes.txt").write_text("not a slice")
+    scan = format_of(folder).read(folder)
+    np.testing.assert_array_equal(scan.voxels, VOLUME)
+    assert scan.is_volume
+    assert scan.spacing is None
+    prepared = prepare(scan, Objects(np.array([[1.0, 2, 3, 4, 5, 6]])))
+    np.testing.assert_array_equal(prepared.case.pixels, VOLUME)
+
+
+def test_deep_and_coloured_slices(tmp_path):
+    deep = VOLUME.astype(np.uint16) * 200
+    scan = Slices().read(write_slices(tmp_path / "deep", deep))
+    np.testing.assert_array_equal(scan.voxels, deep)
+    coloured = np.stack([VOLUME, VOLUME // 2, 255 - VOLUME], axis=-1)
+    scan = Slices().read(write_slices(tmp_path / "colour", coloured))
+    np.testing.assert_array_equal(scan.voxels, coloured)
+    assert scan.grid == VOLUME.shape
+
+
+def test_results_are_a_folder_of_the_same_names(tmp_path):
+    folder = write_slices(tmp_path / "head", VOLUME, "slice{}.jpg")
+    scan = Slices().read(folder)
+    target = tmp_path / "out" / result_name(folder, FORMATS["slices"])
+    assert target.name == "head"
+    labels = (VOLUME == 200).astype(np.uint16) * 300
+    for _ in range(2):
+        FORMATS["slices"].write(target, labels, scan, ())
+        assert {path.stem for path in target.iterdir()} == {path.stem for path in folder.iterdir()}
+        np.testing.assert_array_equal(Slices().read(target).voxels, labels)
+        assert [path.name for path in target.parent.iterdir()] == ["head"]
+
+    for given in (target, target.parent):
+        found = MaskBoxes(given).objects(folder, scan)
+        np.testing.assert_array_equal(found.boxes[0, [2, 5]], [0, 11])
+        assert found.names == ("300",)
+
+    (tmp_path / "file").touch()
+    with pytest.raises(LiteMedSamError, match="cannot be written"):
+        FORMATS["slices"].write(tmp_path / "file" / "head", labels, scan, ())
+
+
+def test_any_volume_may_become_slices(tmp_path):
+    np.savez(tmp_path / "volume.npz", imgs=VOLUME)
+    scan = FORMATS["npz"].read(tmp_path / "volume.npz")
+    FORMATS["slices"].write(tmp_path / "out", VOLUME, scan, ())
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [f"{z:02}.png" for z in range(12)]
+    np.testing.assert_array_equal(Slices().read(tmp_path / "out").voxels, VOLUME)
+
+
+def test_bad_folders_are_refused_in_one_line(tmp_path):
+    folder = write_slices(tmp_path / "head", VOLUME)
+    (folder / "slice_004.png").unlink()
+    assert "slices missing between slice_003.png and slice_005.png" in refusal(folder)
+
+    folder = write_slices(tmp_path / "twice", VOLUME)
+    (folder / "slice_4.png").write_bytes((folder / "slice_004.png").read_bytes())
+    assert "two pictures of slice 4" in refusal(folder)
+
+    folder = write_slices(tmp_path / "sizes", VOLUME)
+    Image.fromarray(VOLUME[0, :9]).save(folder / "slice_007.png")
+    assert "slice_007.png: 30 × 9 pixels of uint8, where slice_000.png is 30 × 20" in refusal(folder)
+    Image.fromarray(VOLUME[0]).convert("RGB").save(folder / "slice_007.png")
+    assert "in colour" in refusal(folder)
+    (folder / "slice_007.png").write_bytes(b"")
+    assert "slice_007.png: not a picture" in refusal(folder)
+
+    folder = tmp_path / "pages"
+    folder.mkdir()
+    pages = [Image.fromarray(page) for page in VOLUME]
+    pages[0].save(folder / "all.tif", save_all=True, append_images=pages[1:])
+    assert "holds 12 pages" in refusal(folder)
+
+    scan = Slices().read(write_slices(tmp_path / "good", VOLUME))
+    with pytest.raises(LiteMedSamError, match="65535 objects"):
+        FORMATS["slices"].write(tmp_path / "out", np.zeros(VOLUME.shape, np.uint32), scan, ())
+    with pytest.raises(LiteMedSamError, match="no frames"):
+        Slices().read(Path(scan.name), 0)

@@ -1,0 +1,160 @@
+"""An int8 encoder with its accuracy card, end to end on untrained networks in a frame of 64 pixels."""
+
+import subprocess
+import sys
+from collections import Counter
+
+import numpy as np
+import onnx
+import pytest
+import torch
+from click.testing import CliRunner
+from litemedsam.engine.backends import BACKENDS, native_precisions
+from litemedsam.engine.bundle import DECODER, ENCODER, QUANTISED_ENCODER, BundleInfo
+from litemedsam.engine.network import Network
+from litemedsam.engine.precision import choose, read_card
+from litemedsam.engine.predictor import Predictor
+from litemedsam.export import calibration, writer
+from litemedsam.export.agreement import computes_in, dice
+from litemedsam.export.cli import main
+from litemedsam.export.recipe import decoder_graph, encoder_graph
+from litemedsam.models.checkpoint import MODELS
+
+from litemedsam.errors import LiteMedSamError
+
+
+def save_cases(folder):
+    """Four images of two modalities and two volumes, each of a source of its own."""
+    rng = np.random.default_rng(0)
+    for number in range(4):
+        modality = ("US", "Microscopy")[number % 2]
+        image = rng.integers(0, 256, (50, 60, 3)).astype(np.uint8)
+        np.savez(folder / f"2DBox_{modality}_made_{number}.npz", imgs=image, boxes=[[5, 6, 40, 30], [20, 20, 50, 45]])
+    for number in range(2):
+        volume = rng.integers(0, 256, (5, 40, 44)).astype(np.uint8)
+        np.savez(folder / f"3DBox_CT_made_{number}.npz", imgs=volume, boxes=[[5, 6, 1, 30, 30, 4]], spacing=[1, 1, 2])
+    return folder
+
+
+@pytest.fixture(scope="module")
+def parted(tmp_path_factory):
+    return calibration.part(save_cases(tmp_path_factory.mktemp("cases")), 4, 6)
+
+
+@pytest.fixture(scope="module", params=MODELS, ids=lambda model: model.name)
+def bundle(request, tmp_path_factory, parted):
+    """A bundle of an untrained network with an int8 encoder and a card."""
+    folder = tmp_path_factory.mktemp(request.param.name)
+    torch.manual_seed(0)
+    model = request.param(64).eval()
+    recipe = writer.RECIPES[model.name]
+    info = BundleInfo(model.name, 64, model.prompts, tuple(recipe.shapes(model)), "0" * 64, "f32", "half", "", "")
+    onnx.save(encoder_graph(recipe, model, info.to_metadata()), folder / ENCODER)
+    onnx.save(decoder_graph(recipe, model, info.to_metadata()), folder / DECODER)
+    encoder = encoder_graph(recipe, model, info.to_metadata())
+    writer.write_quantised(folder, encoder, parted.calibrating, half_weights=True)
+    writer.add_card(folder, parted.measuring)
+    return folder
+
+
+def test_weights_are_stored_in_int8_and_the_rest_in_half(bundle):
+    model = onnx.load(bundle / QUANTISED_ENCODER)
+    kinds = Counter(node.op_type for node in model.graph.node)
+    assert kinds["QuantizeLinear"] > 20
+    types = Counter()
+    for constant in model.graph.initializer:
+        types[constant.data_type] += int(np.prod(constant.dims, dtype=np.int64))
+    assert types[onnx.TensorProto.INT8] > 0.8 * sum(types.values())
+    assert (bundle / QUANTISED_ENCODER).stat().st_size < 0.3 * (bundle / ENCODER).stat().st_size
+
+
+def test_every_runtime_takes_it(bundle):
+    image = np.random.default_rng(1).integers(0, 256, (60, 70)).astype(np.uint8)
+    exact = Network.load(bundle, "openvino", "f32", 2).encode(image)
+    for backend in BACKENDS:
+        network = Network.load(bundle, backend, "int8", 2)
+        assert network.info.precision == "int8"
+        found = network.encode(image)
+        for name, array in exact.arrays.items():
+            assert found.arrays[name].shape == array.shape
+            assert np.corrcoef(found.arrays[name].ravel(), array.ravel())[0, 1] > 0.95
+
+
+def test_the_card_names_what_was_measured(bundle, parted):
+    card = read_card(bundle)
+    assert set(card) == {"int8"} | ({"bf16"} if computes_in("bf16") else set())
+    for agreement in card.values():
+        assert agreement.cases == Counter(case.modality for case in parted.measuring)
+        assert set(agreement.mean_dsc) == {"CT", "Microscopy", "US"}
+        assert 0 <= agreement.worst_dsc <= min(agreement.mean_dsc.values()) <= 1
+        assert agreement.worst_case in {case.path.stem for case in parted.measuring}
+        assert agreement.measured_with.startswith("openvino 20")
+    assert card["int8"].floats == ("bf16" if "bf16" in native_precisions("openvino") else "f32")
+
+
+def test_the_predictor_takes_what_the_card_allows(bundle):
+    predictor = Predictor(bundle)
+    expected = choose(read_card(bundle), native_precisions("openvino"), quantised=True)
+    assert (predictor.precision, predictor.choice) == (expected.precision, expected)
+    predictor.close()
+
+
+def test_no_source_calibrates_and_measures(tmp_path):
+    for number in range(12):
+        for modality in ("CT", "MR"):
+            (tmp_path / f"3DBox_{modality}_made_patient{number}.npz").touch()
+    first, again = (calibration.part(tmp_path, 9, 9) for _ in range(2))
+    assert first == again
+    calibrating, measuring = ({case.source for case in cases} for cases in (first.calibrating, first.measuring))
+    assert calibrating.isdisjoint(measuring)
+    for cases in (first.calibrating, first.measuring):
+        assert 2 <= len(cases) <= 9
+        assert {case.modality for case in cases} == {"CT", "MR"}
+
+
+def test_a_specimen_is_not_parted(tmp_path):
+    names = [calibration.NamedCase.of(tmp_path / f"2DBox_US_set_sub-a_{k}.npz").source for k in "12"]
+    assert names == ["set_sub-a"] * 2
+    assert calibration.NamedCase.of(tmp_path / "scan.npz").modality == "other"
+
+
+@pytest.mark.parametrize("files", [[], ["2DBox_US_made_0.npz"]])
+def test_a_folder_of_too_little_is_refused(tmp_path, files):
+    for name in files:
+        (tmp_path / name).touch()
+    with pytest.raises(LiteMedSamError, match="expected two or more"):
+        calibration.part(tmp_path, 4, 4)
+    with pytest.raises(LiteMedSamError, match="no such folder"):
+        calibration.part(tmp_path / "absent", 4, 4)
+
+
+def test_views_of_a_volume_are_the_middles_of_its_objects(tmp_path):
+    volume = np.arange(6, dtype=np.uint8)[:, None, None] * np.ones((6, 20, 30), np.uint8)
+    np.savez(tmp_path / "v.npz", imgs=volume, boxes=[[1, 2, 0, 9, 8, 3], [4, 5, 3, 20, 15, 5]])
+    views = calibration.NamedCase.of(tmp_path / "v.npz").views()
+    assert [int(view.image[0, 0]) for view in views] == [1, 4]
+    assert [view.boxes.tolist() for view in views] == [[[1, 2, 9, 8]], [[4, 5, 20, 15]]]
+
+
+def test_dice():
+    a = np.array([True, True, False, False])
+    assert dice(a, a) == 1
+    assert dice(a, ~a) == 0
+    assert dice(a, np.array([True, False, False, False])) == pytest.approx(2 / 3)
+    assert dice(a & False, a & False) == 1
+
+
+def test_int8_needs_cases(tmp_path):
+    run = CliRunner().invoke(main, ["x.pth", "-o", str(tmp_path / "b"), "--int8"])
+    assert run.exit_code == 2
+    assert "--int8 goes with --calibration FOLDER" in run.output
+
+
+def test_calibration_stays_offline():
+    """NNCF would report itself when it is used outside of tests."""
+    code = (
+        "import litemedsam.export.quantise, nncf.telemetry.wrapper as wrapper, sys;"
+        "print(isinstance(wrapper.telemetry, wrapper.NNCFTelemetry), 'openvino_telemetry.main' in sys.modules)"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert run.stdout.split() == ["False", "False"]

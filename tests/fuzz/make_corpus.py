@@ -1,0 +1,212 @@
+"""Makes the seeds of the corpus: ``python tests/fuzz/make_corpus.py``. What fuzzing found stays beside them."""
+
+import gzip
+import io
+import json
+import sys
+import warnings
+from pathlib import Path
+
+import nibabel
+import numpy as np
+import torch
+from PIL import Image
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from small_bundle import small_bundle
+from synthetic_scans import dicom_image, phantom, stored
+
+CORPUS = Path(__file__).parent / "corpus"
+
+
+def _bytes(save, *arguments, **options) -> bytes:
+    file = io.BytesIO()
+    save(file, *arguments, **options)
+    return file.getvalue()
+
+
+def npz_files() -> dict[str, bytes]:
+    flat, volume = phantom(1, 8, 9)[0], phantom(3, 8, 9)
+    box, box3 = np.array([[1, 2, 6, 6]]), np.array([[1, 2, 0, 6, 6, 2]])
+    return {
+        "image.npz": _bytes(np.savez, imgs=flat, boxes=box),
+        "packed.npz": _bytes(np.savez_compressed, imgs=flat, boxes=box.astype(np.float32), gts=flat // 100),
+        "colours.npz": _bytes(np.savez, imgs=np.stack([flat] * 3, -1), boxes=box),
+        "volume.npz": _bytes(np.savez_compressed, imgs=volume, boxes=box3, spacing=[1.0, 1.0, 2.5]),
+        "float.npz": _bytes(np.savez, imgs=np.asfortranarray(volume / 2.0), boxes=box3.astype(np.uint16)),
+        "mask.npz": _bytes(np.savez_compressed, segs=(volume > 100).astype(np.int16), gts=volume // 120),
+        "objects.npz": _bytes(np.savez, imgs=np.array([{}, None], object), boxes=box),
+    }
+
+
+def nifti_files() -> dict[str, bytes]:
+    scan = stored(phantom(3, 8, 9), (0, 1, 2), (False, False, True))
+    xyz = scan.voxels.transpose()
+    signed = nibabel.Nifti1Image(xyz.astype(np.int16) - 900, scan.ras)
+    scaled = nibabel.Nifti1Image(xyz, scan.ras)
+    scaled.header.set_slope_inter(2, -1000)
+    colours = np.zeros(xyz.shape, [("R", "u1"), ("G", "u1"), ("B", "u1")])
+    colours["G"] = xyz
+    extended = nibabel.Nifti1Image(xyz.astype(np.float32), scan.ras)
+    extended.header.extensions.append(nibabel.nifti1.Nifti1Extension(6, b'{"labels": {"1": "a"}}'))
+    files = {
+        "volume.nii": signed.to_bytes(),
+        "scaled.nii": scaled.to_bytes(),
+        "version2.nii": nibabel.Nifti2Image(xyz, scan.ras).to_bytes(),
+        "colours.nii": nibabel.Nifti1Image(colours, scan.ras).to_bytes(),
+        "frames.nii": nibabel.Nifti1Image(np.stack([xyz] * 2, -1), scan.ras).to_bytes(),
+        "extended.nii": extended.to_bytes(),
+        "flat.nii": nibabel.Nifti1Image(xyz[..., 0], scan.ras).to_bytes(),
+        "mask.nii": nibabel.Nifti1Image((xyz > 100).astype(np.uint8), np.diag([1.0, 2, 3, 1])).to_bytes(),
+    }
+    files["packed.nii.gz"] = gzip.compress(files["volume.nii"], mtime=0)
+    files["packed_mask.nii.gz"] = gzip.compress(files["mask.nii"], mtime=0)
+    return files
+
+
+def dicom_files() -> dict[str, bytes]:
+    from pydicom.dataset import Dataset
+    from pydicom.uid import DeflatedExplicitVRLittleEndian, ImplicitVRLittleEndian, JPEGBaseline8Bit, RLELossless
+
+    pixels = phantom(1, 8, 10)[0]
+
+    def placed(image, z=0.0):
+        image.ImageOrientationPatient, image.ImagePositionPatient = [1, 0, 0, 0, 1, 0], [0, 0, z]
+        image.PixelSpacing, image.SliceThickness = [1.0, 2.0], 3.0
+        return image
+
+    ct = placed(dicom_image(pixels.astype(np.int16) - 500))
+    ct.RescaleSlope, ct.RescaleIntercept = 2, -100
+    files = {"ct.dcm": _bytes(ct.save_as)}
+    packed = dicom_image(pixels, modality="OT")
+    packed.compress(RLELossless, generate_instance_uid=False)
+    files["rle.dcm"] = _bytes(packed.save_as)
+    jpeg = dicom_image(pixels, modality="OT")
+    from pydicom.encaps import encapsulate
+
+    jpeg.PixelData = encapsulate([_bytes(Image.fromarray(pixels).save, "JPEG")])
+    jpeg["PixelData"].VR = "OB"
+    jpeg.file_meta.TransferSyntaxUID = JPEGBaseline8Bit
+    files["jpeg.dcm"] = _bytes(jpeg.save_as)
+    for name, syntax in (("implicit.dcm", ImplicitVRLittleEndian), ("deflated.dcm", DeflatedExplicitVRLittleEndian)):
+        other = dicom_image(pixels)
+        other.file_meta.TransferSyntaxUID = syntax
+        files[name] = _bytes(
+            other.save_as, enforce_file_format=True, implicit_vr=name == "implicit.dcm", little_endian=True
+        )
+    frames = dicom_image(pixels)
+    frames.NumberOfFrames = 3
+    frames.PixelData = pixels.tobytes() * 3
+    groups = []
+    for z in range(3):
+        group, position = Dataset(), Dataset()
+        position.ImagePositionPatient = [0, 0, float(3 * z)]
+        group.PlanePositionSequence = [position]
+        groups.append(group)
+    shared, orientation, measures, transformation = Dataset(), Dataset(), Dataset(), Dataset()
+    orientation.ImageOrientationPatient = [1, 0, 0, 0, 1, 0]
+    measures.PixelSpacing, measures.SliceThickness = [2, 1], 3
+    transformation.RescaleSlope, transformation.RescaleIntercept = 3, -7
+    shared.PlaneOrientationSequence, shared.PixelMeasuresSequence = [orientation], [measures]
+    shared.PixelValueTransformationSequence = [transformation]
+    frames.PerFrameFunctionalGroupsSequence, frames.SharedFunctionalGroupsSequence = groups, [shared]
+    files["frames.dcm"] = _bytes(frames.save_as)
+    palette = dicom_image(pixels, modality="US")
+    palette.PhotometricInterpretation = "PALETTE COLOR"
+    for colour in ("Red", "Green", "Blue"):
+        setattr(palette, f"{colour}PaletteColorLookupTableDescriptor", [8, 0, 16])
+        setattr(palette, f"{colour}PaletteColorLookupTableData", np.arange(8, dtype=np.uint16).tobytes())
+    files["palette.dcm"] = _bytes(palette.save_as)
+    rgb = dicom_image(pixels, modality="XC")
+    rgb.SamplesPerPixel, rgb.PhotometricInterpretation, rgb.PlanarConfiguration = 3, "RGB", 0
+    rgb.PixelData = np.stack([pixels] * 3, -1).tobytes()
+    files["colours.dcm"] = _bytes(rgb.save_as)
+    from litemedsam.engine.io.dicom import Dicom, DicomOrigin
+    from litemedsam.engine.scan import Scan
+
+    sources = tuple(placed(dicom_image(pixels[:, :9], z), float(3 * z)) for z in range(3))
+    labels = (phantom(3, 8, 9) > 100).astype(np.uint8)
+    path = CORPUS / "dicom" / "segments.dcm"
+    Dicom().write(path, labels, Scan("s", labels, True, origin=DicomOrigin(sources)), ("a",))
+    files["segments.dcm"] = path.read_bytes()
+    return files
+
+
+def picture_files() -> dict[str, bytes]:
+    grey = Image.fromarray(phantom(1, 8, 9)[0])
+    deep = Image.fromarray(phantom(1, 8, 9)[0].astype(np.uint16) * 250)
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    return {
+        "grey.png": _bytes(grey.save, "PNG"),
+        "colours.png": _bytes(grey.convert("RGB").save, "PNG"),
+        "clear.png": _bytes(grey.convert("LA").save, "PNG"),
+        "bits.png": _bytes(grey.convert("1").save, "PNG"),
+        "palette.png": _bytes(grey.convert("P").save, "PNG"),
+        "deep.png": _bytes(deep.save, "PNG"),
+        "turned.jpg": _bytes(grey.save, "JPEG", exif=exif),
+        "cmyk.jpg": _bytes(grey.convert("CMYK").save, "JPEG"),
+        "pages.tif": _bytes(grey.save, "TIFF", save_all=True, append_images=[grey, grey]),
+        "deflated.tif": _bytes(deep.save, "TIFF", compression="tiff_adobe_deflate"),
+        "lzw.tif": _bytes(grey.convert("RGB").save, "TIFF", compression="tiff_lzw"),
+        "float.tif": _bytes(grey.convert("F").save, "TIFF"),
+        "grey.bmp": _bytes(grey.save, "BMP"),
+    }
+
+
+def boxes_files() -> dict[str, bytes]:
+    forms = {
+        "own.json": {
+            "version": 1,
+            "space": "voxel",
+            "objects": [
+                {"name": "liver", "box": [1, 2, 0, 6, 7, 2], "points": [[3, 4, 1], [4, 4.5, 1]]},
+                {"box": [1, 2, 5, 6], "z": [0, 2]},
+            ],
+        },
+        "world.json": {"version": 1, "space": "world", "objects": [{"box": [0, 0, 0, 3.5, 8, 6]}]},
+        "flat.json": {"version": 1, "objects": [{"box": [1, 2, 6, 7], "points": [[3, 4]]}]},
+        "rectangles.json": [
+            {"type": "rectangle", "data": [1, 2, 6, 7]},
+            {"type": "point", "data": [3, 4], "label": 1},
+        ],
+    }
+    return {name: json.dumps(form).encode() for name, form in forms.items()}
+
+
+def bundle_files() -> dict[str, bytes]:
+    folder = small_bundle(CORPUS / "bundle")
+    return {path.name: path.read_bytes() for path in folder.glob("*coder.onnx")}
+
+
+def checkpoint_files() -> dict[str, bytes]:
+    state = {"module.image_encoder.x": torch.arange(6.0).reshape(2, 3), "y": torch.zeros(2, dtype=torch.float16)}
+    return {
+        "state.pth": _bytes(lambda file: torch.save(state, file)),
+        "nested.pth": _bytes(lambda file: torch.save({"model": state, "epoch": 3}, file)),
+        "old.pth": _bytes(lambda file: torch.save(state, file, _use_new_zipfile_serialization=False)),
+    }
+
+
+def main() -> None:
+    warnings.simplefilter("ignore")
+    made = {
+        "npz": npz_files,
+        "nifti": nifti_files,
+        "dicom": dicom_files,
+        "picture": picture_files,
+        "boxes": boxes_files,
+        "metadata": bundle_files,
+        "bundle": bundle_files,
+        "checkpoint": checkpoint_files,
+    }
+    for kind, make in made.items():
+        folder = CORPUS / kind
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, content in make().items():
+            (folder / name).write_bytes(content)
+
+
+if __name__ == "__main__":
+    main()
