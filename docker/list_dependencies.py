@@ -106,9 +106,9 @@ def page() -> str:
             "|---|---|---|---|",
             *others,
             "",
-            "Nothing of this reports over the network: `openvino_telemetry`, which OpenVINO would report with, is kept from",
-            "being loaded, and ONNX Runtime's own reports are switched off by `ORT_DISABLE_TELEMETRY`, which is set before",
-            "it is loaded. A test runs both in a process that would die of an Internet socket.",
+            "Nothing of this reports over the network: `openvino_telemetry`, which OpenVINO would report with, is kept",
+            "from being loaded, and ONNX Runtime's own reports are switched off by a variable of the environment that",
+            "is set before it is loaded. A test runs both in a process that would die of an Internet socket.",
             "",
         ]
     )
