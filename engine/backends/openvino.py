@@ -1,6 +1,7 @@
 """Graphs run by OpenVINO."""
 
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from threading import Lock
 
@@ -12,6 +13,12 @@ from .compiled import compiled_before, keep_compiled
 from .offline_openvino import openvino
 
 PRECISIONS = ("f32", "bf16")
+
+
+@cache
+def _core() -> openvino.Core:
+    # Never freed: it owns the stack that this process' signal handlers run on, on processors with AMX.
+    return openvino.Core()
 
 
 def _reason(error: Exception) -> str:
@@ -55,7 +62,7 @@ class OpenVinoGraph:
             "INFERENCE_NUM_THREADS": threads,
             "NUM_STREAMS": 1,
         }
-        core = openvino.Core()
+        core = _core()
         self.compiled = compiled_before(core, path, precision, properties)
         if self.compiled is None:
             self.compiled = self._compile(core, path, properties)
