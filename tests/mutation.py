@@ -2,6 +2,7 @@
 
     python tests/mutation.py                     # all rooms below; minutes
     python tests/mutation.py engine/prompts.py   # one module
+    python tests/mutation.py --part 2/4          # every fourth mutant, from the second on
 
 Each mutant is one change of one operator, number, comparison, condition or call. It is run in a process forked from
 one that has the libraries loaded, against the quick tests of its module. Survivors are listed; docs/testing.md says
@@ -21,6 +22,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -228,7 +230,9 @@ def _run(module: str, source: str, tests: list[str]) -> bool:
 def main() -> int:
     arguments = argparse.ArgumentParser()
     arguments.add_argument("modules", nargs="*", default=list(TESTS))
-    modules = arguments.parse_args().modules
+    arguments.add_argument("--part", default="1/1", help="which share of each module's mutants, as in 2/3")
+    given = arguments.parse_args()
+    modules, (part, parts) = given.modules, map(int, given.part.split("/"))
     os.environ["HYPOTHESIS_STORAGE_DIRECTORY"] = tempfile.mkdtemp()
     os.chdir(ROOT)
     # Loaded once; nothing of this project, so that every child imports its own.
@@ -247,7 +251,7 @@ def main() -> int:
             return 1
         survivors = []
         count = 0
-        for mutant in mutants(source):
+        for mutant in islice(mutants(source), part - 1, None, parts):
             count += 1
             if not _run(module, mutant.source, TESTS[module]):
                 survivors.append(mutant)

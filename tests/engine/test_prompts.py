@@ -124,6 +124,15 @@ def test_a_scribble_has_more_than_five_pixels_of_foreground():
         assert set(found) <= {0, 6}
 
 
+def test_a_scribble_is_tried_six_times():
+    """Recorded: with one try fewer there are 57."""
+    foreground = np.zeros((64, 64), bool)
+    foreground[30, 20:26] = True
+    box = np.float32([0, 0, 64, 64])
+    found = [AutomaticPrompts(seed).prompt(Target(1), box, foreground).scribble.any() for seed in range(60)]
+    assert np.count_nonzero(found) == 58
+
+
 def test_the_frame_s_own_size_is_kept():
     prompt = AutomaticPrompts().prompt(Target(1), np.float32([1, 1, 60, 60]), np.ones((64, 70), bool))
     assert prompt.scribble.shape == (64, 70)
