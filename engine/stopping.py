@@ -3,6 +3,7 @@
 import os
 import signal
 import socket
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -41,6 +42,8 @@ def _stop(number: int, frame) -> None:
         signal.signal(other, signal.SIG_IGN)
     # Not print: the signal may have come in the middle of one.
     os.write(2, f"Stopped by {signal.Signals(number).name}\n".encode())
+    # A library that was being loaded turns the exception into one of its own, which is as much as nothing to tell.
+    sys.excepthook = lambda *_: os._exit(128 + number)
     raise SystemExit(128 + number)
 
 

@@ -17,6 +17,8 @@ SHARED = Path(os.environ.get("LITEMEDSAM_SHARED", ROOT.parent / "shared"))
 GOLDEN = SHARED / "golden"
 DATA = SHARED / "data"
 
+# Tests that use ONNX Runtime by itself do not report either.
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 # What the tests compile is kept for the tests alone.
 os.environ["LITEMEDSAM_CACHE"] = tempfile.mkdtemp(prefix="litemedsam-tests-")
 atexit.register(shutil.rmtree, os.environ["LITEMEDSAM_CACHE"], ignore_errors=True)

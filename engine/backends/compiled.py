@@ -45,12 +45,16 @@ def user_cache() -> Path | None:
     named = os.environ.get(CACHE_VARIABLE)
     if named is not None:
         return Path(named) if named else None
-    base = os.environ.get("XDG_CACHE_HOME")
+    base = Path(os.environ.get("XDG_CACHE_HOME", ""))
+    if base.is_absolute():
+        return base / "litemedsam"
     try:
-        return (Path(base) if base else Path.home() / ".cache") / "litemedsam"
+        home = Path.home()
     except RuntimeError:
         # A user without a home.
         return None
+    # An empty HOME, and the one of many containers' users, is the root of all files.
+    return None if home == Path(home.anchor) else home / ".cache" / "litemedsam"
 
 
 class CompiledFolder:

@@ -4,11 +4,11 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
-import onnxruntime
-from onnxruntime.capi import onnxruntime_pybind11_state as state
 
 from ...errors import LiteMedSamError
+from .offline_onnxruntime import onnxruntime
 
+state = onnxruntime.capi.onnxruntime_pybind11_state
 _ERRORS = (
     state.Fail,
     state.InvalidArgument,

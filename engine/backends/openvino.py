@@ -1,6 +1,7 @@
 """Graphs run by OpenVINO."""
 
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from queue import SimpleQueue
 
@@ -14,6 +15,12 @@ from .offline_openvino import openvino
 PRECISIONS = ("f32", "bf16")
 # As OpenVINO calls what a processor can do.
 _PRECISION_OF = {"FP32": "f32", "BF16": "bf16", "INT8": "int8"}
+
+
+@cache
+def _core() -> openvino.Core:
+    # Never freed: it owns the stack that this process' signal handlers run on, on processors with AMX.
+    return openvino.Core()
 
 
 def _reason(error: Exception) -> str:
@@ -53,7 +60,7 @@ class OpenVinoGraph:
             "INFERENCE_NUM_THREADS": threads,
             "NUM_STREAMS": streams,
         }
-        core = openvino.Core()
+        core = _core()
         self.compiled = compiled_before(core, path, precision, properties)
         if self.compiled is None:
             self.compiled = self._compile(core, path, properties)

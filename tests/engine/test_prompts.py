@@ -1,10 +1,12 @@
 """Automatic prompts: inside the box, on the foreground, from the seed, the box and the image alone."""
 
+import hashlib
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from litemedsam.engine.prompts import SCRIBBLES, AutomaticPrompts, GivenPrompts, Target
+from litemedsam.engine.prompts import SCRIBBLES, AutomaticPrompts, GivenPrompts, Prompt, RecordedPrompts, Target
 
 
 @st.composite
@@ -111,3 +113,85 @@ def test_every_scribble_can_be_asked_for_at_export():
 
     asked = next(option for option in main.params if option.name == "scribble")
     assert set(asked.type.choices) == set(SCRIBBLES)
+
+
+# Recorded with numpy 2.4 and OpenCV 5.0: the same inputs give the same prompts in every version of this package.
+RECORDED = {
+    "points": "456b74690f90a99f9193808a2af815b951a2cfbca48e0d95b72576d9236f6d48",
+    "scribbles": "ee34f7cd2ea6a8517292669e30d0b5bbd67d888fff93c70ea6bd24b90bf0f8a2",
+}
+
+
+@pytest.mark.parametrize("kind", RECORDED)
+def test_prompts_are_those_of_earlier_versions(kind):
+    digest = hashlib.sha256()
+    rng = np.random.default_rng(7)
+    whole = np.float32(
+        [[0, 0, 255, 255], [0, 0, 256, 256], [-3, -2, 20, 30], [250, 1, 256, 9], [5, 5, 5, 5], [9, 9, 12, 14]]
+    )
+    corners = np.sort(rng.uniform(0, 256, (24, 2, 2)), axis=1).reshape(24, 4).astype(np.float32)
+    for share in (0.02, 0.5, 1.0):
+        foreground = rng.random((256, 256)) < share
+        for number, box in enumerate([*whole, *corners]):
+            prompt = AutomaticPrompts(number // 5).prompt(Target(1), box, foreground)
+            array = prompt.points if kind == "points" else np.packbits(prompt.scribble)
+            digest.update(array.tobytes())
+    assert digest.hexdigest() == RECORDED[kind]
+
+
+def test_a_scribble_has_more_than_five_pixels_of_foreground():
+    """Six pixels are enough to try; of five, no stroke would do."""
+    box = np.float32([0, 0, 64, 64])
+    for count in (5, 6):
+        foreground = np.zeros((64, 64), bool)
+        foreground[30, 20 : 20 + count] = True
+        found = [AutomaticPrompts(seed).prompt(Target(1), box, foreground).scribble.sum() for seed in range(30)]
+        assert max(found) == (0 if count == 5 else 6)
+        assert set(found) <= {0, 6}
+
+
+def test_a_scribble_is_tried_six_times():
+    """Recorded: with one try fewer there are 57."""
+    foreground = np.zeros((64, 64), bool)
+    foreground[30, 20:26] = True
+    box = np.float32([0, 0, 64, 64])
+    found = [AutomaticPrompts(seed).prompt(Target(1), box, foreground).scribble.any() for seed in range(60)]
+    assert np.count_nonzero(found) == 58
+
+
+def test_the_frame_s_own_size_is_kept():
+    prompt = AutomaticPrompts().prompt(Target(1), np.float32([1, 1, 60, 60]), np.ones((64, 70), bool))
+    assert prompt.scribble.shape == (64, 70)
+    assert prompt.box.dtype == np.float32
+
+
+def test_only_what_the_model_takes_is_drawn():
+    foreground = np.ones((64, 64), bool)
+    box = [1, 1, 60, 60]
+    everything = AutomaticPrompts(2).prompt(Target(1), box, foreground)
+    points = AutomaticPrompts(2, ("boxes", "points")).prompt(Target(1), box, foreground)
+    np.testing.assert_array_equal(points.points, everything.points)
+    assert points.scribble is None
+    scribble = AutomaticPrompts(2, ("boxes", "scribbles")).prompt(Target(1), box, foreground)
+    assert scribble.points is None
+    assert scribble.scribble.any()
+    assert AutomaticPrompts(2, ("boxes",)).prompt(Target(1), box, foreground).scribble is None
+
+
+def test_targets_of_images_are_on_slice_zero_and_the_seed_is_zero():
+    assert Target(3) == Target(3, 0)
+    foreground = np.ones((64, 64), bool)
+    box = np.float32([1, 1, 60, 60])
+    default, zero = (source.prompt(Target(1), box, foreground) for source in (AutomaticPrompts(), AutomaticPrompts(0)))
+    np.testing.assert_array_equal(default.points, zero.points)
+
+
+def test_recorded_prompts_keep_the_box_that_is_asked_for():
+    recorded = Prompt(np.float32([0, 0, 9, 9]), np.ones((4, 2), np.float32), np.ones((8, 8), bool))
+    made = RecordedPrompts({Target(2, 5): recorded}).prompt(Target(2, 5), [1, 2, 3, 4], np.zeros((8, 8), bool))
+    np.testing.assert_array_equal(made.box, np.float32([1, 2, 3, 4]))
+    assert made.box.dtype == np.float32
+    assert made.points is recorded.points
+    assert made.scribble is recorded.scribble
+    with pytest.raises(KeyError):
+        RecordedPrompts({}).prompt(Target(1), [1, 2, 3, 4], np.zeros((8, 8), bool))

@@ -1,0 +1,132 @@
+"""Writes docs/dependencies.md: what runs beside this package, in which version, under which licence.
+
+    python docker/list_dependencies.py
+
+Versions are those of docker/requirements.txt, which must be installed; licences are what the packages say themselves.
+"""
+
+import re
+from configparser import ConfigParser
+from importlib.metadata import PackageNotFoundError, metadata, requires, version
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+LIST = ROOT / "docs" / "dependencies.md"
+_PIN = re.compile(r"^([A-Za-z0-9_.-]+)==(\S+)", re.MULTILINE)
+_NAME = re.compile(r"[A-Za-z0-9_.-]+")
+# Packages write the same licence in many ways.
+_SPELLINGS = {
+    "Apache 2.0": "Apache-2.0",
+    "Apache Software License": "Apache-2.0",
+    "OSI Approved :: Apache Software License": "Apache-2.0",
+    "MIT License": "MIT",
+    "3-Clause BSD License": "BSD-3-Clause",
+    "BSD License": "BSD-3-Clause",
+}
+_WHERE = {
+    "openvino-telemetry": "never loaded, and not in the image",
+    "click": "command lines",
+    "numpy": "arrays",
+    "opencv-python-headless": "resizing, drawing, components",
+    "openvino": "runs the graphs",
+    "onnxruntime": "runs the graphs",
+    "nibabel": "NIfTI",
+    "tqdm": "progress bars",
+}
+
+
+def pinned() -> dict[str, str]:
+    """Versions in the image, by name."""
+    return dict(_PIN.findall((ROOT / "docker" / "requirements.txt").read_text()))
+
+
+def licence(package: str) -> str:
+    """A package's licence, as an SPDX expression where it gives one."""
+    said = metadata(package)
+    own = said.get("License-Expression") or said.get("License") or ""
+    if not own or len(own) > 80 or "\n" in own:
+        classes = [
+            line.rsplit(" :: ", 1)[-1] for line in said.get_all("Classifier") or [] if line.startswith("License")
+        ]
+        own = classes[0] if classes else own.splitlines()[0].strip() if own else "not said"
+    return _SPELLINGS.get(own, own)
+
+
+def _asked_by(names: list[str]) -> dict[str, list[str]]:
+    """Which of the packages ask for each."""
+    parents: dict[str, list[str]] = {name: [] for name in names}
+    for parent in names:
+        for line in requires(parent) or []:
+            child = _NAME.match(line)[0].lower().replace("_", "-")
+            if child in parents and "extra ==" not in line:
+                parents[child].append(parent)
+    return parents
+
+
+def optional() -> dict[str, list[str]]:
+    """Packages of the extras, by the extra; tests left out."""
+    parser = ConfigParser()
+    parser.read(ROOT / "setup.cfg")
+    extras = dict(parser["options.extras_require"])
+    return {
+        extra: [line for line in lines.split() if not line.startswith("litemedsam")]
+        for extra, lines in extras.items()
+        if extra not in ("test", "all")
+    }
+
+
+def page() -> str:
+    """The whole of docs/dependencies.md."""
+    versions = pinned()
+    parents = _asked_by(list(versions))
+    rows = [
+        f"| {name} | {number} | {licence(name)} | {_WHERE.get(name) or 'needed by ' + ', '.join(parents[name])} |"
+        for name, number in versions.items()
+    ]
+    others = []
+    for extra, lines in optional().items():
+        for line in lines:
+            name = _NAME.match(line)[0]
+            others.append(f"| {name} | {line[len(name) :]} | {licence(name)} | `litemedsam[{extra}]` |")
+    return "\n".join(
+        [
+            "# Dependencies",
+            "",
+            "What is installed with the package, in the versions of the image (`docker/requirements.txt`, by hash).",
+            "Written by `python docker/list_dependencies.py`; a test compares the two. `pip-audit --require-hashes",
+            "-r docker/requirements.txt` looks for known weaknesses, and needs the network.",
+            "",
+            "| package | version | licence | for |",
+            "|---|---|---|---|",
+            *rows,
+            "",
+            "Only where an extra is asked for:",
+            "",
+            "| package | version | licence | extra |",
+            "|---|---|---|---|",
+            *others,
+            "",
+            "Nothing of this reports over the network: `openvino_telemetry`, which OpenVINO would report with, is kept",
+            "from being loaded, and ONNX Runtime's own reports are switched off by a variable of the environment that",
+            "is set before it is loaded. A test runs both in a process that would die of an Internet socket.",
+            "",
+        ]
+    )
+
+
+def main() -> None:
+    versions = pinned()
+    for name, number in versions.items():
+        try:
+            installed = version(name)
+        except PackageNotFoundError:
+            raise SystemExit(f"{name} is not installed; pip install -r docker/requirements.txt") from None
+        if installed != number:
+            raise SystemExit(
+                f"{name} {installed} is installed, expected {number}; pip install -r docker/requirements.txt"
+            )
+    LIST.write_text(page())
+
+
+if __name__ == "__main__":
+    main()
