@@ -98,13 +98,12 @@ class Corrected:
         return _closed_range(z_min, z_max)
 
     def next_box(self, region: Region, number: int, frame: Frame, given: np.ndarray, upwards: bool) -> np.ndarray:
-        """See `Protocol.next_box`; never beyond the image."""
-        extent = region.extent()
+        """See `Protocol.next_box`; never beyond the object's own box."""
+        own, extent = self.box_in_frame(given, frame), region.extent()
         if extent is None:
-            return self.box_in_frame(given, frame)
+            return own
         box = self.box_in_frame(np.array(extent), frame) + np.float32([-MARGIN, -MARGIN, MARGIN, MARGIN])
-        last = np.array([frame.width - 1, frame.height - 1] * 2) * frame.scale
-        return np.clip(box, 0, last).astype(np.float32)
+        return np.clip(box, np.tile(own[:2], 2), np.tile(own[2:], 2))
 
 
 class PublishedLiteMedSAM:

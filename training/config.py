@@ -59,6 +59,8 @@ class TrainingConfig:
     strokes : float
         Share of the prompts, in [0, 1], that have the published random stroke instead, so that scribbles of a user's
         own keep their meaning.
+    propagated : float
+        Share of the boxes, in [0, 1], that are as loose as those which masks pass on from slice to slice.
     jitter : float
         Sides of a box move outwards or inwards by up to this share of the box's side, or by two pixels.
     checkpoint_every : int
@@ -93,6 +95,7 @@ class TrainingConfig:
     mixed: bool = True
     scribble: str = "ellipse"
     strokes: float = 0.1
+    propagated: float = 0.2
     jitter: float = 0.05
     checkpoint_every: int = 200
     measure_scenes: int = 24
@@ -110,7 +113,7 @@ class TrainingConfig:
             _require(getattr(self, name) >= 1, name, getattr(self, name), "at least 1")
         for name in ("seed", "window_steps", "warm_up", "measure_scenes", "measure_images", "workers", "weight_decay"):
             _require(getattr(self, name) >= 0, name, getattr(self, name), "at least 0")
-        for name in ("synthetic", "phantoms", "strokes", "last_rate", "balance"):
+        for name in ("synthetic", "phantoms", "strokes", "propagated", "last_rate", "balance"):
             _require(0 <= getattr(self, name) <= 1, name, getattr(self, name), "a number from 0 to 1")
         for name in ("held_out", "ema", "jitter"):
             _require(0 <= getattr(self, name) < 1, name, getattr(self, name), "a number from 0 to below 1")
@@ -121,7 +124,7 @@ class TrainingConfig:
     @property
     def prompting(self) -> Prompting:
         """How the prompts of the steps are made."""
-        return Prompting(self.prompts, self.jitter, self.scribble, self.strokes)
+        return Prompting(self.prompts, self.jitter, self.scribble, self.strokes, self.propagated)
 
     def windowed(self, step: int) -> bool:
         """Whether a step, from 0, sees windows instead of whole frames."""

@@ -35,13 +35,15 @@ def test_a_single_slice_is_its_own_middle(protocol):
     assert (covered.middle, list(covered.up), list(covered.down)) == (5, [], [])
 
 
-def test_next_box_grows_by_three_and_stays_in_the_image():
+def test_next_box_grows_by_three_and_stays_in_the_object_s_own_box():
     region = Region(100, 200, np.ones((20, 40), bool))
     box = CORRECTED.next_box(region, 1, FRAME, np.array([0, 0, 399, 511]), upwards=True)
     np.testing.assert_array_equal(box, np.float32([97, 47, 122.5, 62.5]))
     corner = Region(0, 0, np.ones((512, 400), bool))
     box = CORRECTED.next_box(corner, 1, FRAME, np.array([0, 0, 399, 511]), upwards=True)
     np.testing.assert_array_equal(box, np.float32([0, 0, 199.5, 255.5]))
+    box = CORRECTED.next_box(region, 1, FRAME, np.array([198, 0, 230, 120]), upwards=True)
+    np.testing.assert_array_equal(box, np.float32([99, 47, 115, 60]))
 
 
 def test_the_corrected_next_box_does_not_depend_on_the_number():

@@ -51,7 +51,9 @@ def test_many_shapes_are_no_ellipses():
 
 def test_examples_hold_prompts_and_targets_in_the_frame():
     sample = draw_scene(np.random.default_rng(1), 100, "tomography")
-    example, chosen = make_example(np.random.default_rng(2), sample, 64, Prompting(3, 0.05, strokes=0.5))
+    example, chosen = make_example(
+        np.random.default_rng(2), sample, 64, Prompting(3, 0.05, strokes=0.5, propagated=0.3)
+    )
     n = len(chosen)
     assert example.pixels.shape == (3, 64, 64)
     assert example.boxes.shape == (n, 4)
