@@ -106,14 +106,14 @@ def test_many_boxes_on_a_large_image_fit_one_gigabyte(docker: Docker, tmp_path):
 
 def test_a_volume_that_cannot_fit_is_refused_and_the_others_go_on(docker: Docker, tmp_path, small_cases):
     huge = {"imgs": np.zeros((3500, 512, 512), np.uint8), "boxes": np.array([(1, 1, 1, 9, 9, 9)])}
-    tight = {"imgs": np.zeros((700, 512, 512), np.uint8), "boxes": np.array([(1, 1, 1, 9, 9, 9)])}
+    tight = {"imgs": np.zeros((800, 512, 512), np.uint8), "boxes": np.array([(1, 1, 1, 9, 9, 9)])}
     folders = Folders.under(tmp_path, huge=huge, tight=tight, small=small_cases["2DBox_grey"])
     done = docker.segment(folders, OPTIONS_CALL, "-m", "850m")
     assert done.returncode == 1
     errors = done.stderr.splitlines()
     assert len(errors) == 2
     assert "huge.npz: imgs needs 0.92 GB" in errors[0]
-    assert "tight.npz: shape (700, 512, 512) needs" in errors[1]
+    assert "tight.npz: shape (800, 512, 512) needs" in errors[1]
     assert all("give the container more memory" in line for line in errors)
     assert list(folders.results()) == ["small.npz"]
 
