@@ -1,6 +1,7 @@
 """The figures that the engine is held to, as ratios within one run."""
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from statistics import median
 from time import perf_counter
@@ -10,6 +11,7 @@ from baseline import BaselineCost
 from cases import FOUR_BOXES, SIX_OBJECTS, STANDARD, StandardCase
 from graphs import ENCODER_GFLOP, GraphTiming
 from litemedsam.engine.predictor import Predictor
+from litemedsam.engine.resources import streams_of
 from processes import time_process
 
 SLICES, BOXES = (10, 40, 120, 300), (1, 31, 81, 161, 241)
@@ -134,12 +136,13 @@ def of_growth(precision: str, threads: int) -> list[Figure]:
     small = StandardCase("3DBox_growth", (10, 512, 512), 1)
     seconds(small)
     by_slices = {n: seconds(replace(small, shape=(n, 512, 512)))[0] for n in SLICES}
-    one, six = by_slices[40], seconds(StandardCase("3DBox_growth", (40, 512, 512), 6))[0]
+    some = SLICES[1]
+    one, six = by_slices[some], seconds(replace(small, shape=(some, 512, 512), objects=6))[0]
     image = StandardCase("2DBox_growth", (1920, 2560, 3), 2)
     seconds(image)
     by_boxes = {n: seconds(replace(image, objects=n)) for n in BOXES}
     most = BOXES[-1]
-    alone = replace(small, shape=(40, 512, 512), objects=1)
+    alone = replace(small, shape=(some, 512, 512))
     encoding = _encoding_alone(predictor, alone, threads)
     predictor.close()
     return [
@@ -166,10 +169,6 @@ def _xy(values: dict[int, float]) -> tuple[list[int], list[float]]:
 
 
 def _encoding_alone(predictor: Predictor, case: StandardCase, threads: int) -> float:
-    from concurrent.futures import ThreadPoolExecutor
-
-    from litemedsam.engine.resources import streams_of
-
     pixels = case.arrays()["imgs"]
     streams = streams_of(threads)
     predictor.network.prepare(streams, streams)
