@@ -157,7 +157,7 @@ def test_a_graph_that_does_not_fit_its_metadata_is_refused(tmp_path, backend):
     embedding = other.encode(image)
     prompts = [AutomaticPrompts().prompt(Target(1), np.float32([1, 1, 9, 9]), embedding.foreground)]
     # OpenVINO takes no prompts for none; what comes of it is noticed.
-    with pytest.raises(LiteMedSamError, match="cannot run it|its decoder gives"):
+    with pytest.raises(LiteMedSamError, match=r"cannot run it|its decoder gives"):
         other.decode(embedding, prompts)
     swapped = network("swapped")
     swapped.decoder = swapped.encoder
