@@ -205,12 +205,8 @@ def _line(array: np.ndarray, where) -> np.ndarray:
     slope, intercept = float(where.get("RescaleSlope", 1) or 1), float(where.get("RescaleIntercept", 0) or 0)
     if (slope, intercept) == (1, 0):
         return array
-    if (
-        array.dtype.kind in "ui"
-        and slope == int(slope)
-        and intercept == int(intercept)
-        and _fits(array, slope, intercept)
-    ):
+    whole = array.dtype.kind in "ui" and slope == int(slope) and intercept == int(intercept)
+    if whole and _fits(array, slope, intercept):
         array = array.astype(np.int32)
         array *= int(slope)
         array += int(intercept)

@@ -201,7 +201,7 @@ def test_dicom_files(tmp_path):
     read = Dicom().read(path)
     assert read.geometry is None
     assert read.spacing is None
-    assert not holds_dicom(tmp_path / "a.dcm" / "..") or holds_dicom(tmp_path)
+    assert holds_dicom(tmp_path)
 
 
 def test_a_lookup_table_is_applied(tmp_path):
