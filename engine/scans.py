@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ..errors import LiteMedSamError
 from .boxes import BoxesFile, GivenBoxes, ObjectSource, StoredBoxes
 from .intensity import Scaling, scaling_named
 from .io.formats import format_of
@@ -107,6 +108,8 @@ def segment(
     path = Path(scan)
     kind = format_of(path)
     read = kind.read(path, frame)
+    if box_space not in ("voxel", "world"):
+        raise LiteMedSamError(f"box_space is {box_space!r}, expected voxel or world")
     prepared = prepare(read, _source(boxes, box_space == "world").objects(path, read), _scaling(window))
     own = predictor is None
     predictor = Predictor() if predictor is None else predictor

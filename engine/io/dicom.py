@@ -208,7 +208,8 @@ def _line(array: np.ndarray, where) -> np.ndarray:
     slope, intercept = float(where.get("RescaleSlope", 1) or 1), float(where.get("RescaleIntercept", 0) or 0)
     if (slope, intercept) == (1, 0):
         return array
-    if array.dtype.kind in "ui" and slope == int(slope) and intercept == int(intercept):
+    whole = array.dtype.kind in "ui" and slope == int(slope) and intercept == int(intercept)
+    if whole and _fits(array, slope, intercept):
         array = array.astype(np.int32)
         array *= int(slope)
         array += int(intercept)
@@ -218,6 +219,13 @@ def _line(array: np.ndarray, where) -> np.ndarray:
     for start in range(0, len(source), _PART):
         target[start : start + _PART] = source[start : start + _PART] * slope + intercept
     return scaled
+
+
+def _fits(array: np.ndarray, slope: float, intercept: float) -> bool:
+    """Whether rescaled values are whole numbers of 32 bits."""
+    limits = np.iinfo(np.int32)
+    ends = [int(value) * slope + intercept for value in (array.min(), array.max())]
+    return array.max() <= limits.max and limits.min <= min(ends) and max(ends) <= limits.max
 
 
 def _groups(image):

@@ -79,3 +79,44 @@ def test_frames_of_all_shapes(size):
     assert max(frame.scaled_height, frame.scaled_width) == 256
     everything = to_region(np.ones((256, 256), np.float32), frame)
     assert everything.full(*size).all()
+
+
+def test_only_the_rectangle_that_can_be_positive_is_computed():
+    frame = Frame.of(512, 512, 256)
+    logits = np.full((256, 256), -1, np.float32)
+    logits[10, 20] = 0
+    nothing = to_region(logits, frame)
+    assert (nothing.top, nothing.left, nothing.mask.shape) == (0, 0, (0, 0))
+    logits[10, 20] = 9
+    region = to_region(logits, frame)
+    # Pixels 19 to 22 lie between the centres of rows 9, 10 and 11.
+    assert (region.top, region.left, region.mask.shape) == (19, 39, (4, 4))
+    assert region.extent() == (39, 19, 42, 22)
+    assert region.window == (slice(19, 23), slice(39, 43))
+
+
+def test_a_region_within_bounds():
+    region = Region(10, 20, np.ones((5, 6), bool))
+    for bounds, expected in (
+        ((0, 0, 99, 99), (20, 10, 25, 14)),
+        ((21, 11, 23, 13), (21, 11, 23, 13)),
+        ((22, 0, 99, 12), (22, 10, 25, 12)),
+        ((0, 12, 20, 99), (20, 12, 20, 14)),
+        ((0, 0, 19, 99), None),
+        ((26, 0, 99, 99), None),
+        ((0, 0, 99, 9), None),
+    ):
+        part = region.within(bounds)
+        assert part.extent() == expected
+        if expected:
+            np.testing.assert_array_equal(np.argwhere(part.full(30, 40))[0], expected[1::-1])
+
+
+def test_an_empty_region_has_no_extent_and_paints_nothing():
+    region = Region(3, 4, np.zeros((2, 2), bool))
+    assert region.extent() is None
+    labels = np.zeros((9, 9), np.uint16)
+    region.paint(labels, 300)
+    assert not labels.any()
+    Region(3, 4, np.eye(2, dtype=bool)).paint(labels, 300)
+    assert np.argwhere(labels == 300).tolist() == [[3, 4], [4, 5]]

@@ -195,3 +195,11 @@ def test_recorded_prompts_keep_the_box_that_is_asked_for():
     assert made.scribble is recorded.scribble
     with pytest.raises(KeyError):
         RecordedPrompts({}).prompt(Target(1), [1, 2, 3, 4], np.zeros((8, 8), bool))
+
+
+@pytest.mark.parametrize("box", [[0, -8, 60, 0], [-8, 0, 0, 60], [-9, -9, -2, -2]])
+def test_a_box_beyond_the_image_has_no_foreground(box):
+    """A published box may leave the image; what it leaves is not wrapped around."""
+    prompt = AutomaticPrompts(0).prompt(Target(1), np.float32(box), np.ones((64, 64), bool))
+    np.testing.assert_array_equal(prompt.points, [[(box[0] + box[2]) // 2, (box[1] + box[3]) // 2]] * 4)
+    assert not prompt.scribble.any()

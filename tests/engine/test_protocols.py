@@ -103,3 +103,29 @@ def test_the_plan_visits_each_slice_once_per_sweep():
 def test_an_unknown_protocol_is_refused():
     with pytest.raises(LiteMedSamError, match="expected one of: corrected, published"):
         protocol_named("exact", "swin_litemedsam")
+
+
+@pytest.mark.parametrize("pipeline", PIPELINES)
+def test_the_published_next_box_grows_by_three_and_may_reach_the_padding(pipeline):
+    frame = Frame.of(200, 256, 256)
+    region = Region(50, 100, np.ones((20, 40), bool))
+    box = PIPELINES[pipeline].next_box(region, 1, frame, np.zeros(4), upwards=True)
+    np.testing.assert_array_equal(box, np.float32([97, 47, 142, 72]))
+    assert box.dtype == np.float32
+    everything = Region(0, 0, np.ones((200, 256), bool))
+    box = PIPELINES[pipeline].next_box(everything, 300, frame, np.zeros(4), upwards=True)
+    np.testing.assert_array_equal(box, np.float32([0, 0, 256, 202]))
+
+
+def test_a_number_above_255_does_not_wrap_around():
+    """As bytes, 256 would be nothing."""
+    region = Region(50, 100, np.ones((20, 40), bool))
+    frame = Frame.of(256, 256, 256)
+    box = PUBLISHED.next_box(region, 256, frame, np.float64([1, 2, 3, 4]), upwards=True)
+    np.testing.assert_array_equal(box, np.float32([97, 47, 142, 72]))
+
+
+def test_the_corrected_box_keeps_single_precision_and_its_scale():
+    box = CORRECTED.box_in_frame([1, 2, 3, 5], Frame.of(300, 100, 256))
+    np.testing.assert_array_equal(box, np.float32(np.array([1, 2, 3, 5]) * (256 / 300)))
+    assert box.dtype == np.float32

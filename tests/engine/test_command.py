@@ -1,0 +1,349 @@
+"""Every option of ``litemedsam-infer`` and every argument of `segment`, with a model of a few operators."""
+
+import csv
+import json
+import os
+import sys
+
+import cv2
+import nibabel
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from litemedsam.engine import runner
+from litemedsam.engine.cli import main
+from litemedsam.engine.overlay import FILMS, film, overlay
+from litemedsam.engine.report import CaseReport
+from PIL import Image
+from small_bundle import INFO, small_bundle
+from synthetic_scans import phantom, stored, write_series
+
+from litemedsam import LiteMedSamError, Predictor, segment
+
+VOLUME = phantom(5, 40, 48)
+BOX = "9,13,1,29,30,3"
+
+
+@pytest.fixture(scope="module")
+def bundle(tmp_path_factory):
+    return small_bundle(tmp_path_factory.mktemp("small") / "bundle")
+
+
+@pytest.fixture(scope="module")
+def scans(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("scans")
+    plain = stored(VOLUME, (0, 1, 2), (False, False, False))
+    nibabel.Nifti1Image(plain.voxels.transpose(), plain.ras).to_filename(folder / "scan.nii.gz")
+    mask = (plain.voxels == 200).astype(np.uint8)
+    mask[4, 35:39, 40:46] = 2
+    nibabel.Nifti1Image(mask.transpose(), plain.ras).to_filename(folder / "mask.nii.gz")
+    strokes = np.zeros_like(mask)
+    strokes[2, 20:23, 15:25] = 1
+    nibabel.Nifti1Image(strokes.transpose(), plain.ras).to_filename(folder / "strokes.nii.gz")
+    write_series(folder / "series", plain)
+    Image.fromarray(VOLUME[2]).save(folder / "slice.png")
+    pages = [Image.fromarray(page) for page in VOLUME]
+    pages[0].save(folder / "pages.tif", save_all=True, append_images=pages[1:])
+    np.savez(folder / "flat.npz", imgs=VOLUME[2], boxes=[[9, 13, 29, 30], [1, 1, 20, 30]], spacing=[1.5, 2.0, 1.0])
+    np.savez(folder / "volume.npz", imgs=VOLUME, boxes=[[9, 13, 1, 29, 30, 3]], spacing=[1.0, 2.0, 3.0])
+    named = {"version": 1, "objects": [{"name": "liver", "box": [9, 13, 1, 29, 30, 3], "points": [[18, 22, 2]]}]}
+    (folder / "boxes.json").write_text(json.dumps(named))
+    return folder
+
+
+@pytest.fixture
+def infer(bundle, tmp_path):
+    def call(*arguments, code=0):
+        given = [*arguments, "-o", tmp_path / "results", "--model", bundle, "--threads", 1]
+        run = CliRunner().invoke(main, [str(argument) for argument in given])
+        assert run.exit_code == code, run.output
+        assert run.exception is None or isinstance(run.exception, SystemExit)
+        return run
+
+    return call
+
+
+def labels(path):
+    return np.asarray(nibabel.load(path).dataobj).transpose()
+
+
+def test_the_records_of_a_run_agree(infer, scans, tmp_path):
+    run = infer(
+        *(scans / "scan.nii.gz", scans / "absent.nii.gz", "--boxes", scans / "boxes.json", "-v", "--overlay", "gif"),
+        *("--report", tmp_path / "run.json", "--csv", tmp_path / "objects.csv", "--html", tmp_path / "page.html"),
+        code=1,
+    )
+    assert "1 of 2 segmented, 1 failed" in run.stdout
+    assert "encoded; seconds:" in run.stdout
+    assert "absent.nii.gz: cannot be read" in run.stderr
+    record = json.loads((tmp_path / "run.json").read_text())
+    good, bad = record["cases"]
+    found = labels(tmp_path / "results" / "scan.nii.gz")
+    assert good["names"] == ["liver"]
+    assert good["voxels"] == [int(found.sum())]
+    assert good["volumes_ml"] == [round(found.sum() * 1.2 * 1.0 * 1.4 / 1000, 4)]
+    assert record["run"]["model"] == INFO.model
+    assert record["run"]["default_model"] is False
+    with open(tmp_path / "objects.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["name"] for row in rows] == ["liver", ""]
+    assert rows[0]["voxels"] == str(good["voxels"][0])
+    assert rows[1]["error"] == bad["error"]
+    page = (tmp_path / "page.html").read_text()
+    assert "liver" in page
+    assert 'class="error"' in page
+    assert "data:image/png;base64," in page
+    assert "volume in ml" in page
+    frames = Image.open(tmp_path / "results" / "scan.gif")
+    assert frames.n_frames == 3
+
+
+def test_flat_results_have_areas(infer, scans, tmp_path):
+    infer(
+        scans / "flat.npz",
+        "--report",
+        tmp_path / "run.json",
+        "--csv",
+        tmp_path / "a.csv",
+        "--html",
+        tmp_path / "a.html",
+    )
+    (case,) = json.loads((tmp_path / "run.json").read_text())["cases"]
+    assert case["areas_mm2"] == [round(voxels * 3.0, 4) for voxels in case["voxels"]]
+    assert case["volumes_ml"] == []
+    assert "area in mm²" in (tmp_path / "a.html").read_text()
+
+
+def test_a_mask_gives_boxes_pieces_and_names(infer, scans, tmp_path):
+    infer(scans / "scan.nii.gz", "--boxes-from", scans / "mask.nii.gz", "--margin", 2, "--report", tmp_path / "a.json")
+    (case,) = json.loads((tmp_path / "a.json").read_text())["cases"]
+    assert case["names"] == ["1", "2"]
+    z, y, x = np.nonzero(VOLUME == 200)
+    assert case["boxes"][0] == [x.min() - 2, y.min() - 2, z.min(), x.max() + 2, y.max() + 2, z.max()]
+    infer(
+        *(scans / "scan.nii.gz", "--boxes-from", scans / "mask.nii.gz", "--pieces", "--overwrite"),
+        *("--report", tmp_path / "b.json"),
+    )
+    (case,) = json.loads((tmp_path / "b.json").read_text())["cases"]
+    assert case["names"] == ["1.1", "2.1"]
+
+
+def test_scribbles_and_windows_make_a_difference(infer, scans, tmp_path):
+    found = []
+    for options in (
+        (),
+        ("--scribbles", scans / "strokes.nii.gz"),
+        ("--window", "40,60"),
+        ("--window", "none", "--seed", 5),
+        ("--window", "percentiles", "--cache-mb", 0),
+        ("--protocol", "published", "--backend", "onnxruntime"),
+    ):
+        infer(scans / "scan.nii.gz", "--box", BOX, "--overwrite", "-q", *options)
+        found.append(labels(tmp_path / "results" / "scan.nii.gz"))
+    assert all(one.any() for one in found)
+    assert not np.array_equal(found[0], found[1])
+    assert not np.array_equal(found[0], found[2])
+    # The published way leaves the first and the last slice out.
+    assert [page.any() for page in found[5]] == [False, False, True, False, False]
+
+
+def test_millimetres_are_voxels_elsewhere(infer, scans, tmp_path):
+    affine = nibabel.load(scans / "scan.nii.gz").affine
+    corners = np.array([[9, 13, 1, 1], [29, 30, 3, 1]]) @ affine.T
+    low, high = corners[:, :3].min(axis=0), corners[:, :3].max(axis=0)
+    world = ",".join(f"{value:.6f}" for value in (*low, *high))
+    infer(scans / "scan.nii.gz", "--box", BOX)
+    expected = labels(tmp_path / "results" / "scan.nii.gz")
+    infer(scans / "scan.nii.gz", "--box", world, "--box-space", "world", "--overwrite")
+    np.testing.assert_array_equal(labels(tmp_path / "results" / "scan.nii.gz"), expected)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("--box", "1,2,3"), "has 3 numbers"),
+        (("--box", "1,2,3,x"), "is not a list of numbers"),
+        (("--box", BOX, "--boxes", "a"), "--box and --boxes exclude each other"),
+        (("--pieces",), "--pieces and --margin go with --boxes-from"),
+        (("--boxes-from", "a", "--box-space", "world"), "goes with --box or --boxes"),
+        (("--overwrite", "--skip-existing"), "exclude each other"),
+        (("-i", "a"), "give either case files or a folder"),
+    ],
+)
+def test_options_that_do_not_go_together(infer, scans, arguments, words):
+    assert words in infer(scans / "scan.nii.gz", *arguments, code=2).stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("--window", "neck"), "unknown window 'neck'"),
+        (("--window", "40,0"), "a width above 0"),
+        (("--boxes", "absent.json"), "cannot be read"),
+        (("--boxes-from", "absent.nii"), "cannot be read"),
+        ((), "there are no boxes"),
+        (("--box", "1,1,5,5"), "a box of 4 numbers for a volume of 5 slices"),
+        (("--box", BOX, "--frame", "3"), "has no frame 3"),
+        (("--box", BOX, "--format", "png"), "a PNG holds one slice"),
+        (("--box", BOX, "--format", "dicom"), "needs DICOM images"),
+    ],
+)
+def test_mistakes_are_told_in_one_line(infer, scans, arguments, words):
+    (line,) = infer(scans / "scan.nii.gz", *arguments, code=1).stderr.splitlines()
+    assert line.startswith("Error: ")
+    assert words in line
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "result"),
+    [
+        ("scan.nii.gz", "npz", "scan.npz"),
+        ("series", None, "series.dcm"),
+        ("series", "nifti", "series.nii.gz"),
+        ("pages.tif", None, "pages.tif"),
+        ("pages.tif", "nifti", "pages.nii.gz"),
+        ("volume.npz", "nifti", "volume.nii.gz"),
+    ],
+)
+def test_kinds_of_results(infer, scans, tmp_path, name, kind, result):
+    infer(scans / name, "--box", BOX, *(() if kind is None else ("--format", kind)))
+    assert [path.name for path in (tmp_path / "results").iterdir()] == [result]
+
+
+def test_films_and_pictures(infer, scans, tmp_path, bundle):
+    infer(scans / "volume.npz", "--overlay", "mp4")
+    film_path = tmp_path / "results" / "volume.mp4"
+    assert cv2.VideoCapture(str(film_path)).get(cv2.CAP_PROP_FRAME_COUNT) == 3
+    infer("--overlay", scans / "slice.png", "--box", "9,13,29,30")
+    assert (tmp_path / "results" / "slice.overlay.png").is_file()
+    from litemedsam.engine.case import checked_case
+
+    case = checked_case("a", np.stack([VOLUME[2]] * 3, -1), np.array([[9, 13, 29, 30]]))
+    (only,) = film(case, np.zeros((40, 48), np.uint8))
+    np.testing.assert_array_equal(only, overlay(case, np.zeros((40, 48), np.uint8)))
+
+
+def test_a_film_that_cannot_be_written_is_told_of(monkeypatch):
+    class Nothing:
+        def write(self, frame):
+            pass
+
+        def release(self):
+            pass
+
+    class Cv2:
+        VideoWriter = staticmethod(lambda *_: Nothing())
+
+    Cv2.VideoWriter.fourcc = cv2.VideoWriter.fourcc
+    from litemedsam.engine import overlay as module
+
+    monkeypatch.setattr(module, "cv2", Cv2)
+    with pytest.raises(LiteMedSamError, match="OpenCV cannot write mp4 here; use --overlay gif"):
+        FILMS["mp4"](iter([np.zeros((8, 8, 3), np.uint8)]))
+
+
+def test_folders_and_patterns_are_searched(infer, scans, tmp_path):
+    folder = tmp_path / "cohort"
+    (folder / "one").mkdir(parents=True)
+    (folder / ".hidden").mkdir()
+    for place in ("one/a.png", "b.png", ".hidden/c.png", ".d.png"):
+        Image.fromarray(VOLUME[2]).save(folder / place)
+    (folder / "notes.txt").write_text("not a scan")
+    run = infer(folder, "--box", "9,13,29,30")
+    assert "2 of 2 segmented" in run.stdout
+    found = {str(path.relative_to(tmp_path / "results")) for path in (tmp_path / "results").rglob("*.png")}
+    assert found == {"one/a.png", "b.png"}
+    run = infer("-i", folder, "--box", "9,13,29,30", "--skip-existing")
+    assert "0 of 0 segmented, 0 failed, 2 skipped" in run.stdout
+    run = infer(folder / "**" / "*.png", "--box", "9,13,29,30", "--overwrite")
+    assert "segmented, 0 failed" in run.stdout
+    assert "no file matches this pattern" in infer(folder / "*.nii", "--box", BOX, code=1).stderr
+    (tmp_path / "empty").mkdir()
+    assert "holds no scans" in infer(tmp_path / "empty", "--box", BOX, code=1).stderr
+    assert "holds no .npz files and no other scans" in infer("-i", tmp_path / "empty", code=1).stderr
+    assert "no such folder" in infer("-i", tmp_path / "none", code=1).stderr
+    other = tmp_path / "other"
+    other.mkdir()
+    Image.fromarray(VOLUME[2]).save(other / "b.png")
+    assert "would both become b.png" in infer(folder / "b.png", other / "b.png", "--box", "1,1,5,5", code=2).stderr
+    # Of a case that cannot be opened the name alone is known.
+    assert "cannot be read" in infer(folder / "absent.png", "--box", "1,1,5,5", code=1).stderr
+
+
+def test_a_folder_that_may_not_be_written_to_is_refused_at_once(infer, scans, monkeypatch):
+    from litemedsam.engine.io import atomic
+
+    class Os:
+        W_OK, X_OK, getuid, access = os.W_OK, os.X_OK, os.getuid, staticmethod(lambda *_: False)
+
+    monkeypatch.setattr(atomic, "os", Os)
+    assert f"cannot be written (user {os.getuid()} may not)" in infer(scans / "flat.npz", code=1).stderr
+
+
+def test_boxes_in_a_folder_belong_to_scans_by_name(infer, scans, tmp_path):
+    folder = tmp_path / "boxes"
+    folder.mkdir()
+    (folder / "scan.json").write_bytes((scans / "boxes.json").read_bytes())
+    infer(scans / "scan.nii.gz", "--boxes", folder)
+    assert "holds no file slice.json" in infer(scans / "slice.png", "--boxes", folder, code=1).stderr
+
+
+def test_segment_gives_what_the_command_writes(infer, scans, bundle, tmp_path):
+    predictor = Predictor(bundle, threads=1)
+    infer(scans / "scan.nii.gz", "--boxes", scans / "boxes.json", "--window", "40,90")
+    expected = labels(tmp_path / "results" / "scan.nii.gz")
+    result = segment(
+        scans / "scan.nii.gz", scans / "boxes.json", window=(40, 90), output=tmp_path / "own.nii", predictor=predictor
+    )
+    np.testing.assert_array_equal(result.labels, expected)
+    np.testing.assert_array_equal(labels(tmp_path / "own.nii"), expected)
+    np.testing.assert_array_equal(result.masks, [expected == 1])
+    np.testing.assert_allclose(result.affine, nibabel.load(scans / "scan.nii.gz").affine)
+    assert result.names == ("liver",)
+    own = segment(scans / "flat.npz", predictor=predictor)
+    assert own.masks.shape == (2, 40, 48)
+    assert own.affine is None
+    given = segment(scans / "slice.png", [[9, 13, 29, 30]], window="none", predictor=predictor)
+    assert given.scores.shape == (1,)
+    for arguments, words in (
+        ({"boxes": [[1, 1, 1, 5, 5, 2]], "box_space": "image"}, "box_space is 'image', expected voxel or world"),
+        ({"boxes": [[1, 1, 5, 5]], "frame": 7}, "has no frame 7"),
+    ):
+        with pytest.raises(LiteMedSamError, match=words):
+            segment(scans / "scan.nii.gz", predictor=predictor, **arguments)
+
+
+def test_segment_without_a_predictor_uses_the_default_model(scans):
+    result = segment(scans / "slice.png", [[9, 13, 29, 30]])
+    assert result.labels.shape == (40, 48)
+
+
+@pytest.mark.parametrize("done", [1, 0])
+def test_a_terminal_gets_a_bar(bundle, scans, tmp_path, capsys, monkeypatch, done):
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
+    tell = runner.reporter(verbose=True, quiet=False)
+    assert isinstance(tell, runner.Bar)
+    if done:
+        # As if the first case had taken three minutes.
+        tell._start -= 180
+        tell._done = 1
+    paths = [scans / "flat.npz", scans / "volume.npz"]
+    reports = runner.run(Predictor(bundle, threads=1), paths, runner.Options(tmp_path), tell)
+    assert not any(report.error for report in reports)
+    out, errors = capsys.readouterr()
+    assert "flat.npz: 2 objects in" in out
+    assert "min left" in errors if done else "s left" in errors
+    assert isinstance(runner.reporter(verbose=True, quiet=True), runner.Lines)
+
+
+def test_too_little_memory_is_a_failed_case(bundle, scans, tmp_path, monkeypatch, capsys):
+    predictor = Predictor(bundle, threads=1)
+
+    def no_memory(*_):
+        raise MemoryError
+
+    monkeypatch.setattr(predictor, "segment_case", no_memory)
+    (report,) = runner.run(predictor, [scans / "flat.npz"], runner.Options(tmp_path), runner.Lines(False, False))
+    assert report.error == f"{scans / 'flat.npz'}: not enough memory for this case"
+    assert report == CaseReport(case=str(scans / "flat.npz"), error=report.error)
+    assert "not enough memory" in capsys.readouterr().err
