@@ -25,6 +25,7 @@ from .atomic import write_atomically
 from .extras import needed
 
 _PREAMBLE = 128
+_META = 0x0002
 _INDEX = "DICOMDIR"
 _SEGMENTATION = "SEG"
 # DICOM counts millimetres towards left, posterior, superior.
@@ -132,10 +133,12 @@ def _check_deflated(path: Path, pydicom) -> None:
     with open(path, "rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
         if content.find(pydicom.uid.DeflatedExplicitVRLittleEndian.encode()) < 0:
             return
-        meta = pydicom.filereader.read_file_meta_info(path)
-        if meta.get("TransferSyntaxUID") != pydicom.uid.DeflatedExplicitVRLittleEndian:
-            return
-        packed = content[_PREAMBLE + 4 + 12 + int(meta.FileMetaInformationGroupLength) :]
+        with BoundedReader(path) as reader:
+            pydicom.filereader.read_preamble(reader, force=True)
+            meta = pydicom.filereader.read_dataset(reader, False, True, stop_when=lambda tag, *_: tag.group != _META)
+            if meta.get("TransferSyntaxUID") != pydicom.uid.DeflatedExplicitVRLittleEndian:
+                return
+            packed = content[reader.tell() :]
     limit = max(LARGEST_UNPACKED, LARGEST_RATIO * size)
     unpacked = len(zlib.decompressobj(-zlib.MAX_WBITS).decompress(packed, limit + 1))
     check_unpacked(str(path), unpacked, size)
