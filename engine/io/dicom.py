@@ -28,6 +28,7 @@ from .extras import needed
 from .segment_codes import codes_of
 
 _PREAMBLE = 128
+_META = 0x0002
 _INDEX = "DICOMDIR"
 _SEGMENTATION = "SEG"
 # DICOM counts millimetres towards left, posterior, superior.
@@ -135,10 +136,12 @@ def _check_deflated(path: Path, pydicom) -> None:
     with open(path, "rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
         if content.find(pydicom.uid.DeflatedExplicitVRLittleEndian.encode()) < 0:
             return
-        meta = pydicom.filereader.read_file_meta_info(path)
-        if meta.get("TransferSyntaxUID") != pydicom.uid.DeflatedExplicitVRLittleEndian:
-            return
-        packed = content[_PREAMBLE + 4 + 12 + int(meta.FileMetaInformationGroupLength) :]
+        with BoundedReader(path) as reader:
+            pydicom.filereader.read_preamble(reader, force=True)
+            meta = pydicom.filereader.read_dataset(reader, False, True, stop_when=lambda tag, *_: tag.group != _META)
+            if meta.get("TransferSyntaxUID") != pydicom.uid.DeflatedExplicitVRLittleEndian:
+                return
+            packed = content[reader.tell() :]
     limit = max(LARGEST_UNPACKED, LARGEST_RATIO * size)
     unpacked = len(zlib.decompressobj(-zlib.MAX_WBITS).decompress(packed, limit + 1))
     check_unpacked(str(path), unpacked, size)

@@ -120,3 +120,11 @@ def test_an_empty_region_has_no_extent_and_paints_nothing():
     assert not labels.any()
     Region(3, 4, np.eye(2, dtype=bool)).paint(labels, 300)
     assert np.argwhere(labels == 300).tolist() == [[3, 4], [4, 5]]
+
+
+def test_a_positive_place_between_the_pixels_of_a_small_image_is_seen_by_none():
+    logits = np.full((256, 256), -1, np.float32)
+    logits[80, 80] = 9
+    region = to_region(logits, Frame.of(3, 3, 256))
+    assert region.mask.shape == (0, 0)
+    assert not region.full(3, 3).any()

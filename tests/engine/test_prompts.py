@@ -203,3 +203,10 @@ def test_a_box_beyond_the_image_has_no_foreground(box):
     prompt = AutomaticPrompts(0).prompt(Target(1), np.float32(box), np.ones((64, 64), bool))
     np.testing.assert_array_equal(prompt.points, [[(box[0] + box[2]) // 2, (box[1] + box[3]) // 2]] * 4)
     assert not prompt.scribble.any()
+
+
+def test_the_first_row_and_column_count():
+    points = AutomaticPrompts(0).prompt(Target(1), np.float32([0, 0, 3, 3]), np.ones((64, 64), bool)).points
+    assert points[0].tolist() == [0, 0]
+    assert points[1, 0] == 0
+    assert points[3, 1] == 0
