@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from ..engine.backends import native_precisions
-from ..engine.backends.offline_openvino import openvino
+from ..engine.backends.offline_openvino import core, openvino
 from ..engine.precision import Agreement, floats_beside
 from ..engine.predictor import Predictor
 from .calibration import NamedCase
@@ -15,10 +15,9 @@ _BACKEND = "openvino"
 
 def computes_in(floats: str) -> bool:
     """Whether OpenVINO computes in that precision here, natively or not; where it does not, it takes f32 silently."""
-    core = openvino.Core()
     x = openvino.opset13.parameter([64, 64], np.float32)
     probe = openvino.Model([openvino.opset13.matmul(x, x, False, False)], [x])
-    compiled = core.compile_model(probe, "CPU", {"INFERENCE_PRECISION_HINT": floats})
+    compiled = core().compile_model(probe, "CPU", {"INFERENCE_PRECISION_HINT": floats})
     return compiled.get_property("INFERENCE_PRECISION_HINT").to_string() == floats
 
 

@@ -6,6 +6,7 @@ takes half the time of the import; whoever does can import it by its own name af
 """
 
 import sys
+from functools import cache
 
 _CONVERTER = "openvino.tools.ovc"
 
@@ -17,4 +18,13 @@ import openvino  # noqa: E402
 if _without_converter:
     del sys.modules[_CONVERTER]
 
-__all__ = ["openvino"]
+__all__ = ["core", "openvino"]
+
+
+@cache
+def core() -> openvino.Core:
+    """The one OpenVINO of this process.
+
+    Never freed: it owns the stack that this process' signal handlers run on, on processors with AMX.
+    """
+    return openvino.Core()

@@ -1,7 +1,6 @@
 """Graphs run by OpenVINO."""
 
 from collections.abc import Mapping
-from functools import cache
 from pathlib import Path
 from queue import SimpleQueue
 
@@ -10,17 +9,11 @@ import numpy as np
 from ...errors import LiteMedSamError
 from ..onnx_metadata import read_metadata
 from .compiled import compiled_before, keep_compiled
-from .offline_openvino import openvino
+from .offline_openvino import core, openvino
 
 PRECISIONS = ("f32", "bf16")
 # As OpenVINO calls what a processor can do.
 _PRECISION_OF = {"FP32": "f32", "BF16": "bf16", "INT8": "int8"}
-
-
-@cache
-def _core() -> openvino.Core:
-    # Never freed: it owns the stack that this process' signal handlers run on, on processors with AMX.
-    return openvino.Core()
 
 
 def _reason(error: Exception) -> str:
@@ -60,10 +53,9 @@ class OpenVinoGraph:
             "INFERENCE_NUM_THREADS": threads,
             "NUM_STREAMS": streams,
         }
-        core = _core()
-        self.compiled = compiled_before(core, path, precision, properties)
+        self.compiled = compiled_before(core(), path, precision, properties)
         if self.compiled is None:
-            self.compiled = self._compile(core, path, properties)
+            self.compiled = self._compile(path, properties)
             keep_compiled(path, precision, self.compiled)
         self._requests = SimpleQueue()
         for _ in range(streams):
@@ -73,7 +65,7 @@ class OpenVinoGraph:
     @staticmethod
     def native_precisions() -> frozenset[str]:
         """The precisions that OpenVINO names among the processor's own."""
-        named = openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+        named = core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
         return frozenset(_PRECISION_OF[name] for name in named if name in _PRECISION_OF)
 
     @staticmethod
@@ -85,9 +77,9 @@ class OpenVinoGraph:
             )
 
     @staticmethod
-    def _compile(core: openvino.Core, path: Path, properties: Mapping) -> openvino.CompiledModel:
+    def _compile(path: Path, properties: Mapping) -> openvino.CompiledModel:
         try:
-            return core.compile_model(path, "CPU", dict(properties))
+            return core().compile_model(path, "CPU", dict(properties))
         except RuntimeError as error:
             raise LiteMedSamError(
                 f"{path}: OpenVINO cannot load it ({_reason(error)})", "export the bundle again"
