@@ -23,9 +23,9 @@ def compilations(monkeypatch):
     files = []
     compile_graph = OpenVinoGraph._compile
 
-    def counted(core, path, properties):
+    def counted(path, properties):
         files.append(path)
-        return compile_graph(core, path, properties)
+        return compile_graph(path, properties)
 
     monkeypatch.setattr(OpenVinoGraph, "_compile", staticmethod(counted))
     return files

@@ -127,9 +127,9 @@ def test_what_is_no_graph_is_refused_by_every_runtime(bundle, backend):
     graph.graph.node[0].op_type = "Invented"
     onnx.save(graph, bundle / ENCODER)
     with pytest.raises(LiteMedSamError, match="cannot load it"):
-        Network.load(bundle, backend, "f32", 1)
+        load_graph(bundle / ENCODER, backend, "f32", 1)
     (bundle / ENCODER).write_bytes(b"")
-    with pytest.raises(LiteMedSamError, match="cannot be read"):
+    with pytest.raises(LiteMedSamError, match=r"cannot load it|not a graph"):
         load_graph(bundle / ENCODER, backend, "f32", 1)
     with pytest.raises(LiteMedSamError, match="not a graph of a litemedsam bundle"):
         Network.load(bundle, backend, "f32", 1)
