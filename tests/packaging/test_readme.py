@@ -47,3 +47,17 @@ def test_every_line_of_python_runs(workplace, monkeypatch):
     names = {}
     exec(code, names)
     assert names["prediction"].masks.shape == (3, 320, 420)
+
+
+def test_the_commands_that_fine_tune_run(workplace):
+    """One step of them: the whole takes minutes."""
+    (workplace / "training").symlink_to(ROOT / "training")
+    cases = workplace / "my-cases"
+    cases.mkdir()
+    (cases / "a.npz").symlink_to(ROOT / "examples" / "2DBox_phantom.npz")
+    (block,) = (block for block in blocks("bash") if "litemedsam-train" in block)
+    for command in block.splitlines():
+        shell = f"export PATH={BIN}:$PATH; {command}{' --steps 1' if 'litemedsam-train' in command else ''}"
+        run = subprocess.run(["bash", "-c", shell], cwd=workplace, capture_output=True, text=True, check=False)
+        assert run.returncode == 0, (command, run.stderr)
+    assert (workplace / "my-bundle" / "encoder.onnx").stat().st_size > 1e7
