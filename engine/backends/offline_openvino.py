@@ -13,10 +13,17 @@ _CONVERTER = "openvino.tools.ovc"
 sys.modules.setdefault("openvino_telemetry", None)
 _without_converter = sys.modules.setdefault(_CONVERTER, None) is None
 
+import numpy as np  # noqa: E402
 import openvino  # noqa: E402
 
 if _without_converter:
     del sys.modules[_CONVERTER]
+
+# Its tables of types are made when they are first used; two threads that come to that at once wait for each other.
+_probe = openvino.Tensor(np.zeros(1, np.float32), shared_memory=True)
+_probe.get_element_type().to_dtype()
+openvino.Type(np.dtype(np.uint8))
+_ = _probe.data
 
 __all__ = ["core", "openvino"]
 

@@ -1,9 +1,13 @@
 """The contract of the back ends: the same tests over each."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 from litemedsam.engine.backends import BACKENDS, load_graph
 from litemedsam.engine.bundle import DECODER, ENCODER, BundleInfo, default_bundle
+from small_bundle import small_bundle
 
 from litemedsam.errors import LiteMedSamError
 
@@ -108,3 +112,37 @@ def test_an_unknown_precision_is_refused(backend):
 def test_an_unknown_back_end_is_refused():
     with pytest.raises(LiteMedSamError, match="expected one of: openvino, onnxruntime"):
         load_graph(default_bundle() / ENCODER, "abacus", "f32", 1)
+
+
+_AT_ONCE = """
+import sys, threading
+from pathlib import Path
+import subprocess
+import sys
+
+import numpy as np
+from litemedsam.engine.network import Network
+
+network = Network.load(Path(sys.argv[1]), sys.argv[2], "f32", 2)
+network.prepare(2, 2)
+together = threading.Barrier(2)
+
+def encode():
+    together.wait()
+    network.encode(np.eye(40, dtype=np.uint8))
+
+threads = [threading.Thread(target=encode) for _ in range(2)]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join()
+print("done")
+"""
+
+
+def test_the_first_two_runs_at_once_do_not_wait_for_each_other(tmp_path, backend):
+    bundle = small_bundle(tmp_path / "bundle")
+    for _ in range(4):
+        command = [sys.executable, "-c", _AT_ONCE, bundle, backend]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+        assert done.stdout == "done\n", done.stderr
