@@ -209,13 +209,18 @@ def test_the_image_is_small_and_holds_only_what_inference_needs(docker: Docker):
 
 def test_the_graphs_compiled_at_the_build_are_used_on_its_machine(docker: Docker):
     code = """
-import openvino
 import os
 from pathlib import Path
 from litemedsam.engine.backends.compiled import READY_VARIABLE, CompiledFolder
-from litemedsam.engine.bundle import DECODER, ENCODER, default_bundle
-folder, core = CompiledFolder(Path(os.environ[READY_VARIABLE])), openvino.Core()
-print(*(folder.load(core, default_bundle() / name, "f32", {}) is not None for name in (ENCODER, DECODER)))
+from litemedsam.engine.backends.offline_openvino import core
+from litemedsam.engine.backends.openvino import OpenVinoGraph
+from litemedsam.engine.bundle import DECODER, default_bundle
+from litemedsam.engine.precision import AUTOMATIC, encoder_file, floats_beside, resolve
+bundle, native = default_bundle(), OpenVinoGraph.native_precisions()
+precision = resolve(bundle, AUTOMATIC, native).precision
+floats, folder = floats_beside(precision, native), CompiledFolder(Path(os.environ[READY_VARIABLE]))
+files = encoder_file(bundle, precision), bundle / DECODER
+print(*(folder.load(core(), path, floats, {}) is not None for path in files))
 """
     done = docker("run", "--rm", "--network", "none", *HARDENED, IMAGE, "python", "-c", code)
     assert done.stdout == "True True\n", done.stderr
