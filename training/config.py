@@ -24,9 +24,11 @@ class TrainingConfig:
         Steps of the optimiser in the whole run.
     frame : int
         Side of the images in pixels, a multiple of 32.
-    window, window_steps, window_images : int
-        The first `window_steps` steps see, of so many images instead, only a window of this side around an object,
-        at the scale and in the coordinates of the whole frame: a quarter of the cost at half the side.
+    window, window_images : int
+        Some steps see, of so many images instead, only a window of this side around an object, at the scale and in
+        the coordinates of the whole frame: a quarter of the cost at half the side.
+    window_share : float
+        Share of those steps, in [0, 1], spread evenly over the run.
     images : int
         Images per step.
     prompts : int
@@ -77,8 +79,8 @@ class TrainingConfig:
     steps: int = 1000
     frame: int = 256
     window: int = 128
-    window_steps: int = 0
     window_images: int = 6
+    window_share: float = 0.0
     images: int = 2
     prompts: int = 8
     synthetic: float = 0.5
@@ -107,13 +109,13 @@ class TrainingConfig:
         for name in ("frame", "window"):
             side = getattr(self, name)
             _require(side >= 32 and side % 32 == 0, name, side, "a positive multiple of 32")
-        if self.window_steps:
+        if self.window_share:
             _require(self.window <= self.frame, "window", self.window, f"at most the frame, {self.frame}")
         for name in ("steps", "images", "window_images", "prompts", "checkpoint_every"):
             _require(getattr(self, name) >= 1, name, getattr(self, name), "at least 1")
-        for name in ("seed", "window_steps", "warm_up", "measure_scenes", "measure_images", "workers", "weight_decay"):
+        for name in ("seed", "warm_up", "measure_scenes", "measure_images", "workers", "weight_decay"):
             _require(getattr(self, name) >= 0, name, getattr(self, name), "at least 0")
-        for name in ("synthetic", "phantoms", "strokes", "propagated", "last_rate", "balance"):
+        for name in ("synthetic", "phantoms", "strokes", "propagated", "last_rate", "balance", "window_share"):
             _require(0 <= getattr(self, name) <= 1, name, getattr(self, name), "a number from 0 to 1")
         for name in ("held_out", "ema", "jitter"):
             _require(0 <= getattr(self, name) < 1, name, getattr(self, name), "a number from 0 to below 1")
@@ -128,7 +130,7 @@ class TrainingConfig:
 
     def windowed(self, step: int) -> bool:
         """Whether a step, from 0, sees windows instead of whole frames."""
-        return step < self.window_steps
+        return int((step + 1) * self.window_share) > int(step * self.window_share)
 
 
 def _require(holds: bool, name: str, got: Any, expected: str) -> None:
