@@ -116,8 +116,9 @@ class Predictor:
         self.choice = resolve(self.bundle, precision, native_precisions(backend))
         self.precision = self.choice.precision
         self.network = Network.load(self.bundle, backend, self.precision, self.threads)
-        self.protocol = protocol_named(protocol, self.network.info.published_protocol)
-        self.prompts: PromptSource = AutomaticPrompts(seed, self.network.info.prompts, self.network.info.scribble)
+        info = self.network.info
+        self.protocol = protocol_named(protocol, info.published_protocol, info.scribble)
+        self.prompts: PromptSource = AutomaticPrompts(seed, info.prompts, info.scribble)
         self.memory = MemoryBudget.of_process()
         self.cache_bytes = int(cache_mb * MEGABYTE)
         self._own = _OfThread()

@@ -52,7 +52,15 @@ class Protocol(Interface):
         """The slices of an object; z_max is the index of its last slice."""
         ...
 
-    def next_box(self, region: Region, number: int, frame: Frame, given: np.ndarray, upwards: bool) -> np.ndarray:
+    def next_box(
+        self,
+        region: Region,
+        number: int,
+        frame: Frame,
+        given: np.ndarray,
+        upwards: bool,
+        widths: tuple[float, float] = (1.0, 1.0),
+    ) -> np.ndarray:
         """The box float32 (4,) in frame pixels on the next slice.
 
         Parameters
@@ -66,12 +74,43 @@ class Protocol(Interface):
             The object's own box (4,) in image pixels, used where the mask is empty.
         upwards : bool
             Whether the next slice has the higher index.
+        widths : tuple of float
+            `ellipsoid_width` on the slice before and on the next one.
         """
         ...
 
 
+def ellipsoid_width(z: int, z_min: int, z_max: int) -> float:
+    """How wide the ellipsoid that fills a box is on one of its slices, as a share of its largest width, in (0, 1].
+
+    Parameters
+    ----------
+    z : int
+        Within z_min and z_max.
+    z_min, z_max : int
+        First and last slice of the box.
+
+    Notes
+    -----
+    √(1 − h²), h the distance of the slice's centre from the box's, in half thicknesses of the box.
+    """
+    height = (2 * z - z_min - z_max) / (z_max - z_min + 1)
+    return float(np.sqrt(1 - height**2))
+
+
 def _scaled(box: np.ndarray, frame: Frame) -> np.ndarray:
     return np.asarray(box, np.float64) * frame.scale
+
+
+def _resized(box: np.ndarray, factor: float) -> np.ndarray:
+    """A box (4,) with its centre, and its sides, last pixels included, times a factor; at least a pixel wide."""
+    centre, sides = (box[:2] + box[2:]) / 2, box[2:] - box[:2] + 1
+    half = np.maximum(sides * factor - 1, 0) / 2
+    return np.concatenate([centre - half, centre + half])
+
+
+def _within(box: np.ndarray, outer: np.ndarray) -> np.ndarray:
+    return np.clip(box, np.tile(outer[:2], 2), np.tile(outer[2:], 2))
 
 
 def _closed_range(z_min: int, z_max: int) -> SliceRange:
@@ -97,13 +136,49 @@ class Corrected:
         """See `Protocol.slices`; z_min and z_max belong to the object."""
         return _closed_range(z_min, z_max)
 
-    def next_box(self, region: Region, number: int, frame: Frame, given: np.ndarray, upwards: bool) -> np.ndarray:
+    def next_box(
+        self,
+        region: Region,
+        number: int,
+        frame: Frame,
+        given: np.ndarray,
+        upwards: bool,
+        widths: tuple[float, float] = (1.0, 1.0),
+    ) -> np.ndarray:
         """See `Protocol.next_box`; never beyond the object's own box."""
         own, extent = self.box_in_frame(given, frame), region.extent()
         if extent is None:
             return own
         box = self.box_in_frame(np.array(extent), frame) + np.float32([-MARGIN, -MARGIN, MARGIN, MARGIN])
-        return np.clip(box, np.tile(own[:2], 2), np.tile(own[2:], 2))
+        return _within(box, own)
+
+
+class CorrectedEllipsoid(Corrected):
+    """As `Corrected`, for weights that start from the ellipse in a box: in a volume, from the ellipsoid in the box.
+
+    Masks of such weights follow the size of their boxes, which therefore have to shrink towards the object's ends.
+    """
+
+    def next_box(
+        self,
+        region: Region,
+        number: int,
+        frame: Frame,
+        given: np.ndarray,
+        upwards: bool,
+        widths: tuple[float, float] = (1.0, 1.0),
+    ) -> np.ndarray:
+        """See `Protocol.next_box`.
+
+        Half-way between the section of the ellipsoid and the mask before, resized as the ellipsoid's section is.
+        """
+        own, extent = self.box_in_frame(given, frame), region.extent()
+        before, here = widths
+        section = _resized(own, here)
+        if extent is None:
+            return section.astype(np.float32)
+        passed_on = _within(_resized(self.box_in_frame(np.array(extent), frame), here / before), own)
+        return ((section + passed_on) / 2).astype(np.float32)
 
 
 class PublishedLiteMedSAM:
@@ -126,7 +201,15 @@ class PublishedLiteMedSAM:
         """See `Protocol.slices`; z_min and z_max belong to the object."""
         return _closed_range(z_min, z_max)
 
-    def next_box(self, region: Region, number: int, frame: Frame, given: np.ndarray, upwards: bool) -> np.ndarray:
+    def next_box(
+        self,
+        region: Region,
+        number: int,
+        frame: Frame,
+        given: np.ndarray,
+        upwards: bool,
+        widths: tuple[float, float] = (1.0, 1.0),
+    ) -> np.ndarray:
         """See `Protocol.next_box`; depends on the object's number, and may reach into the padding.
 
         A mask that vanishes in the frame counts as empty.
@@ -164,11 +247,13 @@ class PublishedSwinLiteMedSAM(PublishedLiteMedSAM):
 
 
 CORRECTED = Corrected()
+# By how the weights' automatic scribble is made, a key of `litemedsam.engine.prompts.SCRIBBLES`.
+CORRECTED_FOR = {"stroke": CORRECTED, "ellipse": CorrectedEllipsoid()}
 # By the names under which bundles ask for them.
 PUBLISHED = {"swin_litemedsam": PublishedSwinLiteMedSAM(), "litemedsam": PublishedLiteMedSAM()}
 
 
-def protocol_named(name: str, pipeline: str) -> Protocol:
+def protocol_named(name: str, pipeline: str, scribble: str = "stroke") -> Protocol:
     """The protocol of a name.
 
     Parameters
@@ -177,6 +262,8 @@ def protocol_named(name: str, pipeline: str) -> Protocol:
         ``corrected`` or ``published``.
     pipeline : str
         Which published one: a key of `PUBLISHED`.
+    scribble : str
+        Which corrected one: a key of `CORRECTED_FOR`.
 
     Raises
     ------
@@ -184,7 +271,7 @@ def protocol_named(name: str, pipeline: str) -> Protocol:
         When there is none.
     """
     if name == CORRECTED.name:
-        return CORRECTED
+        return CORRECTED_FOR[scribble]
     if name != "published":
         raise LiteMedSamError(f"unknown protocol {name!r}; expected one of: corrected, published")
     if pipeline not in PUBLISHED:

@@ -13,8 +13,9 @@ from .cache import EmbeddingCache
 from .case import Case, Segmentation, label_dtype
 from .network import PROMPTS_PER_CALL, Decoded, Embedding, Network
 from .postprocess import Region, to_region
+from .preprocess import Frame
 from .prompts import PromptSource, Target
-from .protocols import Protocol
+from .protocols import Protocol, ellipsoid_width
 from .stopwatch import Stopwatch
 
 
@@ -219,9 +220,7 @@ class _Run:
                 if before is None:
                     boxes.append(self.segmenter.protocol.box_in_frame(own_box, embedding.frame))
                 else:
-                    boxes.append(
-                        self.segmenter.protocol.next_box(before, number, embedding.frame, own_box, step.upwards)
-                    )
+                    boxes.append(self._next_box(before, number, embedding.frame, step))
             targets = [Target(number, z) for number in step.numbers]
             for target, region, score in self.regions(embedding, targets, boxes, given):
                 number = target.number
@@ -231,3 +230,9 @@ class _Run:
                     middles.setdefault(number, region)
                 latest[number if step.upwards else -number] = region
             self.progress(done, len(steps))
+
+    def _next_box(self, before: Region, number: int, frame: Frame, step: Step) -> np.ndarray:
+        box, z = self.case.boxes[number - 1], step.slice_index
+        came_from = z - 1 if step.upwards else z + 1
+        widths = tuple(ellipsoid_width(k, int(box[2]), int(box[5])) for k in (came_from, z))
+        return self.segmenter.protocol.next_box(before, number, frame, box[[0, 1, 3, 4]], step.upwards, widths)

@@ -62,7 +62,7 @@ class TrainingConfig:
         Share of the prompts, in [0, 1], that have the published random stroke instead, so that scribbles of a user's
         own keep their meaning.
     propagated : float
-        Share of the boxes, in [0, 1], that are as loose as those which masks pass on from slice to slice.
+        Share of the boxes, in [0, 1], that are as far off as those which a volume passes on from slice to slice.
     jitter : float
         Sides of a box move outwards or inwards by up to this share of the box's side, or by two pixels.
     checkpoint_every : int

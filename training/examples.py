@@ -7,12 +7,11 @@ import numpy as np
 
 from ..engine.preprocess import Frame, to_frame
 from ..engine.prompts import AutomaticPrompts, Target
-from ..engine.protocols import MARGIN
 from .samples import Sample
 
 _JITTER_PIXELS = 2.0
-# By what share of its side an object's edge moves from slice to slice, at most outwards.
-_SLICE_CHANGE = 0.1
+# By what share of its side an edge of a box that was passed on may be off.
+_SLICE_CHANGE = 0.15
 # Windows start where the network's own 8 × 8 windows do in all of its stages.
 _STRIDE = 32
 # What a box needs beside it, so that the window shows where the object ends.
@@ -37,7 +36,7 @@ class Prompting:
     strokes : float
         Share of the prompts that have a random stroke instead.
     propagated : float
-        Share of the boxes that are as loose as those which a volume's masks pass on from slice to slice.
+        Share of the boxes that are as far off as those which a volume passes on from slice to slice.
     """
 
     objects: int
@@ -46,11 +45,11 @@ class Prompting:
     strokes: float = 0.0
     propagated: float = 0.0
 
-    def box(self, rng: np.random.Generator, mask: np.ndarray, frame: Frame) -> np.ndarray:
+    def box(self, rng: np.random.Generator, mask: np.ndarray) -> np.ndarray:
         """The box float64 (4,), in pixels of the image, of a mask bool (H, W)."""
         box = tight_box(mask)
         if self.propagated > 0 and rng.random() < self.propagated:
-            return passed_on_box(rng, box, frame)
+            return passed_on_box(rng, box, mask.shape)
         if self.jitter > 0 and rng.random() < 0.5:
             return moved_box(rng, box, mask.shape, self.jitter)
         return box
@@ -126,25 +125,25 @@ def moved_box(rng: np.random.Generator, box: np.ndarray, shape: tuple[int, int],
     return moved if moved[2] > moved[0] and moved[3] > moved[1] else box
 
 
-def passed_on_box(rng: np.random.Generator, box: np.ndarray, frame: Frame) -> np.ndarray:
-    """A tight box as the slice before, where the object was of about that size, would pass it on.
+def passed_on_box(rng: np.random.Generator, box: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+    """A tight box as the slice before would pass it on: too large or too small at each side.
 
     Parameters
     ----------
     rng : numpy.random.Generator
     box : ndarray
         (4,) in pixels of the image.
-    frame : Frame
+    shape : tuple of int
+        (H, W) of the image.
 
     Returns
     -------
     ndarray
-        float64 (4,), grown by the margin of `litemedsam.engine.protocols.Corrected`, within the image.
+        float64 (4,), within the image.
     """
-    sides = np.tile(box[2:] - box[:2], 2)
-    changed = box + rng.uniform(-_SLICE_CHANGE / 2, _SLICE_CHANGE, 4) * sides * np.array([-1, -1, 1, 1])
-    grown = changed + MARGIN / frame.scale * np.array([-1, -1, 1, 1])
-    return np.clip(grown, 0, np.array([frame.width - 1, frame.height - 1] * 2))
+    sides = np.tile(box[2:] - box[:2] + 1, 2)
+    off = box + rng.uniform(-_SLICE_CHANGE, _SLICE_CHANGE, 4) * sides
+    return np.clip(off, 0, np.array([shape[1] - 1, shape[0] - 1] * 2))
 
 
 def _target(mask: np.ndarray, frame: Frame) -> np.ndarray:
@@ -183,7 +182,7 @@ def _example(rng: np.random.Generator, sample: Sample, size: int, chosen: np.nda
     foreground = pixels.any(axis=0)
     made, targets = [], []
     for k in chosen:
-        box = prompting.box(rng, sample.masks[k], frame)
+        box = prompting.box(rng, sample.masks[k])
         source = prompting.source(rng)
         made.append(source.prompt(Target(int(k) + 1), (box * frame.scale).astype(np.float32), foreground))
         targets.append(_target(sample.masks[k], frame))

@@ -52,6 +52,7 @@ class OpenVinoGraph:
             "PERFORMANCE_HINT": "LATENCY",
             "INFERENCE_NUM_THREADS": threads,
             "NUM_STREAMS": streams,
+            "ENABLE_CPU_PINNING": False,
         }
         self.compiled = compiled_before(core(), path, precision, properties)
         if self.compiled is None:

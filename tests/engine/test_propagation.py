@@ -6,11 +6,11 @@ from litemedsam.engine.case import checked_case
 from litemedsam.engine.network import PROMPTS_PER_CALL, Network
 from litemedsam.engine.postprocess import to_region
 from litemedsam.engine.prompts import AutomaticPrompts, Target
-from litemedsam.engine.protocols import CORRECTED, PUBLISHED
+from litemedsam.engine.protocols import CORRECTED, CORRECTED_FOR, PUBLISHED, ellipsoid_width
 from litemedsam.engine.segmentation import CaseSegmenter, Step, plan
 from small_bundle import small_bundle
 
-PROTOCOLS = {"corrected": CORRECTED, **PUBLISHED}
+PROTOCOLS = {**CORRECTED_FOR, **PUBLISHED}
 SHAPE = (9, 80, 50)
 # Ways up and down that cross, one slice only, the first and the last slice, two of the same, six on one slice.
 BOXES = np.array(
@@ -73,7 +73,10 @@ def one_after_the_other(network, protocol, case):
             before = middle
             for z in ways:
                 embedding = network.encode(case.pixels[z])
-                before = answer(number, z, protocol.next_box(before, number, embedding.frame, own, upwards), embedding)
+                came_from = z - 1 if upwards else z + 1
+                widths = tuple(ellipsoid_width(k, box[2], box[5]) for k in (came_from, z))
+                passed_on = protocol.next_box(before, number, embedding.frame, own, upwards, widths)
+                before = answer(number, z, passed_on, embedding)
     return labels, scores
 
 

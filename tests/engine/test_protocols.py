@@ -4,14 +4,15 @@ import numpy as np
 import pytest
 from litemedsam.engine.postprocess import Region
 from litemedsam.engine.preprocess import Frame
-from litemedsam.engine.protocols import CORRECTED, protocol_named
+from litemedsam.engine.protocols import CORRECTED, CORRECTED_FOR, ellipsoid_width, protocol_named
 from litemedsam.engine.protocols import PUBLISHED as PIPELINES
 from litemedsam.engine.segmentation import plan
 
 from litemedsam.errors import LiteMedSamError
 
 PUBLISHED = PIPELINES["swin_litemedsam"]
-PROTOCOLS = (CORRECTED, *PIPELINES.values())
+ELLIPSOID = CORRECTED_FOR["ellipse"]
+PROTOCOLS = (*CORRECTED_FOR.values(), *PIPELINES.values())
 FRAME = Frame.of(512, 400, 256)
 EMPTY = Region(0, 0, np.zeros((0, 0), bool))
 
@@ -77,6 +78,47 @@ def test_an_empty_mask_falls_back_to_the_given_box():
     np.testing.assert_array_equal(CORRECTED.next_box(EMPTY, 1, FRAME, given, upwards=True), exact)
     np.testing.assert_array_equal(PUBLISHED.next_box(EMPTY, 1, FRAME, given, upwards=False), exact)
     np.testing.assert_array_equal(PUBLISHED.next_box(EMPTY, 1, FRAME, given, upwards=True), np.trunc(exact))
+
+
+def test_an_ellipsoid_is_as_wide_as_its_equation_says():
+    assert ellipsoid_width(4, 4, 4) == 1
+    assert ellipsoid_width(4, 0, 8) == 1
+    assert ellipsoid_width(0, 0, 8) == ellipsoid_width(8, 0, 8) == pytest.approx(np.sqrt(1 - (4 / 4.5) ** 2))
+    assert ellipsoid_width(2, 2, 3) == pytest.approx(np.sqrt(0.75))
+    widths = [ellipsoid_width(z, 3, 40) for z in range(3, 41)]
+    # The mean of the squared widths, as the volume of an ellipsoid in its box.
+    assert np.mean(np.square(widths)) == pytest.approx(2 / 3, abs=1e-3)
+
+
+def test_the_ellipsoid_s_next_box_is_half_way_between_its_section_and_the_mask():
+    given = np.array([100, 100, 298, 298])
+    # In the frame the box is 50 … 149, its section 75 … 124; the mask 60 … 79 by 70 … 99, its half 65 … 74 by 77.5 … 91.5.
+    region = Region(140, 120, np.ones((59, 39), bool))
+    box = ELLIPSOID.next_box(region, 1, FRAME, given, True, (1.0, 0.5))
+    np.testing.assert_allclose(box, [(75 + 65) / 2, (75 + 77.5) / 2, (124 + 74) / 2, (124 + 91.5) / 2])
+    assert box.dtype == np.float32
+    shrunk = ELLIPSOID.next_box(region, 1, FRAME, given, True, (0.5, 0.25))
+    assert (shrunk[2:] - shrunk[:2] < box[2:] - box[:2]).all()
+
+
+def test_the_ellipsoid_s_next_box_stays_in_the_object_s_own_and_never_turns_over():
+    given = np.array([100, 100, 140, 140])
+    everything = Region(0, 0, np.ones((512, 400), bool))
+    box = ELLIPSOID.next_box(everything, 1, FRAME, given, False, (0.5, 1.0))
+    np.testing.assert_array_equal(box, ELLIPSOID.box_in_frame(given, FRAME))
+    speck = Region(120, 120, np.ones((1, 1), bool))
+    box = ELLIPSOID.next_box(speck, 1, FRAME, np.array([120, 120, 120, 120]), False, (1.0, 0.1))
+    np.testing.assert_array_equal(box, np.float32([60, 60, 60, 60]))
+    np.testing.assert_allclose(
+        ELLIPSOID.next_box(EMPTY, 1, FRAME, given, True, (0.9, 0.5)), [55.25, 55.25, 64.75, 64.75]
+    )
+
+
+def test_the_weights_scribble_decides_how_a_corrected_volume_goes_on():
+    assert protocol_named("corrected", "swin_litemedsam") is CORRECTED
+    assert protocol_named("corrected", "swin_litemedsam", "stroke") is CORRECTED
+    assert protocol_named("corrected", "swin_litemedsam", "ellipse") is ELLIPSOID
+    assert protocol_named("published", "swin_litemedsam", "ellipse") is PUBLISHED
 
 
 def test_a_mask_that_vanishes_when_shrunk_falls_back_too():

@@ -44,7 +44,7 @@ def test_the_examples_are_found(predictor, name):
     assert result.labels.shape == truth.shape
     assert result.labels.dtype == np.uint8
     for number in range(1, len(case.boxes) + 1):
-        assert dice(result.labels == number, truth == number) > 0.75
+        assert dice(result.labels == number, truth == number) > 0.8
 
 
 def test_each_slice_is_encoded_once(segmented):
