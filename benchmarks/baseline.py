@@ -1,8 +1,9 @@
 """The published pipelines' cost in eager PyTorch: every object re-encodes every one of its slices.
 
-Measured on a part, one image and one prompt, and multiplied; the project's own networks with the published order of
-work (of Swin-LiteMedSAM's decoder, what depends on the image alone is done again for every prompt). Start-up is that of
-a process which imports PyTorch, makes the network and loads its weights; published scripts import more.
+Volumes are measured on a part, one image and one prompt, and multiplied; the project's own networks with the published
+order of work (of Swin-LiteMedSAM's decoder, what depends on the image alone is done again for every prompt). Start-up
+is that of a process which imports PyTorch, makes the network and loads its weights; published scripts import more. An
+image is a whole process, see ``published.py``.
 """
 
 import subprocess
@@ -14,6 +15,7 @@ from pathlib import Path
 from statistics import median
 from time import perf_counter
 
+import numpy as np
 import torch
 from cases import StandardCase
 from litemedsam.models import LiteMedSAM, SwinLiteMedSAM
@@ -99,4 +101,15 @@ def start_up(repeats: int) -> float:
         path = Path(name) / "weights.pth"
         torch.save(SwinLiteMedSAM().state_dict(), path)
         command = [sys.executable, "-c", _START, str(path)]
+        return _seconds(lambda: subprocess.run(command, check=True), repeats)
+
+
+def whole_process(case: StandardCase, threads: int, repeats: int) -> float:
+    """Seconds of a process that segments a 2D case from its start to the file written."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        torch.save(SwinLiteMedSAM().state_dict(), folder / "weights.pth")
+        np.savez(folder / "case.npz", **case.arrays())
+        files = (folder / "case.npz", folder / "weights.pth", folder / "segs.npz")
+        command = [sys.executable, Path(__file__).with_name("published.py"), *files, str(threads)]
         return _seconds(lambda: subprocess.run(command, check=True), repeats)

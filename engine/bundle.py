@@ -12,6 +12,7 @@ FORMAT_VERSION = 1
 ENCODER, DECODER = "encoder.onnx", "decoder.onnx"
 QUANTISED_ENCODER = "encoder.int8.onnx"
 _PREFIX = "litemedsam."
+PRECISION_KEY = _PREFIX + "precision"
 _NUMBER = re.compile(r"[0-9]{1,9}")
 _FRAMES = 16, 4096
 

@@ -57,34 +57,31 @@ def _spread(g: GraphWriter, x: str, tokens: int, inner: int) -> str:
     return g.reshape(rows, -1, HEADS * tokens, inner)
 
 
-def _tokens_to_image(g: GraphWriter, attention: Attention, queries: str, keys: str, position: str, tokens: int) -> str:
-    """Tokens (n, t, 256) attend to the image, keys (n, p, 256), whose encoding is added to the keys only."""
+def _tokens_to_image(g: GraphWriter, attention: Attention, queries: str, placed: str, keys: str, tokens: int) -> str:
+    """Tokens (n, t, 256) attend to the image, keys (n, p, 256); `placed` are the keys with their positions."""
     inner = attention.q_proj.out_features
     q = _spread(g, g.linear(queries, *_scaled(attention.q_proj, attention)), tokens, inner)
     # The keys' bias shifts all scores of a row alike, so softmax does not see it.
-    weight = fold.array(attention.k_proj.weight)
-    scores = g.matmul(g.matmul(q, g.constant(weight)), g.transpose(keys, 0, 2, 1))
-    scores = g.add(scores, g.matmul(q, g.transpose(g.linear(position, weight), 1, 0)))
+    scores = g.matmul(g.matmul(q, g.constant(fold.array(attention.k_proj.weight))), g.transpose(placed, 0, 2, 1))
     mixed = g.linear(g.matmul(g.softmax(scores), keys), fold.array(attention.v_proj.weight))
     mixed = g.node("Mul", g.reshape(mixed, -1, HEADS, tokens, inner), g.constant(_head_selector(inner)))
     mixed = g.node("ReduceSum", mixed, g.constant([1]), keepdims=0)
     return _linear(g, g.add(mixed, g.constant(fold.array(attention.v_proj.bias))), attention.out_proj)
 
 
-def _image_to_tokens(
-    g: GraphWriter, attention: Attention, keys: str, queries: str, values: str, position: str, tokens: int
-) -> str:
-    """The image, keys (n, p, 256), attends to the tokens (n, t, 256)."""
+def _image_to_tokens(g: GraphWriter, attention: Attention, placed: str, queries: str, values: str, tokens: int) -> str:
+    """The image, keys with their positions (n, p, 256), attends to the tokens (n, t, 256)."""
     inner = attention.q_proj.out_features
     weight, bias = _scaled(attention.q_proj, attention)
     k = g.transpose(_spread(g, _linear(g, queries, attention.k_proj), tokens, inner), 0, 2, 1)
     v = _spread(g, _linear(g, values, attention.v_proj), tokens, inner)
-    scores = g.matmul(keys, g.matmul(g.constant(weight.T), k))
-    scores = g.add(scores, g.matmul(g.linear(position, weight, bias), k))
+    scores = g.matmul(placed, g.matmul(g.constant(weight.T), k))
+    scores = g.add(scores, g.matmul(g.constant(bias[None]), k))
     shares = g.softmax(g.reshape(scores, 0, 0, HEADS, tokens))
     shares = g.reshape(shares, 0, 0, HEADS * tokens)
-    out = g.matmul(shares, g.matmul(v, g.constant(fold.array(attention.out_proj.weight).T)))
-    return g.add(out, g.constant(fold.array(attention.out_proj.bias)))
+    # The shares of a position sum to the number of heads, so that each row brings its part of the bias.
+    rows = g.linear(v, fold.array(attention.out_proj.weight), fold.array(attention.out_proj.bias) / HEADS)
+    return g.matmul(shares, rows)
 
 
 def transformer(
@@ -116,21 +113,26 @@ def transformer(
     tokens = g.add(padded, g.constant(np.concatenate([own, np.zeros((count, WIDTH))])[None]))
     body, queries = decoder.transformer, tokens
     for layer in body.layers:
+        placed_keys = g.add(keys, position)
         if layer.first:
             queries = _self_attention(g, layer.self_attn, queries, queries, total)
         else:
             placed = g.add(queries, tokens)
             queries = g.add(queries, _self_attention(g, layer.self_attn, placed, queries, total))
         queries = _norm(g, queries, layer.norm1)
-        attended = _tokens_to_image(g, layer.cross_attn_token_to_image, g.add(queries, tokens), keys, position, total)
+        attended = _tokens_to_image(
+            g, layer.cross_attn_token_to_image, g.add(queries, tokens), placed_keys, keys, total
+        )
         queries = _norm(g, g.add(queries, attended), layer.norm2)
         mlp = _linear(g, g.relu(_linear(g, queries, layer.mlp.lin1)), layer.mlp.lin2)
         queries = _norm(g, g.add(queries, mlp), layer.norm3)
         attended = _image_to_tokens(
-            g, layer.cross_attn_image_to_token, keys, g.add(queries, tokens), queries, position, total
+            g, layer.cross_attn_image_to_token, placed_keys, g.add(queries, tokens), queries, total
         )
         keys = _norm(g, g.add(keys, attended), layer.norm4)
-    attended = _tokens_to_image(g, body.final_attn_token_to_image, g.add(queries, tokens), keys, position, total)
+    attended = _tokens_to_image(
+        g, body.final_attn_token_to_image, g.add(queries, tokens), g.add(keys, position), keys, total
+    )
     return _norm(g, g.add(queries, attended), body.norm_final_attn), keys
 
 

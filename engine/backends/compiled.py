@@ -26,6 +26,8 @@ _TRAITS = ("vendor_id", "cpu family", "model", "model name", "stepping", "flags"
 # About seven bundles.
 _LARGEST_BYTES = 700_000_000
 _CHECKSUM_BYTES = 4
+# Raised when graphs come to be compiled with other settings.
+_SETTINGS = "2"
 
 
 def processor(cpuinfo: Path = Path("/proc/cpuinfo")) -> str:
@@ -70,7 +72,7 @@ class CompiledFolder:
 
     def _path(self, graph: Path, precision: str) -> Path:
         digest = hashlib.blake2b(digest_size=16)
-        for part in (sha256_of(graph), openvino.__version__, processor(), precision):
+        for part in (sha256_of(graph), openvino.__version__, processor(), precision, _SETTINGS):
             digest.update(part.encode() + b"\0")
         return self.folder / f"{digest.hexdigest()}.blob"
 

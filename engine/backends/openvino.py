@@ -7,6 +7,7 @@ from queue import SimpleQueue
 import numpy as np
 
 from ...errors import LiteMedSamError
+from ..bundle import PRECISION_KEY
 from ..onnx_metadata import read_metadata
 from .compiled import compiled_before, keep_compiled
 from .offline_openvino import core, openvino
@@ -52,7 +53,10 @@ class OpenVinoGraph:
             "PERFORMANCE_HINT": "LATENCY",
             "INFERENCE_NUM_THREADS": threads,
             "NUM_STREAMS": streams,
+            # Encoder and decoder run side by side: pinned to the same processor, one would wait for the other.
             "ENABLE_CPU_PINNING": False,
+            # Attention is slower fused than as matrix products; of quantised graphs, much else is fused that should be.
+            "SNIPPETS_MODE": "ENABLE" if self.metadata.get(PRECISION_KEY) == "int8" else "DISABLE",
         }
         self.compiled = compiled_before(core(), path, precision, properties)
         if self.compiled is None:

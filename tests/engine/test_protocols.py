@@ -92,7 +92,8 @@ def test_an_ellipsoid_is_as_wide_as_its_equation_says():
 
 def test_the_ellipsoid_s_next_box_is_half_way_between_its_section_and_the_mask():
     given = np.array([100, 100, 298, 298])
-    # In the frame the box is 50 … 149, its section 75 … 124; the mask 60 … 79 by 70 … 99, its half 65 … 74 by 77.5 … 91.5.
+    # In the frame the box is 50 … 149 and its section 75 … 124; the mask is 60 … 79 by 70 … 99, half of it 65 … 74 by
+    # 77.5 … 91.5.
     region = Region(140, 120, np.ones((59, 39), bool))
     box = ELLIPSOID.next_box(region, 1, FRAME, given, True, (1.0, 0.5))
     np.testing.assert_allclose(box, [(75 + 65) / 2, (75 + 77.5) / 2, (124 + 74) / 2, (124 + 91.5) / 2])

@@ -1,0 +1,56 @@
+"""A 2D case through the published pipeline in eager PyTorch, as a process of its own: start to file written.
+
+    python benchmarks/published.py case.npz weights.pth segs.npz THREADS
+
+The project's own network, with the published order of work. The published script imports more than this one does, and
+draws a picture.
+"""
+
+import sys
+
+import cv2
+import numpy as np
+import torch
+import torch.nn.functional as F
+from litemedsam.engine.prompts import AutomaticPrompts, Target
+from litemedsam.models import SwinLiteMedSAM
+from litemedsam.models.swin_litemedsam import ImageFeatures
+
+SIDE = 256
+
+
+@torch.inference_mode()
+def segment(model: SwinLiteMedSAM, image: np.ndarray, boxes: np.ndarray) -> np.ndarray:
+    """Labels uint16 (H, W) of an image uint8 (H, W, 3) and its boxes (n, 4)."""
+    height, width = image.shape[:2]
+    scale = SIDE / max(height, width)
+    rows, columns = int(height * scale + 0.5), int(width * scale + 0.5)
+    small = cv2.resize(image, (columns, rows), interpolation=cv2.INTER_AREA).astype(np.float32)
+    small = (small - small.min()) / max(float(small.max() - small.min()), 1e-8)
+    pixels = np.zeros((SIDE, SIDE, 3), np.float32)
+    pixels[:rows, :columns] = small
+    embedding, skips = model.image_encoder(torch.from_numpy(pixels).permute(2, 0, 1)[None])
+    labels = np.zeros((height, width), np.uint16)
+    source, foreground = AutomaticPrompts(0), pixels.any(axis=2)
+    for number, box in enumerate(boxes, start=1):
+        prompt = source.prompt(Target(number), np.float32(box * scale), foreground)
+        # Done again for every prompt, as published.
+        features = ImageFeatures(embedding, *model.mask_decoder.image_only(skips))
+        arrays = (prompt.box[None], prompt.points[None], prompt.scribble[None, None].astype(np.float32))
+        logits, _ = model.decode(features, *(torch.from_numpy(array) for array in arrays))
+        whole = F.interpolate(logits[..., :rows, :columns], (height, width), mode="bilinear", align_corners=False)
+        labels[(whole.sigmoid() > 0.5)[0, 0].numpy()] = number
+    return labels
+
+
+def main(case: str, weights: str, out: str, threads: str) -> None:
+    """See the module's text."""
+    torch.set_num_threads(int(threads))
+    model = SwinLiteMedSAM().eval()
+    model.load_state_dict(torch.load(weights, weights_only=True))
+    arrays = np.load(case)
+    np.savez_compressed(out, segs=segment(model, arrays["imgs"], arrays["boxes"]))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
