@@ -92,10 +92,10 @@ class CompiledFolder:
             What it would be compiled with; the numbers of threads and streams may differ from when it was stored.
         """
         try:
-            content = self._path(graph, precision).read_bytes()
+            with self._path(graph, precision).open("rb") as file:
+                checksum, blob = file.read(_CHECKSUM_BYTES), file.read()
         except OSError:
             return None
-        checksum, blob = content[:_CHECKSUM_BYTES], content[_CHECKSUM_BYTES:]
         if zlib.crc32(blob).to_bytes(_CHECKSUM_BYTES, "little") != checksum:
             return None
         try:
