@@ -61,6 +61,9 @@ class TrainingConfig:
     strokes : float
         Share of the prompts, in [0, 1], that have the published random stroke instead, so that scribbles of a user's
         own keep their meaning.
+    misplaced : float
+        Share of the prompts, in [0, 1], that have an ellipse somewhere in the box instead, so that the network goes on
+        looking at the image.
     propagated : float
         Share of the boxes, in [0, 1], that are as far off as those which a volume passes on from slice to slice.
     jitter : float
@@ -97,6 +100,7 @@ class TrainingConfig:
     mixed: bool = True
     scribble: str = "ellipse"
     strokes: float = 0.1
+    misplaced: float = 0.4
     propagated: float = 0.2
     jitter: float = 0.05
     checkpoint_every: int = 200
@@ -115,7 +119,16 @@ class TrainingConfig:
             _require(getattr(self, name) >= 1, name, getattr(self, name), "at least 1")
         for name in ("seed", "warm_up", "measure_scenes", "measure_images", "workers", "weight_decay"):
             _require(getattr(self, name) >= 0, name, getattr(self, name), "at least 0")
-        for name in ("synthetic", "phantoms", "strokes", "propagated", "last_rate", "balance", "window_share"):
+        for name in (
+            "synthetic",
+            "phantoms",
+            "strokes",
+            "misplaced",
+            "propagated",
+            "last_rate",
+            "balance",
+            "window_share",
+        ):
             _require(0 <= getattr(self, name) <= 1, name, getattr(self, name), "a number from 0 to 1")
         for name in ("held_out", "ema", "jitter"):
             _require(0 <= getattr(self, name) < 1, name, getattr(self, name), "a number from 0 to below 1")
@@ -126,7 +139,7 @@ class TrainingConfig:
     @property
     def prompting(self) -> Prompting:
         """How the prompts of the steps are made."""
-        return Prompting(self.prompts, self.jitter, self.scribble, self.strokes, self.propagated)
+        return Prompting(self.prompts, self.jitter, self.scribble, self.strokes, self.misplaced, self.propagated)
 
     def windowed(self, step: int) -> bool:
         """Whether a step, from 0, sees windows instead of whole frames."""

@@ -6,12 +6,15 @@ import cv2
 import numpy as np
 
 from ..engine.preprocess import Frame, to_frame
-from ..engine.prompts import AutomaticPrompts, Target
+from ..engine.prompts import AutomaticPrompts, Prompt, PromptSource, Target, fill_ellipse
 from .samples import Sample
 
 _JITTER_PIXELS = 2.0
 # By what share of its side an edge of a box that was passed on may be off.
 _SLICE_CHANGE = 0.15
+# How large a misplaced ellipse is, as a share of the one that fills the box, and how far beyond the box it may reach.
+_MISPLACED_SIZES = (0.3, 1.0)
+_MISPLACED_BEYOND = 0.05
 # Windows start where the network's own 8 × 8 windows do in all of its stages.
 _STRIDE = 32
 # What a box needs beside it, so that the window shows where the object ends.
@@ -19,6 +22,31 @@ _SURROUND = 1.25
 _SMALLEST_SCALE = 0.75
 # Objects of a crowd that are tried beside the one that the window is laid around.
 _TRIED = 12
+
+
+@dataclass(frozen=True)
+class MisplacedEllipse:
+    """Prompts whose scribble is an ellipse somewhere in the box, which tells where the object is but not how large.
+
+    A network that only ever sees the ellipse that fills the box learns to repeat it and no longer looks at the image.
+
+    Attributes
+    ----------
+    seed : int
+        Of the ellipse and the points.
+    """
+
+    seed: int
+
+    def prompt(self, target: Target, box: np.ndarray, foreground: np.ndarray) -> Prompt:
+        """See `litemedsam.engine.prompts.PromptSource.prompt`."""
+        made = AutomaticPrompts(self.seed, ("points",)).prompt(target, box, foreground)
+        rng = np.random.default_rng(self.seed)
+        centre, half = (made.box[:2] + made.box[2:]) / 2, (made.box[2:] - made.box[:2]) / 2
+        size = rng.uniform(*_MISPLACED_SIZES, 2)
+        centre = centre + rng.uniform(-1, 1, 2) * (1 - size + _MISPLACED_BEYOND) * half
+        ellipse = np.concatenate([centre - size * half, centre + size * half])
+        return Prompt(made.box, made.points, fill_ellipse(rng, ellipse, foreground))
 
 
 @dataclass(frozen=True)
@@ -33,8 +61,8 @@ class Prompting:
         Half of the boxes stay tight, the others move by up to this share of their sides; 0 keeps all tight.
     scribble : str
         A key of `litemedsam.engine.prompts.SCRIBBLES`.
-    strokes : float
-        Share of the prompts that have a random stroke instead.
+    strokes, misplaced : float
+        Share of the prompts that have a random stroke, or a `MisplacedEllipse`, instead.
     propagated : float
         Share of the boxes that are as far off as those which a volume passes on from slice to slice.
     """
@@ -43,6 +71,7 @@ class Prompting:
     jitter: float = 0.0
     scribble: str = "ellipse"
     strokes: float = 0.0
+    misplaced: float = 0.0
     propagated: float = 0.0
 
     def box(self, rng: np.random.Generator, mask: np.ndarray) -> np.ndarray:
@@ -54,10 +83,13 @@ class Prompting:
             return moved_box(rng, box, mask.shape, self.jitter)
         return box
 
-    def source(self, rng: np.random.Generator) -> AutomaticPrompts:
+    def source(self, rng: np.random.Generator) -> PromptSource:
         """Where the prompt of one object comes from."""
-        stroke = self.strokes > 0 and rng.random() < self.strokes
-        return AutomaticPrompts(int(rng.integers(2**31)), scribble="stroke" if stroke else self.scribble)
+        kind, seed = rng.random(), int(rng.integers(2**31))
+        if kind < self.misplaced:
+            return MisplacedEllipse(seed)
+        stroke = kind < self.misplaced + self.strokes
+        return AutomaticPrompts(seed, scribble="stroke" if stroke else self.scribble)
 
 
 @dataclass(frozen=True)

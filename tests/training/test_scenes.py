@@ -4,8 +4,9 @@ import time
 
 import numpy as np
 import pytest
+from litemedsam.engine.prompts import Target
 from litemedsam.training.augment import augment
-from litemedsam.training.examples import Prompting, make_example, moved_box, tight_box
+from litemedsam.training.examples import MisplacedEllipse, Prompting, make_example, moved_box, tight_box
 from litemedsam.training.scenes import FAMILIES, draw_scene
 
 
@@ -52,7 +53,7 @@ def test_many_shapes_are_no_ellipses():
 def test_examples_hold_prompts_and_targets_in_the_frame():
     sample = draw_scene(np.random.default_rng(1), 100, "tomography")
     example, chosen = make_example(
-        np.random.default_rng(2), sample, 64, Prompting(3, 0.05, strokes=0.5, propagated=0.3)
+        np.random.default_rng(2), sample, 64, Prompting(3, 0.05, strokes=0.3, misplaced=0.3, propagated=0.3)
     )
     n = len(chosen)
     assert example.pixels.shape == (3, 64, 64)
@@ -96,3 +97,30 @@ def test_augmented_masks_follow_the_image():
         assert len(seen.masks) == 1
         inside, outside = seen.image[seen.masks[0]].mean(), seen.image[~seen.masks[0]].mean()
         assert abs(inside - outside) > 20
+
+
+def test_a_misplaced_ellipse_lies_in_its_box_and_is_another_for_each_seed():
+    box, foreground = np.float32([20, 30, 79, 69]), np.ones((100, 100), bool)
+    made = [MisplacedEllipse(seed).prompt(Target(1), box, foreground) for seed in range(40)]
+    areas = [prompt.scribble.sum() for prompt in made]
+    for prompt in made:
+        np.testing.assert_array_equal(prompt.box, box)
+        ys, xs = np.nonzero(prompt.scribble)
+        assert 20 - 3 <= xs.min() <= xs.max() <= 79 + 3
+        assert 30 - 2 <= ys.min() <= ys.max() <= 69 + 2
+    whole = np.pi * 30 * 20
+    assert 0.05 * whole < min(areas) < 0.25 * whole
+    assert 0.6 * whole < max(areas) <= 1.01 * whole
+    again = MisplacedEllipse(3).prompt(Target(1), box, foreground)
+    np.testing.assert_array_equal(again.scribble, made[3].scribble)
+    np.testing.assert_array_equal(again.points, made[3].points)
+
+
+def test_shares_of_prompts_are_as_asked_for():
+    rng = np.random.default_rng(0)
+    prompting = Prompting(1, scribble="ellipse", strokes=0.2, misplaced=0.5)
+    sources = [prompting.source(rng) for _ in range(1000)]
+    misplaced = sum(isinstance(source, MisplacedEllipse) for source in sources)
+    strokes = sum(getattr(source, "scribble", "") == "stroke" for source in sources)
+    assert abs(misplaced - 500) < 60
+    assert abs(strokes - 200) < 50
