@@ -82,7 +82,7 @@ def test_resuming_gives_the_numbers_of_no_interruption(tmp_path):
         lines = [json.loads(line) for line in (tmp_path / name / "log.jsonl").read_text().splitlines()]
         logs.append([{key: line[key] for key in ("step", "side", "total", "norm", "rate")} for line in lines])
     assert logs[0] == logs[1]
-    assert [line["side"] for line in logs[0]] == [32, 32, 64, 64]
+    assert [line["side"] for line in logs[0]] == [64, 32, 64, 32]
     assert (tmp_path / "whole" / "examples-000003.png").stat().st_size > 1000
 
 
