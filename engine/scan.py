@@ -70,6 +70,22 @@ class Scan:
 
 
 @dataclass(frozen=True)
+class Scribble:
+    """What a user drew on one object.
+
+    Attributes
+    ----------
+    strokes : tuple of ndarray
+        Each float64 (k, 2) x, y or (k, 3) x, y, z, at least one place; straight lines join them.
+    width : float
+        Of all strokes, in voxels.
+    """
+
+    strokes: tuple[np.ndarray, ...]
+    width: float
+
+
+@dataclass(frozen=True)
 class Objects:
     """What is to be segmented in one scan, in indices of its stored voxels.
 
@@ -83,12 +99,15 @@ class Objects:
         Object number to float64 (k, 2) x, y or (k, 3) x, y, z; objects without points are not in it.
     scribbles : ndarray or None
         Integers of the grid's shape; object k's stroke where they are k.
+    drawn : mapping of int to Scribble
+        Object number to further strokes; objects without any are not in it.
     """
 
     boxes: np.ndarray
     names: tuple[str, ...] = ()
     points: Mapping[int, np.ndarray] = field(default_factory=dict)
     scribbles: np.ndarray | None = None
+    drawn: Mapping[int, Scribble] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -128,6 +147,10 @@ def _turned_objects(objects: Objects, view: View) -> Objects:
         boxes=view.see_boxes(objects.boxes),
         points={number: view.see_points(points) for number, points in objects.points.items()},
         scribbles=None if objects.scribbles is None else view.see(objects.scribbles),
+        drawn={
+            number: replace(scribble, strokes=tuple(view.see_points(stroke) for stroke in scribble.strokes))
+            for number, scribble in objects.drawn.items()
+        },
     )
 
 

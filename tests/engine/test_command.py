@@ -128,6 +128,21 @@ def test_a_mask_gives_boxes_pieces_and_names(infer, scans, tmp_path):
     assert case["names"] == ["1.1", "2.1"]
 
 
+def test_strokes_in_json_do_what_those_of_a_mask_do(infer, scans, tmp_path):
+    drawn = {"box": [9, 13, 1, 29, 30, 3], "scribble": {"strokes": [[[16, 21, 2], [23, 21, 2]]]}}
+    (tmp_path / "drawn.json").write_text(json.dumps({"version": 1, "objects": [drawn]}))
+    found = []
+    for options in (
+        ("--boxes", tmp_path / "drawn.json"),
+        ("--box", BOX, "--scribbles", scans / "strokes.nii.gz"),
+        ("--box", BOX),
+    ):
+        infer(scans / "scan.nii.gz", *options, "--overwrite")
+        found.append(labels(tmp_path / "results" / "scan.nii.gz"))
+    np.testing.assert_array_equal(found[0], found[1])
+    assert not np.array_equal(found[0], found[2])
+
+
 def test_scribbles_and_windows_make_a_difference(infer, scans, tmp_path):
     found = []
     for options in (

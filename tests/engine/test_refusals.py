@@ -357,6 +357,7 @@ VOLUME = Scan("scan", np.zeros((3, 6, 7), np.uint8), True)
         ('{"version": 1, "objects": [{"box": [1, 2, 3, NaN]}]}', "holds NaN or infinity"),
         ('{"version": 1, "objects": [{"box": [3, 2, 1, 4]}]}', "x_min 3 is greater than x_max 1"),
         ('{"version": 1, "objects": [{"box": [1, 2, 3, 4], "name": 5}]}', "name is 5, expected a text"),
+        ('{"version": 1, "objects": [{"box": [1, 2, 3, 4], "name": "\\ud800"}]}', "expected a text"),
         ('{"version": 1, "objects": [{"box": [1, 1, 0, 3, 3, 1], "z": [0, 1]}]}', "z beside a box of 6 numbers"),
         ('{"version": 1, "objects": [{"box": [1, 1, 3, 3], "z": [0, 1]}, {"box": [1, 1, 3, 3]}]}', "after one of 6"),
         ('{"version": 1, "objects": [{"box": [1, 1, 3, 3], "points": []}]}', "expected one to four points"),
