@@ -18,7 +18,7 @@ from .io.dicom import Dicom
 from .io.formats import format_of, stem_of
 from .io.npz import Npz, read_arrays
 from .io.slices import holds_pictures
-from .scan import Objects, Scan, Scribble
+from .scan import Mask, Objects, Scan, Scribble
 
 VERSION = 1
 # Two grids are the same when no corner of theirs is further apart, in mm.
@@ -355,20 +355,24 @@ class MaskBoxes:
     margin: int = 0
 
     def objects(self, path: Path, scan: Scan) -> Objects:
-        """See `ObjectSource.objects`; objects come in the order of the labels, and keep their numbers as names."""
+        """See `ObjectSource.objects`; objects come in the order of the labels.
+
+        They take the mask's names for their labels, and keep their numbers as names where it has none.
+        """
         file = _beside(self.path, path, MASK_SUFFIXES)
         mask = read_mask(file, scan)
-        tight = tight_boxes(mask)
+        tight = tight_boxes(mask.labels)
         if not tight:
             raise LiteMedSamError(f"{file}: an empty mask", "mark at least one object")
         boxes, names = [], []
         for number, box in tight.items():
-            found = self._pieces(mask, number, box) if self.pieces else [box]
+            found = self._pieces(mask.labels, number, box) if self.pieces else [box]
             boxes += found
-            names += [f"{number}.{k}" if self.pieces else str(number) for k in range(1, len(found) + 1)]
+            name = mask.names.get(number) or str(number)
+            names += [f"{name}.{k}" if self.pieces else name for k in range(1, len(found) + 1)]
             if len(boxes) > LARGEST_NUMBER:
                 raise LiteMedSamError(f"{file}: more than {LARGEST_NUMBER} objects", "clean the mask from noise first")
-        return Objects(self._grown(np.array(boxes, np.float64), mask.shape, scan), tuple(names))
+        return Objects(self._grown(np.array(boxes, np.float64), mask.labels.shape, scan), tuple(names))
 
     def _pieces(self, mask: np.ndarray, number: int, box: list[int]) -> list[list[int]]:
         low, high = box[: mask.ndim], box[mask.ndim :]
@@ -404,16 +408,15 @@ class WithScribbles:
     def objects(self, path: Path, scan: Scan) -> Objects:
         """See `ObjectSource.objects`."""
         strokes = read_mask(_beside(self.path, path, MASK_SUFFIXES), scan)
-        return replace(self.source.objects(path, scan), scribbles=strokes)
+        return replace(self.source.objects(path, scan), scribbles=strokes.labels)
 
 
-def read_mask(file: Path, scan: Scan) -> np.ndarray:
-    """Labels of a mask file on the grid of a scan.
+def read_mask(file: Path, scan: Scan) -> Mask:
+    """Labels of a mask file on the grid of a scan, with the names that NIfTI and DICOM SEG files keep.
 
     Returns
     -------
-    ndarray
-        Integers (H, W) or (D, H, W).
+    Mask
 
     Raises
     ------
@@ -421,17 +424,18 @@ def read_mask(file: Path, scan: Scan) -> np.ndarray:
         When it cannot be read, holds other than whole numbers, or lies on another grid.
     """
     kind = format_of(file)
+    geometry = None
     if isinstance(kind, Npz):
         arrays = read_arrays(file, (), _MASK_KEYS)
         if not arrays:
             raise LiteMedSamError(f"{file}: lacks a mask; expected the key {' or '.join(_MASK_KEYS)}")
-        labels, geometry = next(iter(arrays.values())), None
+        mask = Mask(next(iter(arrays.values())))
     elif isinstance(kind, Dicom):
-        labels, geometry = kind.read_labels(file, scan), None
+        mask = kind.read_mask(file, scan)
     else:
         read = kind.read(file)
-        labels, geometry = read.voxels[..., 0] if read.coloured else read.voxels, read.geometry
-    labels = _whole_numbers(labels)
+        mask, geometry = Mask(read.voxels[..., 0] if read.coloured else read.voxels, read.names), read.geometry
+    labels = _whole_numbers(mask.labels)
     if labels is None:
         raise LiteMedSamError(f"{file}: holds other values than whole numbers, expected labels")
     grids = [scan.grid] if scan.is_volume is not None else [scan.voxels.shape, scan.voxels.shape[:-1]]
@@ -448,7 +452,7 @@ def read_mask(file: Path, scan: Scan) -> np.ndarray:
             raise LiteMedSamError(
                 f"{file}: lies {apart:.3g} mm away from the scan {scan.name}", "resample the mask onto the scan"
             )
-    return labels
+    return replace(mask, labels=labels)
 
 
 def _whole_numbers(labels: np.ndarray) -> np.ndarray | None:

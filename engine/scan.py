@@ -37,6 +37,8 @@ class Scan:
         Those that the file itself holds.
     ready : bool
         Whether the voxels are pixels in 0..255 already and are never windowed.
+    names : mapping of int to str
+        Of the labels of a mask, where the file names them.
     origin : object
         What the file's format needs to write results like it.
     """
@@ -50,6 +52,7 @@ class Scan:
     inverted: bool = False
     boxes: np.ndarray | None = None
     ready: bool = False
+    names: Mapping[int, str] = field(default_factory=dict)
     origin: Any = None
 
     @property
@@ -67,6 +70,22 @@ class Scan:
         if self.is_volume is None or not self.is_volume:
             return None
         return View(self.grid) if self.geometry is None else radiological_view(self.geometry, self.grid)
+
+
+@dataclass(frozen=True)
+class Mask:
+    """Labels that objects are taken from, on the grid of a scan.
+
+    Attributes
+    ----------
+    labels : ndarray
+        Integers (H, W) or (D, H, W), 0 for background.
+    names : mapping of int to str
+        Of those labels that the file names.
+    """
+
+    labels: np.ndarray
+    names: Mapping[int, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

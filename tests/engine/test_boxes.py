@@ -4,6 +4,7 @@ import json
 
 import nibabel
 import numpy as np
+import pydicom
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -14,6 +15,7 @@ from litemedsam.engine.placed import placed_prompts
 from litemedsam.engine.prompts import AutomaticPrompts, Target
 from litemedsam.engine.scan import Objects, Scan, prepare
 from scipy import ndimage
+from synthetic_scans import phantom, stored, write_series
 
 from litemedsam import LiteMedSamError
 
@@ -324,3 +326,61 @@ def test_strokes_on_an_image_have_places_of_two_numbers(tmp_path):
     for image in images:
         drawn = scribbles_of(image, objects_of(tmp_path, image, content))
         np.testing.assert_array_equal(drawn[Target(1)], expected[Target(1)])
+
+
+def named_mask(tmp_path, scan, *comments):
+    """Objects 1 and 3, with comments in the header."""
+    labels = np.zeros(GRID, np.uint8)
+    labels[1, 4:6, 7:11], labels[2, 9, 9], labels[2, 9, 12] = 1, 3, 3
+    image = nibabel.Nifti1Image(labels.transpose(), scan.origin.affine)
+    for comment in comments:
+        image.header.extensions.append(nibabel.nifti1.Nifti1Extension(6, comment))
+    image.to_filename(tmp_path / "named.nii.gz")
+    return tmp_path / "named.nii.gz"
+
+
+def test_objects_take_the_names_that_a_nifti_mask_keeps(tmp_path, scan):
+    file = named_mask(tmp_path, scan)
+    written = FORMATS["nifti"].read(file).voxels
+    FORMATS["nifti"].write(file, written, scan, ["Leber", "", "kidney left"])
+    assert MaskBoxes(file).objects(tmp_path / "scan.nii.gz", scan).names == ("Leber", "kidney left")
+    pieces = MaskBoxes(file, pieces=True).objects(tmp_path / "scan.nii.gz", scan)
+    assert pieces.names == ("Leber.1", "kidney left.1", "kidney left.2")
+    # One object has a name, the other its number.
+    FORMATS["nifti"].write(file, written, scan, ["Niere (links), größer", "", ""])
+    assert MaskBoxes(file).objects(tmp_path / "scan.nii.gz", scan).names == ("Niere (links), größer", "3")
+
+
+@pytest.mark.parametrize(
+    ("comments", "names"),
+    [
+        ([b"made by hand"], ("1", "3")),
+        ([b"made by hand", b'{"labels": {"3": "spleen"}}'], ("1", "spleen")),
+        ([b'{"labels": ["liver"]}'], ("1", "3")),
+        ([b"[1]"], ("1", "3")),
+        ([b'{"labels": {"one": "liver"}}'], ("1", "3")),
+        ([b'{"labels": {"1": ["liver"], "3": ""}}'], ("1", "3")),
+        ([b'{"labels": {"1": "\\ud800"}}'], ("?", "3")),
+        ([b"\xff\xfe"], ("1", "3")),
+        ([b"[" * 100_000], ("1", "3")),
+    ],
+)
+def test_comments_of_others_name_nothing(tmp_path, scan, comments, names):
+    found = MaskBoxes(named_mask(tmp_path, scan, *comments)).objects(tmp_path / "scan.nii.gz", scan)
+    assert found.names == names
+
+
+def test_objects_take_the_labels_of_segments(tmp_path):
+    volume = stored(phantom(*GRID), (0, 1, 2), (False,) * 3)
+    write_series(tmp_path / "series", volume)
+    series = FORMATS["dicom"].read(tmp_path / "series")
+    labels = np.zeros(GRID, np.uint8)
+    labels[1, 4:6, 7:11], labels[2, 9, 9] = 1, 3
+    FORMATS["dicom"].write(tmp_path / "mask.dcm", labels, series, ["liver", "spleen", "tumour 2"])
+    found = MaskBoxes(tmp_path / "mask.dcm").objects(tmp_path / "series", series)
+    assert found.names == ("liver", "tumour 2")
+    np.testing.assert_array_equal(found.boxes, [[7, 4, 1, 10, 5, 1], [9, 9, 2, 9, 9, 2]])
+    segmentation = pydicom.dcmread(tmp_path / "mask.dcm")
+    segmentation.SegmentSequence[0].SegmentLabel = ""
+    segmentation.save_as(tmp_path / "mask.dcm")
+    assert MaskBoxes(tmp_path / "mask.dcm").objects(tmp_path / "series", series).names == ("1", "tumour 2")

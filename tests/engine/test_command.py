@@ -8,6 +8,7 @@ import sys
 import cv2
 import nibabel
 import numpy as np
+import pydicom
 import pytest
 from click.testing import CliRunner
 from litemedsam.engine import runner
@@ -126,6 +127,27 @@ def test_a_mask_gives_boxes_pieces_and_names(infer, scans, tmp_path):
     )
     (case,) = json.loads((tmp_path / "b.json").read_text())["cases"]
     assert case["names"] == ["1.1", "2.1"]
+
+
+def test_names_go_from_json_through_a_mask_to_the_next_result(infer, scans, tmp_path):
+    def names(case, *arguments):
+        infer(scans / case, *arguments, "--overwrite", "--report", tmp_path / "a.json", "--csv", tmp_path / "a.csv")
+        with open(tmp_path / "a.csv", newline="") as file:
+            in_table = [row["name"] for row in csv.DictReader(file)]
+        (report,) = json.loads((tmp_path / "a.json").read_text())["cases"]
+        assert report["names"] == in_table
+        return in_table
+
+    for case, result in (("scan.nii.gz", "scan.nii.gz"), ("series", "series.dcm")):
+        assert names(case, "--boxes", scans / "boxes.json") == ["liver"]
+        mask = (tmp_path / "results" / result).rename(tmp_path / result)
+        assert names(case, "--boxes-from", mask) == ["liver"]
+        assert names(case, "--boxes-from", tmp_path / "results" / result, "--pieces")[0] == "liver.1"
+    segment_of = pydicom.dcmread(tmp_path / "results" / "series.dcm").SegmentSequence[0]
+    assert segment_of.SegmentLabel == "liver.1"
+    assert segment_of.SegmentedPropertyTypeCodeSequence[0].CodeMeaning == "Liver"
+    (comment,) = nibabel.load(tmp_path / "results" / "scan.nii.gz").header.extensions
+    assert json.loads(comment.get_content())["labels"]["1"] == "liver.1"
 
 
 def test_strokes_in_json_do_what_those_of_a_mask_do(infer, scans, tmp_path):
