@@ -84,7 +84,7 @@ def _from_world(where: str, box: Sequence[float], scan: Scan) -> np.ndarray:
 
 def _geometry(scan: Scan) -> Geometry:
     if scan.geometry is None:
-        raise LiteMedSamError(f"{scan.name}: says nothing of millimetres", "give boxes in voxels")
+        raise LiteMedSamError(f"{scan.name}: does not say where it lies in millimetres", "give boxes in voxels")
     return scan.geometry
 
 

@@ -1,13 +1,13 @@
 """A scan as a file holds it, and its way to a case and back to the file's own grid."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
 from ..errors import LiteMedSamError
-from .case import Case, checked_boxes, checked_case
+from .case import Case, checked_boxes, checked_case, checked_spacing
 from .geometry import Geometry, View, radiological_view
 from .intensity import Scaling, check_finite, usual_scaling
 
@@ -70,6 +70,39 @@ class Scan:
         if self.is_volume is None or not self.is_volume:
             return None
         return View(self.grid) if self.geometry is None else radiological_view(self.geometry, self.grid)
+
+
+def with_spacing(scan: Scan, spacing: Sequence[float] | None) -> Scan:
+    """A scan whose file does not tell its spacing, with a given one; where it lies stays unknown.
+
+    Parameters
+    ----------
+    scan : Scan
+    spacing : sequence of float or None
+        In mm along x, y and, for a volume, z; None leaves the scan as it is.
+
+    Raises
+    ------
+    LiteMedSamError
+        When the file tells its spacing or may hold one, and for other than one positive number per axis.
+    """
+    if spacing is None:
+        return scan
+    if scan.is_volume is None:
+        raise LiteMedSamError(
+            f"{scan.name}: an npz file has its spacing under the key spacing, (3,) in mm", "leave --spacing out"
+        )
+    if scan.spacing is not None:
+        known = " × ".join(f"{mm:g}" for mm in scan.spacing)
+        raise LiteMedSamError(f"{scan.name}: tells its own spacing, {known} mm", "leave --spacing out")
+    axes = len(scan.grid)
+    if np.size(spacing) != axes:
+        what = "a volume" if scan.is_volume else "an image"
+        raise LiteMedSamError(
+            f"{scan.name}: a spacing of {np.size(spacing)} numbers for {what}, expected {axes}",
+            "give one number per axis",
+        )
+    return replace(scan, spacing=checked_spacing(scan.name, spacing, axes))
 
 
 @dataclass(frozen=True)

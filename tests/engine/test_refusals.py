@@ -370,7 +370,7 @@ VOLUME = Scan("scan", np.zeros((3, 6, 7), np.uint8), True)
             '{"version": 1, "objects": [{"box": [1, 1, 0, 3, 3, 1], "points": [[9, 1, 1]]}]}',
             "outside the scan of 7 × 6 × 3",
         ),
-        ('{"version": 1, "space": "world", "objects": [{"box": [1, 1, 0, 3, 3, 1]}]}', "says nothing of millimetres"),
+        ('{"version": 1, "space": "world", "objects": [{"box": [1, 1, 0, 3, 3, 1]}]}', "not say where it lies"),
         ('[{"type": "circle", "data": [1, 2]}]', "type 'circle', expected rectangle or point"),
         ('[{"type": "point", "data": [1, 2], "label": 0}]', "a point off the object"),
         ('[{"type": "point", "data": [1, 2]}]', "points beside 0 rectangles"),
