@@ -18,7 +18,7 @@ from .io.dicom import Dicom
 from .io.formats import format_of, stem_of
 from .io.npz import Npz, read_arrays
 from .io.slices import holds_pictures
-from .scan import Objects, Scan
+from .scan import Mask, Objects, Scan, Scribble
 
 VERSION = 1
 # Two grids are the same when no corner of theirs is further apart, in mm.
@@ -26,6 +26,8 @@ _SAME_PLACE = 1e-3
 _PART = 1_000_000
 MASK_SUFFIXES = (".nii.gz", ".nii", ".npz", ".png", ".tif", ".dcm")
 _MASK_KEYS = ("gts", "segs")
+# Of strokes, in voxels.
+_USUAL_WIDTH, _LARGEST_WIDTH = 3, 100
 
 
 class ObjectSource(Protocol):
@@ -82,7 +84,7 @@ def _from_world(where: str, box: Sequence[float], scan: Scan) -> np.ndarray:
 
 def _geometry(scan: Scan) -> Geometry:
     if scan.geometry is None:
-        raise LiteMedSamError(f"{scan.name}: says nothing of millimetres", "give boxes in voxels")
+        raise LiteMedSamError(f"{scan.name}: does not say where it lies in millimetres", "give boxes in voxels")
     return scan.geometry
 
 
@@ -160,16 +162,19 @@ def _beside(given: Path, scan: Path, suffixes: tuple[str, ...]) -> Path:
 
 @dataclass(frozen=True)
 class BoxesFile:
-    """Boxes, points and names from a JSON file.
+    """Boxes, points, scribbles and names from a JSON file.
 
     Two forms are read. Our own::
 
         {"version": 1, "space": "voxel", "objects": [
             {"name": "liver", "box": [12, 20, 3, 80, 77, 9]},
-            {"box": [30, 31, 50, 52], "z": [4, 6], "points": [[35, 36, 5], [40, 44, 5]]}]}
+            {"box": [30, 31, 50, 52], "z": [4, 6], "points": [[35, 36, 5], [40, 44, 5]],
+             "scribble": {"strokes": [[[35, 36, 5], [40, 44, 5]], [[41, 38, 6]]], "width": 3}}]}
 
     where ``space`` is ``voxel`` (the default) or ``world``, ``z`` adds a range of slices to a box of four numbers,
-    and ``points`` are one to four places on the object in the space of the box. And the rectangles of SAM tools::
+    and ``points`` are one to four places on the object in the space of the box. The ``strokes`` of a ``scribble`` are
+    lists of such places, each on one slice, joined by lines; a single place is a dot. ``width`` counts voxels, 1 to
+    100, and is 3 when absent. And the rectangles of SAM tools::
 
         [{"type": "rectangle", "data": [12, 20, 80, 77]}, {"type": "point", "data": [30, 40], "label": 1}]
 
@@ -257,12 +262,13 @@ def _from_rectangles(file: Path, entries: list) -> list[dict]:
 
 
 def _objects(file: Path, entries: list, scan: Scan, world: bool) -> Objects:
-    boxes, names, points = [], [], {}
+    boxes, names, points, drawn = [], [], {}, {}
     for number, entry in enumerate(entries, start=1):
         where = f"{file}: object {number}"
-        _check_keys(where, entry, ("box",), ("name", "z", "points"))
+        _check_keys(where, entry, ("box",), ("name", "z", "points", "scribble"))
         name = entry.get("name", "")
-        if not isinstance(name, str):
+        # Halves of characters, which JSON lets through, can be written nowhere.
+        if not isinstance(name, str) or name.encode(errors="replace").decode() != name:
             raise LiteMedSamError(f"{where}: name is {_short(name)}, expected a text")
         box = _numbers(where, "box", entry["box"], (4, 6))
         if "z" in entry:
@@ -278,13 +284,33 @@ def _objects(file: Path, entries: list, scan: Scan, world: bool) -> Objects:
             boxes.append(box)
         if "points" in entry:
             points[number] = _points(where, entry["points"], len(box) // 2, scan, world)
+        if "scribble" in entry:
+            drawn[number] = _scribble(f"{where}: scribble", entry["scribble"], len(box) // 2, scan, world)
     _checked_rank(str(file), boxes)
-    return Objects(np.array(boxes, np.float64), tuple(names), points)
+    return Objects(np.array(boxes, np.float64), tuple(names), points, drawn=drawn)
 
 
 def _points(where: str, values: Any, rank: int, scan: Scan, world: bool) -> np.ndarray:
     if not isinstance(values, list) or not 1 <= len(values) <= 4:
         raise LiteMedSamError(f"{where}: points is {_short(values)}, expected one to four points")
+    return _places(where, values, rank, scan, world)
+
+
+def _scribble(where: str, content: Any, rank: int, scan: Scan, world: bool) -> Scribble:
+    _check_keys(where, content, ("strokes",), ("width",))
+    width = content.get("width", _USUAL_WIDTH)
+    if isinstance(width, bool) or not isinstance(width, int | float) or not 1 <= width <= _LARGEST_WIDTH:
+        raise LiteMedSamError(f"{where}: width is {_short(width)}, expected 1 to {_LARGEST_WIDTH} voxels")
+    strokes = content["strokes"]
+    if not isinstance(strokes, list) or not strokes:
+        raise LiteMedSamError(f"{where}: strokes is {_short(strokes)}, expected a list of at least one stroke")
+    for stroke in strokes:
+        if not isinstance(stroke, list) or not stroke:
+            raise LiteMedSamError(f"{where}: a stroke is {_short(stroke)}, expected a list of at least one point")
+    return Scribble(tuple(_places(where, stroke, rank, scan, world) for stroke in strokes), float(width))
+
+
+def _places(where: str, values: list, rank: int, scan: Scan, world: bool) -> np.ndarray:
     count = 3 if world else rank
     points = np.array([_numbers(where, "point", value, (count,)) for value in values], np.float64)
     if not np.isfinite(points).all():
@@ -329,20 +355,24 @@ class MaskBoxes:
     margin: int = 0
 
     def objects(self, path: Path, scan: Scan) -> Objects:
-        """See `ObjectSource.objects`; objects come in the order of the labels, and keep their numbers as names."""
+        """See `ObjectSource.objects`; objects come in the order of the labels.
+
+        They take the mask's names for their labels, and keep their numbers as names where it has none.
+        """
         file = _beside(self.path, path, MASK_SUFFIXES)
         mask = read_mask(file, scan)
-        tight = tight_boxes(mask)
+        tight = tight_boxes(mask.labels)
         if not tight:
             raise LiteMedSamError(f"{file}: an empty mask", "mark at least one object")
         boxes, names = [], []
         for number, box in tight.items():
-            found = self._pieces(mask, number, box) if self.pieces else [box]
+            found = self._pieces(mask.labels, number, box) if self.pieces else [box]
             boxes += found
-            names += [f"{number}.{k}" if self.pieces else str(number) for k in range(1, len(found) + 1)]
+            name = mask.names.get(number) or str(number)
+            names += [f"{name}.{k}" if self.pieces else name for k in range(1, len(found) + 1)]
             if len(boxes) > LARGEST_NUMBER:
                 raise LiteMedSamError(f"{file}: more than {LARGEST_NUMBER} objects", "clean the mask from noise first")
-        return Objects(self._grown(np.array(boxes, np.float64), mask.shape, scan), tuple(names))
+        return Objects(self._grown(np.array(boxes, np.float64), mask.labels.shape, scan), tuple(names))
 
     def _pieces(self, mask: np.ndarray, number: int, box: list[int]) -> list[list[int]]:
         low, high = box[: mask.ndim], box[mask.ndim :]
@@ -378,16 +408,15 @@ class WithScribbles:
     def objects(self, path: Path, scan: Scan) -> Objects:
         """See `ObjectSource.objects`."""
         strokes = read_mask(_beside(self.path, path, MASK_SUFFIXES), scan)
-        return replace(self.source.objects(path, scan), scribbles=strokes)
+        return replace(self.source.objects(path, scan), scribbles=strokes.labels)
 
 
-def read_mask(file: Path, scan: Scan) -> np.ndarray:
-    """Labels of a mask file on the grid of a scan.
+def read_mask(file: Path, scan: Scan) -> Mask:
+    """Labels of a mask file on the grid of a scan, with the names that NIfTI and DICOM SEG files keep.
 
     Returns
     -------
-    ndarray
-        Integers (H, W) or (D, H, W).
+    Mask
 
     Raises
     ------
@@ -395,17 +424,18 @@ def read_mask(file: Path, scan: Scan) -> np.ndarray:
         When it cannot be read, holds other than whole numbers, or lies on another grid.
     """
     kind = format_of(file)
+    geometry = None
     if isinstance(kind, Npz):
         arrays = read_arrays(file, (), _MASK_KEYS)
         if not arrays:
             raise LiteMedSamError(f"{file}: lacks a mask; expected the key {' or '.join(_MASK_KEYS)}")
-        labels, geometry = next(iter(arrays.values())), None
+        mask = Mask(next(iter(arrays.values())))
     elif isinstance(kind, Dicom):
-        labels, geometry = kind.read_labels(file, scan), None
+        mask = kind.read_mask(file, scan)
     else:
         read = kind.read(file)
-        labels, geometry = read.voxels[..., 0] if read.coloured else read.voxels, read.geometry
-    labels = _whole_numbers(labels)
+        mask, geometry = Mask(read.voxels[..., 0] if read.coloured else read.voxels, read.names), read.geometry
+    labels = _whole_numbers(mask.labels)
     if labels is None:
         raise LiteMedSamError(f"{file}: holds other values than whole numbers, expected labels")
     grids = [scan.grid] if scan.is_volume is not None else [scan.voxels.shape, scan.voxels.shape[:-1]]
@@ -422,7 +452,7 @@ def read_mask(file: Path, scan: Scan) -> np.ndarray:
             raise LiteMedSamError(
                 f"{file}: lies {apart:.3g} mm away from the scan {scan.name}", "resample the mask onto the scan"
             )
-    return labels
+    return replace(mask, labels=labels)
 
 
 def _whole_numbers(labels: np.ndarray) -> np.ndarray | None:

@@ -162,6 +162,33 @@ def checked_boxes(name: str, boxes: np.ndarray, grid: tuple[int, ...], whole: st
     return boxes
 
 
+def checked_spacing(name: str, spacing: np.ndarray, axes: int) -> np.ndarray:
+    """A spacing as float64 (axes,).
+
+    Parameters
+    ----------
+    name : str
+        For messages.
+    spacing : array_like
+        In mm.
+    axes : int
+
+    Raises
+    ------
+    LiteMedSamError
+        For wrong shapes or types, NaN, infinity, or numbers that are not positive.
+    """
+    spacing = np.asarray(spacing)
+    if spacing.dtype.kind not in "uif" or spacing.shape != (axes,):
+        raise LiteMedSamError(
+            f"{name}: spacing has shape {spacing.shape} and type {spacing.dtype}, expected ({axes},) in mm"
+        )
+    spacing = spacing.astype(np.float64)
+    if not (np.isfinite(spacing).all() and (spacing > 0).all()):
+        raise LiteMedSamError(f"{name}: spacing is {_plain(spacing)}, expected positive numbers in mm")
+    return spacing
+
+
 def _plain(box: np.ndarray) -> str:
     return "(" + ", ".join(f"{c:g}" for c in box) + ")"
 
@@ -184,13 +211,6 @@ def checked_case(name: str, pixels: np.ndarray, boxes: np.ndarray, spacing: np.n
         kind = "an image (H, W) or (H, W, 3)" if rank == 2 else "a volume (D, H, W) or (D, H, W, 3)"
         raise LiteMedSamError(f"{name}: imgs has shape {pixels.shape}, expected {kind} for boxes of {2 * rank} numbers")
     if spacing is not None:
-        spacing = np.asarray(spacing)
-        if spacing.dtype.kind not in "uif" or spacing.shape != (3,):
-            raise LiteMedSamError(
-                f"{name}: spacing has shape {spacing.shape} and type {spacing.dtype}, expected (3,) in mm"
-            )
-        spacing = spacing.astype(np.float64)
-        if not (np.isfinite(spacing).all() and (spacing > 0).all()):
-            raise LiteMedSamError(f"{name}: spacing is {_plain(spacing)}, expected positive numbers in mm")
+        spacing = checked_spacing(name, spacing, 3)
     pixels = checked_pixels(name, pixels)
     return Case(name, pixels, checked_boxes(name, boxes, pixels.shape[:rank]), spacing)

@@ -19,17 +19,26 @@ def _check_one_source(**given: object) -> None:
 
 
 class _Numbers(click.ParamType):
-    name = "x0,y0[,z0],x1,y1[,z1]"
+    """One of some forms of numbers with commas between, such as ``x,y``."""
+
+    def __init__(self, name: str, forms: tuple[str, ...], example: str):
+        self.name = name
+        self.forms = forms
+        self.example = example
 
     def convert(self, value, param, ctx):
-        """A box of four or six numbers."""
+        """See `click.ParamType.convert`."""
         try:
             numbers = tuple(float(part) for part in value.split(","))
         except ValueError:
-            self.fail(f"{value!r} is not a list of numbers with commas between, as in 10,20,60,80", param, ctx)
-        if len(numbers) not in (4, 6):
-            self.fail(f"{value!r} has {len(numbers)} numbers, expected x0,y0,x1,y1 or x0,y0,z0,x1,y1,z1", param, ctx)
+            self.fail(f"{value!r} is not a list of numbers with commas between, as in {self.example}", param, ctx)
+        if len(numbers) not in [form.count(",") + 1 for form in self.forms]:
+            self.fail(f"{value!r} has {len(numbers)} numbers, expected {' or '.join(self.forms)}", param, ctx)
         return numbers
+
+
+_BOX = _Numbers("x0,y0[,z0],x1,y1[,z1]", ("x0,y0,x1,y1", "x0,y0,z0,x1,y1,z1"), "10,20,60,80")
+_SPACING = _Numbers("x,y[,z]", ("x,y", "x,y,z"), "0.5,0.5,3")
 
 
 class _Command(click.Command):
@@ -58,7 +67,7 @@ class _Command(click.Command):
 @click.option(
     "-o", "--output", type=click.Path(path_type=Path), default="outputs", show_default=True, help="Folder for results."
 )
-@click.option("--box", "given", type=_Numbers(), multiple=True, help="A box, ends included; may be repeated.")
+@click.option("--box", "given", type=_BOX, multiple=True, help="A box, ends included; may be repeated.")
 @click.option("--boxes", "boxes_file", type=click.Path(path_type=Path), help="JSON file of boxes, or a folder of them.")
 @click.option("--boxes-from", "mask", type=click.Path(path_type=Path), help="Mask whose labels are boxed, or a folder.")
 @click.option("--pieces", is_flag=True, help="With --boxes-from: each connected piece is an object.")
@@ -73,6 +82,7 @@ class _Command(click.Command):
 )
 @click.option("--window", help="abdomen, lung, brain, bone, mediastinum, LEVEL,WIDTH, percentiles or none.")
 @click.option("--stack", is_flag=True, help="A folder of pictures is one volume, each picture a slice.")
+@click.option("--spacing", type=_SPACING, help="In mm, of pictures and stacks, which do not tell their own.")
 @click.option("--frame", type=click.IntRange(0), help="Time point of a 4D scan, page of a TIFF.")
 @click.option(
     "--format",
@@ -131,6 +141,7 @@ def main(
     box_space: str,
     window: str | None,
     stack: bool,
+    spacing: tuple[float, ...] | None,
     frame: int | None,
     format_name: str | None,
     model: Path | None,
@@ -203,6 +214,7 @@ def main(
             kind,
             subfolders,
             film=overlay if overlay in ("gif", "mp4") else "",
+            spacing=spacing,
         )
         check_distinct(paths, options)
         earlier = []

@@ -1,7 +1,8 @@
 """Points and scribbles that a user puts on single slices."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import chain
 
 import cv2
 import numpy as np
@@ -56,13 +57,14 @@ def placed_prompts(prepared: Prepared, otherwise: PromptSource, info: BundleInfo
     Raises
     ------
     LiteMedSamError
-        For points and strokes on slices that their object's box does not cover, strokes of unknown objects, and
-        prompts that the model does not take.
+        For points and strokes on slices that their object's box does not cover, strokes of unknown objects or over
+        several slices, and prompts that the model does not take.
     """
     objects, case = prepared.objects, prepared.case
-    if not objects.points and objects.scribbles is None:
+    scribbled = objects.scribbles is not None or bool(objects.drawn)
+    if not objects.points and not scribbled:
         return otherwise
-    for kind, given in (("points", bool(objects.points)), ("scribbles", objects.scribbles is not None)):
+    for kind, given in (("points", bool(objects.points)), ("scribbles", scribbled)):
         if given and kind not in info.prompts:
             raise LiteMedSamError(
                 f"{case.name}: the model {info.model} takes no {kind}, only: {', '.join(info.prompts)}",
@@ -76,7 +78,10 @@ def placed_prompts(prepared: Prepared, otherwise: PromptSource, info: BundleInfo
             _check_covered(prepared, number, int(z), "a point")
             here = given[by_slice == z, :2] * frame.scale
             points[Target(number, int(z))] = np.resize(here, (POINTS, 2)).astype(np.float32)
-    scribbles = {} if objects.scribbles is None else _framed_strokes(prepared, objects.scribbles, frame)
+    scribbles: dict[Target, np.ndarray] = {}
+    for target, page in chain(_masked(prepared), _drawn(prepared)):
+        framed = _in_frame(page, frame)
+        scribbles[target] = framed | scribbles[target] if target in scribbles else framed
     return PlacedPrompts(points, scribbles, otherwise)
 
 
@@ -91,19 +96,57 @@ def _check_covered(prepared: Prepared, number: int, z: int, what: str) -> None:
         )
 
 
-def _framed_strokes(prepared: Prepared, strokes: np.ndarray, frame: Frame) -> dict[Target, np.ndarray]:
+def _masked(prepared: Prepared) -> Iterator[tuple[Target, np.ndarray]]:
+    """The strokes of a mask, bool (H, W)."""
+    strokes = prepared.objects.scribbles
+    if strokes is None:
+        return
     if strokes.shape != prepared.case.grid:
         raise LiteMedSamError(
             f"{prepared.case.name}: scribbles have shape {strokes.shape}, expected {prepared.case.grid}"
         )
-    framed = {}
     for z, page in enumerate(strokes if prepared.case.is_volume else strokes[None]):
         for number in np.unique(page[page > 0]):
             _check_covered(prepared, int(number), z, "a scribble")
-            # Any touch counts, so that a thin stroke survives shrinking.
-            size = frame.scaled_width, frame.scaled_height
-            touched = cv2.resize((page == number).astype(np.float32), size, interpolation=cv2.INTER_AREA) > 0
-            whole = np.zeros((frame.size, frame.size), bool)
-            whole[: frame.scaled_height, : frame.scaled_width] = touched
-            framed[Target(int(number), z)] = whole
-    return framed
+            yield Target(int(number), z), page == number
+
+
+def _drawn(prepared: Prepared) -> Iterator[tuple[Target, np.ndarray]]:
+    """The strokes that are given by their places, bool (H, W): all voxels within half the width of a line."""
+    shape = prepared.case.grid[-2:]
+    for number, scribble in prepared.objects.drawn.items():
+        lines: dict[int, np.ndarray] = {}
+        for stroke in scribble.strokes:
+            z = _one_slice(prepared, number, stroke)
+            _check_covered(prepared, number, z, "a scribble")
+            corners = np.clip(np.rint(stroke[:, :2]), 0, np.array(shape[::-1]) - 1).astype(np.int32)
+            # The last place comes twice: OpenCV draws nothing of a line of one place.
+            corners = np.concatenate([corners, corners[-1:]])
+            cv2.polylines(lines.setdefault(z, np.zeros(shape, np.uint8)), [corners[:, None]], False, 1)
+        for z, page in lines.items():
+            away = cv2.distanceTransform(1 - page, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+            yield Target(number, z), away <= scribble.width / 2
+
+
+def _one_slice(prepared: Prepared, number: int, stroke: np.ndarray) -> int:
+    """The slice that a stroke lies on."""
+    if stroke.shape[1] == 2:
+        return 0
+    ends = [int(np.rint(z)) for z in (stroke[:, 2].min(), stroke[:, 2].max())]
+    if ends[0] != ends[1]:
+        (axis, first), (_, last) = (prepared.view.stored_slice(z) if prepared.view else ("z", z) for z in ends)
+        raise LiteMedSamError(
+            f"{prepared.case.name}: object {number}: a stroke over slices {axis} = {min(first, last)} to "
+            f"{max(first, last)}, expected one slice",
+            "give each slice strokes of its own",
+        )
+    return ends[0]
+
+
+def _in_frame(page: np.ndarray, frame: Frame) -> np.ndarray:
+    # Any touch counts, so that a thin stroke survives shrinking.
+    size = frame.scaled_width, frame.scaled_height
+    touched = cv2.resize(page.astype(np.float32), size, interpolation=cv2.INTER_AREA) > 0
+    whole = np.zeros((frame.size, frame.size), bool)
+    whole[: frame.scaled_height, : frame.scaled_width] = touched
+    return whole

@@ -1,7 +1,7 @@
 """Many cases, one after the other: what fails is reported, the others go on."""
 
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from time import perf_counter
@@ -16,7 +16,7 @@ from .overlay import write_film, write_overlay
 from .placed import placed_prompts
 from .predictor import Predictor
 from .report import CaseReport
-from .scan import prepare
+from .scan import prepare, with_spacing
 from .stopwatch import Stopwatch
 
 # So many times as long as it took to write the notes they are not written again.
@@ -49,6 +49,8 @@ class Options:
         For some cases, where under `output` their results go.
     film : str
         ``gif`` or ``mp4`` to write the way through a volume's slices as well as the picture, else empty.
+    spacing : sequence of float or None
+        Of scans whose files do not tell theirs, see `with_spacing`.
     """
 
     output: Path
@@ -61,6 +63,7 @@ class Options:
     format: Format | None = None
     subfolders: Mapping[Path, Path] = field(default_factory=dict)
     film: str = ""
+    spacing: Sequence[float] | None = None
 
     def target(self, case: Path) -> Path:
         """Where the result of a case goes.
@@ -296,7 +299,7 @@ def _one(
                 "give that folder itself with -o",
             )
         with watch.stage("read"):
-            scan = format_of(path).read(path, options.frame)
+            scan = with_spacing(format_of(path).read(path, options.frame), options.spacing)
             prepared = prepare(scan, options.objects.objects(path, scan), options.scaling)
         prompts = placed_prompts(prepared, predictor.prompts, predictor.network.info)
         result = predictor.segment_case(prepared.case, progress, prompts)

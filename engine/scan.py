@@ -1,13 +1,13 @@
 """A scan as a file holds it, and its way to a case and back to the file's own grid."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
 from ..errors import LiteMedSamError
-from .case import Case, checked_boxes, checked_case
+from .case import Case, checked_boxes, checked_case, checked_spacing
 from .geometry import Geometry, View, radiological_view
 from .intensity import Scaling, check_finite, usual_scaling
 
@@ -37,6 +37,8 @@ class Scan:
         Those that the file itself holds.
     ready : bool
         Whether the voxels are pixels in 0..255 already and are never windowed.
+    names : mapping of int to str
+        Of the labels of a mask, where the file names them.
     origin : object
         What the file's format needs to write results like it.
     """
@@ -50,6 +52,7 @@ class Scan:
     inverted: bool = False
     boxes: np.ndarray | None = None
     ready: bool = False
+    names: Mapping[int, str] = field(default_factory=dict)
     origin: Any = None
 
     @property
@@ -69,6 +72,71 @@ class Scan:
         return View(self.grid) if self.geometry is None else radiological_view(self.geometry, self.grid)
 
 
+def with_spacing(scan: Scan, spacing: Sequence[float] | None) -> Scan:
+    """A scan whose file does not tell its spacing, with a given one; where it lies stays unknown.
+
+    Parameters
+    ----------
+    scan : Scan
+    spacing : sequence of float or None
+        In mm along x, y and, for a volume, z; None leaves the scan as it is.
+
+    Raises
+    ------
+    LiteMedSamError
+        When the file tells its spacing or may hold one, and for other than one positive number per axis.
+    """
+    if spacing is None:
+        return scan
+    if scan.is_volume is None:
+        raise LiteMedSamError(
+            f"{scan.name}: an npz file has its spacing under the key spacing, (3,) in mm", "leave --spacing out"
+        )
+    if scan.spacing is not None:
+        known = " × ".join(f"{mm:g}" for mm in scan.spacing)
+        raise LiteMedSamError(f"{scan.name}: tells its own spacing, {known} mm", "leave --spacing out")
+    axes = len(scan.grid)
+    if np.size(spacing) != axes:
+        what = "a volume" if scan.is_volume else "an image"
+        raise LiteMedSamError(
+            f"{scan.name}: a spacing of {np.size(spacing)} numbers for {what}, expected {axes}",
+            "give one number per axis",
+        )
+    return replace(scan, spacing=checked_spacing(scan.name, spacing, axes))
+
+
+@dataclass(frozen=True)
+class Mask:
+    """Labels that objects are taken from, on the grid of a scan.
+
+    Attributes
+    ----------
+    labels : ndarray
+        Integers (H, W) or (D, H, W), 0 for background.
+    names : mapping of int to str
+        Of those labels that the file names.
+    """
+
+    labels: np.ndarray
+    names: Mapping[int, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Scribble:
+    """What a user drew on one object.
+
+    Attributes
+    ----------
+    strokes : tuple of ndarray
+        Each float64 (k, 2) x, y or (k, 3) x, y, z, at least one place; straight lines join them.
+    width : float
+        Of all strokes, in voxels.
+    """
+
+    strokes: tuple[np.ndarray, ...]
+    width: float
+
+
 @dataclass(frozen=True)
 class Objects:
     """What is to be segmented in one scan, in indices of its stored voxels.
@@ -83,12 +151,15 @@ class Objects:
         Object number to float64 (k, 2) x, y or (k, 3) x, y, z; objects without points are not in it.
     scribbles : ndarray or None
         Integers of the grid's shape; object k's stroke where they are k.
+    drawn : mapping of int to Scribble
+        Object number to further strokes; objects without any are not in it.
     """
 
     boxes: np.ndarray
     names: tuple[str, ...] = ()
     points: Mapping[int, np.ndarray] = field(default_factory=dict)
     scribbles: np.ndarray | None = None
+    drawn: Mapping[int, Scribble] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -128,6 +199,10 @@ def _turned_objects(objects: Objects, view: View) -> Objects:
         boxes=view.see_boxes(objects.boxes),
         points={number: view.see_points(points) for number, points in objects.points.items()},
         scribbles=None if objects.scribbles is None else view.see(objects.scribbles),
+        drawn={
+            number: replace(scribble, strokes=tuple(view.see_points(stroke) for stroke in scribble.strokes))
+            for number, scribble in objects.drawn.items()
+        },
     )
 
 

@@ -12,7 +12,7 @@ from .intensity import Scaling, scaling_named
 from .io.formats import format_of
 from .placed import placed_prompts
 from .predictor import Predictor
-from .scan import prepare
+from .scan import prepare, with_spacing
 
 
 @dataclass(frozen=True)
@@ -57,6 +57,7 @@ def segment(
     box_space: str = "voxel",
     window: str | tuple[float, float] | None = None,
     frame: int | None = None,
+    spacing: Sequence[float] | None = None,
     output: str | Path | None = None,
     predictor: Predictor | None = None,
 ) -> ScanResult:
@@ -77,6 +78,8 @@ def segment(
         what is usual for the scan when absent.
     frame : int, optional
         Which time point of a series of volumes.
+    spacing : sequence of float, optional
+        Of a picture, or of a folder of them, in mm along x, y and, for a volume, z; files that tell theirs refuse it.
     output : path, optional
         Also write the label map there, in the scan's own format.
     predictor : Predictor, optional
@@ -107,7 +110,7 @@ def segment(
     """
     path = Path(scan)
     kind = format_of(path)
-    read = kind.read(path, frame)
+    read = with_spacing(kind.read(path, frame), spacing)
     if box_space not in ("voxel", "world"):
         raise LiteMedSamError(f"box_space is {box_space!r}, expected voxel or world")
     prepared = prepare(read, _source(boxes, box_space == "world").objects(path, read), _scaling(window))

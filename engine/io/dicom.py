@@ -22,7 +22,7 @@ from ...errors import LiteMedSamError
 from ..colours import colour
 from ..geometry import Geometry
 from ..memory import require_memory
-from ..scan import Scan
+from ..scan import Mask, Scan
 from .atomic import write_atomically
 from .extras import needed
 from .segment_codes import codes_of
@@ -483,8 +483,8 @@ class Dicom:
             ) from error
         write_atomically(path, lambda file: file.write(content.getvalue()))
 
-    def read_labels(self, path: Path, scan: Scan) -> np.ndarray:
-        """The segments of a DICOM SEG on the grid of a scan.
+    def read_mask(self, path: Path, scan: Scan) -> Mask:
+        """The segments of a DICOM SEG on the grid of a scan, named by their labels.
 
         Parameters
         ----------
@@ -494,8 +494,8 @@ class Dicom:
 
         Returns
         -------
-        ndarray
-            uint16 (D, H, W); where segments overlap, the highest.
+        Mask
+            Of uint16 (D, H, W); where segments overlap, the highest.
 
         Raises
         ------
@@ -503,9 +503,9 @@ class Dicom:
             When it is no segmentation or lies on another grid.
         """
         with _whole(path):
-            return self._read_labels(path, scan)
+            return self._read_mask(path, scan)
 
-    def _read_labels(self, path: Path, scan: Scan) -> np.ndarray:
+    def _read_mask(self, path: Path, scan: Scan) -> Mask:
         image = _load(path)
         if image.get("Modality") != _SEGMENTATION or _groups(image) is None:
             raise LiteMedSamError(f"{path}: not a DICOM SEG")
@@ -526,7 +526,8 @@ class Dicom:
                 )
             page = labels[round(z)]
             np.maximum(page, (frame > 0) * np.uint16(segment.ReferencedSegmentNumber), out=page)
-        return labels
+        segments = image.get("SegmentSequence") or []
+        return Mask(labels, {int(segment.SegmentNumber): str(segment.get("SegmentLabel", "")) for segment in segments})
 
 
 def _unique(*parts: bytes) -> str:

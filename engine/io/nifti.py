@@ -131,6 +131,24 @@ def _unpacked(path: Path) -> bytes:
     return content
 
 
+def _names(header) -> dict[int, str]:
+    """Names of labels as `Nifti.write` keeps them; comments of others are left aside."""
+    for extension in header.extensions:
+        if extension.get_code() != _COMMENT:
+            continue
+        try:
+            content = json.loads(extension.get_content().strip(b"\0"))
+            named = content.get("labels") if isinstance(content, dict) else None
+            if isinstance(named, dict):
+                texts = {int(number): name for number, name in named.items() if isinstance(name, str)}
+                # Halves of characters, which JSON lets through, can be written nowhere.
+                return {number: name.encode(errors="replace").decode() for number, name in texts.items()}
+        except (ValueError, RecursionError):
+            # Not JSON, or not of numbers.
+            continue
+    return {}
+
+
 class Nifti:
     """See `litemedsam.engine.io.formats.Format`.
 
@@ -178,6 +196,7 @@ class Nifti:
             is_volume=True,
             geometry=geometry,
             spacing=geometry.spacing,
+            names=_names(image.header),
             origin=NiftiOrigin(image.header.copy(), affine, shape),
         )
 

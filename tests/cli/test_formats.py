@@ -75,7 +75,7 @@ def test_the_same_phantom_gives_the_same_masks_in_every_format(infer, folder, tm
     np.testing.assert_array_equal(FORMATS["png"].read(tmp_path / "pages.tif").voxels, volume)
     np.testing.assert_array_equal(FORMATS["slices"].read(tmp_path / "slices").voxels, volume)
     series = FORMATS["dicom"].read(folder / "series")
-    np.testing.assert_array_equal(FORMATS["dicom"].read_labels(tmp_path / "series.dcm", series), volume)
+    np.testing.assert_array_equal(FORMATS["dicom"].read_mask(tmp_path / "series.dcm", series).labels, volume)
 
     # Backwards along its first axis (superior) and its third (posterior): the box goes along.
     infer(folder / "turned.nii.gz", "-o", tmp_path, "--box", "0,9,9,1,29,26", "--window", "none")

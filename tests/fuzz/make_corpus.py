@@ -165,6 +165,13 @@ def boxes_files() -> dict[str, bytes]:
                 {"box": [1, 2, 5, 6], "z": [0, 2]},
             ],
         },
+        "scribble.json": {
+            "version": 1,
+            "objects": [
+                {"box": [1, 2, 6, 7], "z": [0, 2], "scribble": {"strokes": [[[3, 4, 1], [5, 4, 1]], [[2, 3, 2]]]}},
+                {"box": [1, 2, 0, 6, 7, 2], "scribble": {"width": 1.5, "strokes": [[[3, 4, 1]]]}},
+            ],
+        },
         "world.json": {"version": 1, "space": "world", "objects": [{"box": [0, 0, 0, 3.5, 8, 6]}]},
         "flat.json": {"version": 1, "objects": [{"box": [1, 2, 6, 7], "points": [[3, 4]]}]},
         "rectangles.json": [

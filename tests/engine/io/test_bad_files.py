@@ -258,20 +258,20 @@ def test_segments_belong_to_their_scan(tmp_path):
     labels = (scan.voxels > 100).astype(np.uint8)
     path = tmp_path / "mask.dcm"
     Dicom().write(path, labels, scan, ("a",))
-    np.testing.assert_array_equal(read_mask(path, scan), labels)
+    np.testing.assert_array_equal(read_mask(path, scan).labels, labels)
     flat = Scan("flat", PIXELS, False)
     moved = Scan(
         "moved", scan.voxels, True, Geometry(scan.geometry.affine + np.diag([0, 0, 0, 0]) + np.eye(4, k=3) * 0.4)
     )
     for other, words in ((flat, "does not say where it lies"), (moved, "lies on another grid")):
         with pytest.raises(LiteMedSamError, match=words):
-            Dicom().read_labels(path, other)
+            Dicom().read_mask(path, other)
     smaller = Scan("smaller", scan.voxels[:, :4], True, scan.geometry)
     with pytest.raises(LiteMedSamError, match="its frames are not slices of the scan"):
-        Dicom().read_labels(path, smaller)
+        Dicom().read_mask(path, smaller)
     dicom_image(PIXELS).save_as(tmp_path / "b.dcm")
     with pytest.raises(LiteMedSamError, match="not a DICOM SEG"):
-        Dicom().read_labels(tmp_path / "b.dcm", scan)
+        Dicom().read_mask(tmp_path / "b.dcm", scan)
     with pytest.raises(LiteMedSamError, match="a DICOM SEG holds at most 65535 segments"):
         Dicom().write(path, labels.astype(np.uint32), scan, ())
 
@@ -289,8 +289,8 @@ def test_masks_hold_whole_numbers(tmp_path):
     ):
         np.savez(path, segs=array)
         if good:
-            assert read_mask(path, scan).dtype.kind in "iu"
-            np.testing.assert_array_equal(read_mask(path, scan), array.astype(int))
+            assert read_mask(path, scan).labels.dtype.kind in "iu"
+            np.testing.assert_array_equal(read_mask(path, scan).labels, array.astype(int))
         else:
             with pytest.raises(LiteMedSamError, match="expected labels"):
                 read_mask(path, scan)

@@ -70,7 +70,7 @@ def test_dicom_in_every_orientation(order, flips, tmp_path):
     for number in (1, 2):
         places = np.array(sorted(tuple(p) for segment, found in frames if segment == number for p in found))
         np.testing.assert_allclose(places, expected(number), atol=1e-3)
-    np.testing.assert_array_equal(FORMATS["dicom"].read_labels(result, read), view.restore(DRAWN))
+    np.testing.assert_array_equal(FORMATS["dicom"].read_mask(result, read).labels, view.restore(DRAWN))
 
 
 def test_an_oblique_volume_goes_by_its_closest_axes(tmp_path):

@@ -152,7 +152,7 @@ def test_a_real_dicom_series_in_whatever_order_its_files_are(predictor, tmp_path
     ]
     check_inside(results[0].labels, box, scan)
     assert (tmp_path / "image.dcm").read_bytes() == (tmp_path / "shuffled.dcm").read_bytes()
-    np.testing.assert_array_equal(FORMATS["dicom"].read_labels(tmp_path / "image.dcm", scan), results[0].labels)
+    np.testing.assert_array_equal(FORMATS["dicom"].read_mask(tmp_path / "image.dcm", scan).labels, results[0].labels)
 
     segmentation = pydicom.dcmread(tmp_path / "image.dcm")
     source = pydicom.dcmread(files[22], stop_before_pixels=True)
@@ -197,7 +197,7 @@ def test_pydicom_s_own_images(predictor, tmp_path):
             continue
         written.append(path.name)
         if scan.geometry is not None:
-            np.testing.assert_array_equal(FORMATS["dicom"].read_labels(target, scan), labels)
+            np.testing.assert_array_equal(FORMATS["dicom"].read_mask(target, scan).labels, labels)
     assert len(written) >= 38
     assert {"CT5N", "MR_small_RLE.dcm", "SC_rgb_rle.dcm"} <= set(written)
     assert len(unreadable) < 35
