@@ -4,7 +4,6 @@ import hashlib
 import io
 import math
 import mmap
-import struct
 import warnings
 import zlib
 from collections.abc import Iterator, Sequence
@@ -24,6 +23,7 @@ from ..geometry import Geometry
 from ..memory import require_memory
 from ..scan import Mask, Scan
 from .atomic import write_atomically
+from .broken import BROKEN
 from .extras import needed
 from .segment_codes import codes_of
 
@@ -38,20 +38,6 @@ _UNEVEN = 0.05
 _SAME_DIRECTION = 1e-3
 _LONGEST_REASON = 160
 _PART = 1_000_000
-# What reading and decoding raise for files that break the standard.
-_BROKEN = (
-    OSError,
-    EOFError,
-    ValueError,
-    LookupError,
-    TypeError,
-    AttributeError,
-    ArithmeticError,
-    NotImplementedError,
-    RecursionError,
-    struct.error,
-    zlib.error,
-)
 
 
 @dataclass(frozen=True)
@@ -110,7 +96,7 @@ def _whole(path: Path) -> Iterator[None]:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             yield
-    except (*_BROKEN, errors.InvalidDicomError, errors.BytesLengthException) as error:
+    except (*BROKEN, errors.InvalidDicomError, errors.BytesLengthException) as error:
         raise LiteMedSamError(f"{path}: not a DICOM file, or a damaged one ({_short(error)})") from error
 
 
@@ -182,7 +168,7 @@ def _decoded(path: Path, image) -> np.ndarray:
             f"{path}: no decoder here can read its pixels ({getattr(syntax, 'name', syntax)})",
             "pip install pylibjpeg pylibjpeg-libjpeg pylibjpeg-openjpeg",
         ) from error
-    except _BROKEN as error:
+    except BROKEN as error:
         raise LiteMedSamError(f"{path}: its pixels are damaged ({_short(error)})", "copy the file again") from error
     array = array if array.ndim == (4 if coloured else 3) else array[None]
     if len(array) != int(image.get("NumberOfFrames") or 1):
@@ -476,7 +462,7 @@ class Dicom:
                 segmentation = _segmentation(highdicom, sources, np.ascontiguousarray(pages), names, measures)
                 content = io.BytesIO()
                 segmentation.save_as(content)
-        except _BROKEN as error:
+        except BROKEN as error:
             raise LiteMedSamError(
                 f"{path}: no DICOM SEG can refer to {scan.name} ({_short(error)})",
                 "use --format nifti, or png for one slice",

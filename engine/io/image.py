@@ -1,7 +1,5 @@
 """Pictures: PNG, JPEG, TIFF, BMP; a TIFF of several pages is a volume."""
 
-import struct
-import zlib
 from collections.abc import Sequence
 from io import BytesIO
 from pathlib import Path
@@ -12,6 +10,7 @@ from ...archive import check_unpacked
 from ...errors import LiteMedSamError
 from ..scan import Scan
 from .atomic import write_atomically
+from .broken import BROKEN
 from .extras import needed
 
 _STARTS = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+", b"BM")
@@ -23,20 +22,6 @@ _DEPTHS = {"1": 1, "L": 1, "I;16": 2, "I;16B": 2, "I;16L": 2, "I;16N": 2}
 # What Pillow keeps of each row besides its pixels.
 _ROW_BYTES = 16
 _FORMATS = ("PNG", "JPEG", "TIFF", "BMP")
-# What reading raises for files that break their format.
-_BROKEN = (
-    OSError,
-    EOFError,
-    ValueError,
-    LookupError,
-    TypeError,
-    AttributeError,
-    ArithmeticError,
-    RuntimeError,
-    SyntaxError,
-    struct.error,
-    zlib.error,
-)
 
 
 def _pixels(page) -> np.ndarray:
@@ -81,7 +66,7 @@ class Image:
                     arrays.append(_pixels(operations.exif_transpose(file)))
         except pillow.DecompressionBombError as error:
             raise LiteMedSamError(f"{path}: too large a picture ({error})", "cut it into parts") from error
-        except _BROKEN as error:
+        except BROKEN as error:
             raise LiteMedSamError(f"{path}: not a picture, or a damaged one ({error})") from error
         if len({array.shape for array in arrays}) > 1:
             raise LiteMedSamError(f"{path}: its pages differ in size", "choose one with --frame")

@@ -20,6 +20,7 @@ from ..geometry import Geometry
 from ..memory import require_memory
 from ..scan import Scan
 from .atomic import write_atomically
+from .broken import BROKEN
 
 # The header's unit codes: metres, millimetres, micrometres; 0 is unknown, taken for millimetres.
 _MILLIMETRES = {0: 1.0, 1: 1000.0, 2: 1.0, 3: 0.001}
@@ -27,19 +28,6 @@ _COMMENT = 6
 _HEAD = 4096
 _SCANNER = 1
 _NIFTI1_HEADER, _NIFTI2_HEADER = 348, 540
-# What reading raises for files that break the standard.
-_BROKEN = (
-    OSError,
-    EOFError,
-    ValueError,
-    LookupError,
-    TypeError,
-    AttributeError,
-    ArithmeticError,
-    RuntimeError,
-    struct.error,
-    zlib.error,
-)
 
 
 @dataclass(frozen=True)
@@ -92,7 +80,7 @@ def _whole(path: Path, nibabel) -> Iterator[None]:
         log.setLevel(logging.CRITICAL)
         yield
     except (
-        *_BROKEN,
+        *BROKEN,
         nibabel.filebasedimages.ImageFileError,
         nibabel.spatialimages.HeaderDataError,
         nibabel.spatialimages.HeaderTypeError,
