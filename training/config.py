@@ -52,6 +52,8 @@ class TrainingConfig:
         Largest norm of the gradient.
     ema : float
         Decay per step of the averaged weights.
+    freeze_encoder : bool
+        Whether the image encoder stays as it is: half the time per step, and a decoder that learns sooner.
     freeze_statistics : bool
         Whether batch normalisation keeps the statistics of the initial weights.
     mixed : bool
@@ -96,6 +98,7 @@ class TrainingConfig:
     weight_decay: float = 0.01
     clip: float = 1.0
     ema: float = 0.99
+    freeze_encoder: bool = False
     freeze_statistics: bool = True
     mixed: bool = True
     scribble: str = "ellipse"

@@ -120,8 +120,10 @@ class Run:
         self.device = device
         self.model = model.to(device)
         self.averaged = copy.deepcopy(self.model).requires_grad_(False).eval()
-        decayed = [p for p in self.model.parameters() if p.ndim > 1]
-        others = [p for p in self.model.parameters() if p.ndim <= 1]
+        self.model.image_encoder.requires_grad_(not config.freeze_encoder)
+        trained = [p for p in self.model.parameters() if p.requires_grad]
+        decayed = [p for p in trained if p.ndim > 1]
+        others = [p for p in trained if p.ndim <= 1]
         groups = [{"params": decayed, "weight_decay": config.weight_decay}, {"params": others, "weight_decay": 0.0}]
         self.optimiser = torch.optim.AdamW(groups, lr=config.learning_rate, fused=True)
         self.step = 0

@@ -172,3 +172,13 @@ def test_losses_know_a_right_mask_from_an_empty_one():
     assert empty.dice > 0.95
     assert empty.dsc == 0
     assert empty.iou == 1
+
+
+def test_a_frozen_encoder_stays_and_the_rest_learns():
+    config = TrainingConfig(frame=32, images=1, prompts=1, synthetic=1.0, freeze_encoder=True, warm_up=0)
+    run = Run(config, initial_model(config, None), torch.device("cpu"))
+    before = {name: value.clone() for name, value in run.model.named_parameters()}
+    run.advance(Stream(config, [])[0])
+    changed = {name for name, value in run.model.named_parameters() if not torch.equal(value, before[name])}
+    assert not any(name.startswith("image_encoder") for name in changed)
+    assert {name.split(".")[0] for name in changed} == {"mask_decoder", "prompt_encoder"}
