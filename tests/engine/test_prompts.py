@@ -6,7 +6,15 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from litemedsam.engine.prompts import SCRIBBLES, AutomaticPrompts, GivenPrompts, Prompt, RecordedPrompts, Target
+from litemedsam.engine.prompts import (
+    SCRIBBLES,
+    AutomaticPrompts,
+    GivenPrompts,
+    Prompt,
+    RecordedPrompts,
+    Target,
+    fill_ellipse,
+)
 
 
 @st.composite
@@ -210,3 +218,24 @@ def test_the_first_row_and_column_count():
     assert points[0].tolist() == [0, 0]
     assert points[1, 0] == 0
     assert points[3, 1] == 0
+
+
+def test_an_ellipse_is_drawn_point_by_point_as_its_equation_says():
+    foreground = np.zeros((30, 50), bool)
+    for box in ([10, 5, 20, 9], [0.5, 0.5, 5.5, 5.5], [-4, 20.3, 17.25, 40], [40, 2, 60, 28]):
+        x0, y0, x1, y1 = box
+        across, down = (x1 - x0 + 1) / 2, (y1 - y0 + 1) / 2
+        expected = [
+            [((x - (x0 + x1) / 2) / across) ** 2 + ((y - (y0 + y1) / 2) / down) ** 2 <= 1 for x in range(50)]
+            for y in range(30)
+        ]
+        found = fill_ellipse(np.random.default_rng(0), np.float32(box), foreground)
+        np.testing.assert_array_equal(found, expected)
+    # On the ellipse itself, three pixels from its centre.
+    assert fill_ellipse(np.random.default_rng(0), np.float32([0.5, 0.5, 5.5, 5.5]), foreground)[3, 0]
+
+
+@pytest.mark.parametrize(("x", "y", "row", "column"), [(10.6, 4.4, 4, 11), (0.4, 0.4, 0, 0), (48.6, 28.6, 29, 49)])
+def test_the_ellipse_of_less_than_a_pixel_is_the_pixel_at_its_centre(x, y, row, column):
+    found = fill_ellipse(np.random.default_rng(0), np.float32([x, y, x, y]), np.zeros((30, 50), bool))
+    assert np.argwhere(found).tolist() == [[row, column]]
