@@ -59,7 +59,7 @@ class Protocol(Interface):
         frame: Frame,
         given: np.ndarray,
         upwards: bool,
-        widths: tuple[float, float] = (1.0, 1.0),
+        widths: tuple[float, float],
     ) -> np.ndarray:
         """The box float32 (4,) in frame pixels on the next slice.
 
@@ -143,7 +143,7 @@ class Corrected:
         frame: Frame,
         given: np.ndarray,
         upwards: bool,
-        widths: tuple[float, float] = (1.0, 1.0),
+        widths: tuple[float, float],
     ) -> np.ndarray:
         """See `Protocol.next_box`; never beyond the object's own box."""
         own, extent = self.box_in_frame(given, frame), region.extent()
@@ -166,7 +166,7 @@ class CorrectedEllipsoid(Corrected):
         frame: Frame,
         given: np.ndarray,
         upwards: bool,
-        widths: tuple[float, float] = (1.0, 1.0),
+        widths: tuple[float, float],
     ) -> np.ndarray:
         """See `Protocol.next_box`.
 
@@ -208,7 +208,7 @@ class PublishedLiteMedSAM:
         frame: Frame,
         given: np.ndarray,
         upwards: bool,
-        widths: tuple[float, float] = (1.0, 1.0),
+        widths: tuple[float, float],
     ) -> np.ndarray:
         """See `Protocol.next_box`; depends on the object's number, and may reach into the padding.
 

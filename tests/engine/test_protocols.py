@@ -14,6 +14,8 @@ PUBLISHED = PIPELINES["swin_litemedsam"]
 ELLIPSOID = CORRECTED_FOR["ellipse"]
 PROTOCOLS = (*CORRECTED_FOR.values(), *PIPELINES.values())
 FRAME = Frame.of(512, 400, 256)
+# As wide on each slice as on the middle one.
+CYLINDER = (1.0, 1.0)
 EMPTY = Region(0, 0, np.zeros((0, 0), bool))
 
 
@@ -28,6 +30,8 @@ def test_closed_and_open_ranges():
     assert (covered.middle, list(covered.up), list(covered.down)) == (4, [5, 6, 7], [3, 2])
     covered = PUBLISHED.slices(2, 7)
     assert (covered.middle, list(covered.up), list(covered.down)) == (4, [5, 6], [3])
+    covered = PUBLISHED.slices(0, 9)
+    assert (covered.middle, list(covered.up), list(covered.down)) == (4, [5, 6, 7, 8], [3, 2, 1])
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)
@@ -38,27 +42,29 @@ def test_a_single_slice_is_its_own_middle(protocol):
 
 def test_next_box_grows_by_three_and_stays_in_the_object_s_own_box():
     region = Region(100, 200, np.ones((20, 40), bool))
-    box = CORRECTED.next_box(region, 1, FRAME, np.array([0, 0, 399, 511]), upwards=True)
+    box = CORRECTED.next_box(region, 1, FRAME, np.array([0, 0, 399, 511]), upwards=True, widths=CYLINDER)
     np.testing.assert_array_equal(box, np.float32([97, 47, 122.5, 62.5]))
     corner = Region(0, 0, np.ones((512, 400), bool))
-    box = CORRECTED.next_box(corner, 1, FRAME, np.array([0, 0, 399, 511]), upwards=True)
+    box = CORRECTED.next_box(corner, 1, FRAME, np.array([0, 0, 399, 511]), upwards=True, widths=CYLINDER)
     np.testing.assert_array_equal(box, np.float32([0, 0, 199.5, 255.5]))
-    box = CORRECTED.next_box(region, 1, FRAME, np.array([198, 0, 230, 120]), upwards=True)
+    box = CORRECTED.next_box(region, 1, FRAME, np.array([198, 0, 230, 120]), upwards=True, widths=CYLINDER)
     np.testing.assert_array_equal(box, np.float32([99, 47, 115, 60]))
 
 
 def test_the_corrected_next_box_does_not_depend_on_the_number():
     region = Region(3, 5, np.ones((9, 9), bool))
     given = np.array([0, 0, 99, 99])
-    boxes = [CORRECTED.next_box(region, number, FRAME, given, upwards=True) for number in (1, 2, 255, 300)]
+    boxes = [
+        CORRECTED.next_box(region, number, FRAME, given, upwards=True, widths=CYLINDER) for number in (1, 2, 255, 300)
+    ]
     assert all(np.array_equal(box, boxes[0]) for box in boxes)
 
 
 def test_the_published_next_box_depends_on_the_number():
     frame = Frame.of(2048, 2048, 256)
     mask = np.ones((798, 798), bool)
-    first = PUBLISHED.next_box(Region(1205, 1205, mask), 1, frame, np.zeros(4), upwards=True)
-    second = PUBLISHED.next_box(Region(1205, 1205, mask), 2, frame, np.zeros(4), upwards=True)
+    first = PUBLISHED.next_box(Region(1205, 1205, mask), 1, frame, np.zeros(4), upwards=True, widths=CYLINDER)
+    second = PUBLISHED.next_box(Region(1205, 1205, mask), 2, frame, np.zeros(4), upwards=True, widths=CYLINDER)
     assert not np.array_equal(first, second)
 
 
@@ -75,9 +81,11 @@ def test_a_mask_ends_where_its_box_ends():
 def test_an_empty_mask_falls_back_to_the_given_box():
     given = np.array([101, 33, 257, 499])
     exact = np.float32([50.5, 16.5, 128.5, 249.5])
-    np.testing.assert_array_equal(CORRECTED.next_box(EMPTY, 1, FRAME, given, upwards=True), exact)
-    np.testing.assert_array_equal(PUBLISHED.next_box(EMPTY, 1, FRAME, given, upwards=False), exact)
-    np.testing.assert_array_equal(PUBLISHED.next_box(EMPTY, 1, FRAME, given, upwards=True), np.trunc(exact))
+    np.testing.assert_array_equal(CORRECTED.next_box(EMPTY, 1, FRAME, given, upwards=True, widths=CYLINDER), exact)
+    np.testing.assert_array_equal(PUBLISHED.next_box(EMPTY, 1, FRAME, given, upwards=False, widths=CYLINDER), exact)
+    np.testing.assert_array_equal(
+        PUBLISHED.next_box(EMPTY, 1, FRAME, given, upwards=True, widths=CYLINDER), np.trunc(exact)
+    )
 
 
 def test_an_ellipsoid_is_as_wide_as_its_equation_says():
@@ -126,7 +134,7 @@ def test_a_mask_that_vanishes_when_shrunk_falls_back_too():
     frame = Frame.of(2048, 2048, 256)
     given = np.array([100, 100, 300, 300])
     tiny = Region(1003, 1003, np.ones((2, 2), bool))
-    box = PUBLISHED.next_box(tiny, 1, frame, given, upwards=True)
+    box = PUBLISHED.next_box(tiny, 1, frame, given, upwards=True, widths=CYLINDER)
     np.testing.assert_array_equal(box, PUBLISHED.box_in_frame(given, frame))
 
 
@@ -152,11 +160,11 @@ def test_an_unknown_protocol_is_refused():
 def test_the_published_next_box_grows_by_three_and_may_reach_the_padding(pipeline):
     frame = Frame.of(200, 256, 256)
     region = Region(50, 100, np.ones((20, 40), bool))
-    box = PIPELINES[pipeline].next_box(region, 1, frame, np.zeros(4), upwards=True)
+    box = PIPELINES[pipeline].next_box(region, 1, frame, np.zeros(4), upwards=True, widths=CYLINDER)
     np.testing.assert_array_equal(box, np.float32([97, 47, 142, 72]))
     assert box.dtype == np.float32
     everything = Region(0, 0, np.ones((200, 256), bool))
-    box = PIPELINES[pipeline].next_box(everything, 300, frame, np.zeros(4), upwards=True)
+    box = PIPELINES[pipeline].next_box(everything, 300, frame, np.zeros(4), upwards=True, widths=CYLINDER)
     np.testing.assert_array_equal(box, np.float32([0, 0, 256, 202]))
 
 
@@ -164,7 +172,7 @@ def test_a_number_above_255_does_not_wrap_around():
     """As bytes, 256 would be nothing."""
     region = Region(50, 100, np.ones((20, 40), bool))
     frame = Frame.of(256, 256, 256)
-    box = PUBLISHED.next_box(region, 256, frame, np.float64([1, 2, 3, 4]), upwards=True)
+    box = PUBLISHED.next_box(region, 256, frame, np.float64([1, 2, 3, 4]), upwards=True, widths=CYLINDER)
     np.testing.assert_array_equal(box, np.float32([97, 47, 142, 72]))
 
 
