@@ -168,6 +168,36 @@ def test_an_existing_bundle_is_kept(saved, state, tmp_path):
     assert "add --overwrite" in run.output
 
 
+def test_a_bundle_is_replaced_when_asked_for(saved, state, tmp_path):
+    bundle = tmp_path / "bundle"
+    bundle.mkdir()
+    (bundle / "old").touch()
+    run = export(saved(state), "-o", bundle, "--half", "--overwrite")
+    assert run.exit_code == 0, run.output
+    assert sorted(path.name for path in bundle.iterdir()) == ["SHA256SUMS", "decoder.onnx", "encoder.onnx"]
+    assert sum(path.stat().st_size for path in bundle.iterdir()) < 33e6
+    deviations = [line for line in run.output.splitlines() if "greatest deviation" in line]
+    assert {line.split()[0] for line in deviations} == {"openvino", "onnxruntime"}
+    assert f"wrote {bundle} (" in run.output
+    for graph in ("encoder.onnx", "decoder.onnx"):
+        stored = onnx.load(bundle / graph).graph.initializer
+        large = {tensor.data_type for tensor in stored if np.prod(tensor.dims) > 10_000}
+        assert large - {onnx.TensorProto.INT64} == {onnx.TensorProto.FLOAT16}
+
+
+def test_a_place_that_cannot_be_written_is_named(saved, state, tmp_path):
+    (tmp_path / "file").touch()
+    run = export(saved(state), "-o", tmp_path / "file" / "bundle")
+    assert run.exit_code == 1
+    assert "cannot be written" in run.output
+    assert run.output.count("\n") == 1
+
+
+def test_int8_without_images_is_refused_before_anything_is_read(tmp_path):
+    with pytest.raises(LiteMedSamError, match="needs images to calibrate it; add --calibration"):
+        writer.export_bundle(tmp_path / "absent.pth", tmp_path / "bundle", quantised=True)
+
+
 def test_a_deviation_leaves_no_bundle_behind(saved, state, tmp_path, monkeypatch):
     monkeypatch.setattr(writer, "deviations", lambda *_: [Deviation("openvino", "logits", 0.5, 5.0)])
     run = export(saved(state), "-o", tmp_path / "folder" / "bundle")
