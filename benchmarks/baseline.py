@@ -2,8 +2,8 @@
 
 Volumes are measured on a part, one image and one prompt, and multiplied; the project's own networks with the published
 order of work (of Swin-LiteMedSAM's decoder, what depends on the image alone is done again for every prompt). Start-up
-is that of a process which imports PyTorch, makes the network and loads its weights; published scripts import more. An
-image is a whole process, see ``published.py``.
+is that of a process which imports what the published script does, makes the network and loads its weights. An image is
+a whole process, see ``published.py``.
 """
 
 import subprocess
@@ -20,13 +20,7 @@ import torch
 from cases import StandardCase
 from litemedsam.models import LiteMedSAM, SwinLiteMedSAM
 
-_START = """
-import sys
-import torch
-from litemedsam.models import SwinLiteMedSAM
-model = SwinLiteMedSAM().eval()
-model.load_state_dict(torch.load(sys.argv[1], weights_only=True))
-"""
+_SCRIPT = Path(__file__).with_name("published.py")
 
 
 @dataclass(frozen=True)
@@ -95,21 +89,22 @@ def measure(threads: int, repeats: int) -> dict[str, BaselineCost]:
     }
 
 
-def start_up(repeats: int) -> float:
+def start_up(threads: int, repeats: int) -> float:
     """Seconds of a process that has Swin-LiteMedSAM ready in PyTorch."""
-    with tempfile.TemporaryDirectory() as name:
-        path = Path(name) / "weights.pth"
-        torch.save(SwinLiteMedSAM().state_dict(), path)
-        command = [sys.executable, "-c", _START, str(path)]
-        return _seconds(lambda: subprocess.run(command, check=True), repeats)
+    return _whole_process(threads, repeats)
 
 
 def whole_process(case: StandardCase, threads: int, repeats: int) -> float:
     """Seconds of a process that segments a 2D case from its start to the file written."""
+    return _whole_process(threads, repeats, case)
+
+
+def _whole_process(threads: int, repeats: int, case: StandardCase | None = None) -> float:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         torch.save(SwinLiteMedSAM().state_dict(), folder / "weights.pth")
-        np.savez(folder / "case.npz", **case.arrays())
-        files = (folder / "case.npz", folder / "weights.pth", folder / "segs.npz")
-        command = [sys.executable, Path(__file__).with_name("published.py"), *files, str(threads)]
+        command = [sys.executable, _SCRIPT, str(threads), folder / "weights.pth"]
+        if case is not None:
+            np.savez(folder / "case.npz", **case.arrays())
+            command += [folder / "case.npz", folder / "segs.npz"]
         return _seconds(lambda: subprocess.run(command, check=True), repeats)

@@ -73,19 +73,22 @@ def main(quick, full, no_cases, backends, asked, litemedsam, threads, repeats, j
     Needs PyTorch for the published pipeline.
     """
     import baseline
+    import published
 
     backends, repeats = backends or ("openvino",), repeats or (3 if quick else 5)
     native = available(default_bundle(), "openvino")
     # What the command takes by itself where it chooses, else the fastest.
     by_default = "auto" if "auto" in precisions_of_the_command() else native[-1]
     asked = asked or tuple(dict.fromkeys(("f32", by_default)))
-    speed = matrix_product_speed(repeats)
+    speed = matrix_product_speed(threads, repeats)
     click.echo(f"{threads} threads; float32 matrix products: {speed:.0f} GFLOP/s")
     costs = baseline.measure(threads, repeats)
-    start_up = baseline.start_up(1 if quick else 3)
+    start_up = baseline.start_up(threads, 1 if quick else 3)
     for name, cost in costs.items():
         click.echo(f"{name}, eager PyTorch: {cost.encode:.3f} s per slice, {cost.decode:.3f} s per prompt")
-    click.echo(f"PyTorch's start-up: {start_up:.2f} s")
+    lacking = ", ".join(published.missing())
+    note = f", without {lacking}, which is not installed" if lacking else ""
+    click.echo(f"the published script's start-up: {start_up:.2f} s{note}")
     graphs = []
     with tempfile.TemporaryDirectory() as folder:
         for bundle in (default_bundle(), litemedsam or untrained_litemedsam(Path(folder) / "litemedsam")):

@@ -1,8 +1,10 @@
 """``litemedsam-infer``: cases in, label maps out."""
 
+import os
 import sys
 from pathlib import Path
 from time import perf_counter
+from typing import TYPE_CHECKING
 
 import click
 
@@ -10,6 +12,9 @@ from .. import __version__
 from ..errors import LiteMedSamError
 from .io.atomic import make_output_folder, remove_left_over
 from .stopping import orderly_stop
+
+if TYPE_CHECKING:
+    from .graphs import Graphs
 
 
 def _check_one_source(**given: object) -> None:
@@ -53,6 +58,27 @@ class _Command(click.Command):
             else:
                 given.append("--overlay=png" if argument == "--overlay" else argument)
         return super().parse_args(ctx, given)
+
+
+def _graphs_ahead(
+    cases: tuple[Path, ...],
+    folder: Path | None,
+    given: tuple[tuple[float, ...], ...],
+    model: Path | None,
+    backend: str,
+    precision: str,
+    threads: int | None,
+) -> "Graphs":
+    """Open the graphs, and begin to load them for what the first case probably is."""
+    from .bundle import default_bundle
+    from .graphs import Graphs
+    from .likely import likely_kind
+    from .resources import available_processors, spare_memory, streams_for
+
+    graphs = Graphs.open(model or default_bundle(), backend, precision, threads or available_processors())
+    if spare_memory():
+        graphs.begin(*streams_for(graphs.threads, *likely_kind(cases, folder, given)))
+    return graphs
 
 
 @click.command(cls=_Command, context_settings={"help_option_names": ["-h", "--help"]})
@@ -171,6 +197,8 @@ def main(
     that fails is reported; the others go on, and the exit code is 1. Stopped by a signal, it leaves no half-written
     file and ends with 128 + signal.
     """
+    # NumPy's threads would spin for a tenth of a second after its import; nothing here multiplies matrices with it.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     click.get_current_context().with_resource(orderly_stop())
     if overwrite and skip_existing:
         raise click.UsageError("--overwrite and --skip-existing exclude each other")
@@ -182,6 +210,10 @@ def main(
     if box_space == "world" and mask:
         raise click.UsageError("--box-space world goes with --box or --boxes")
     try:
+        start = perf_counter()
+        # Before all else, as it takes longest. How many threads each of several workers has depends on the cases.
+        graphs = _graphs_ahead(cases, folder, given, model, backend, precision, threads) if workers == 1 else None
+        seconds_to_load = perf_counter() - start
         from . import runner
         from .boxes import BoxesFile, GivenBoxes, MaskBoxes, StoredBoxes, WithScribbles
         from .cohort import check_distinct, gather
@@ -239,8 +271,8 @@ def main(
             "seed": seed,
             "cache_mb": cache_mb,
         }
-        predictor = Predictor(**made_with)
-        seconds_to_load = perf_counter() - start
+        predictor = Predictor(**made_with, graphs=graphs)
+        seconds_to_load += perf_counter() - start
     except LiteMedSamError as error:
         raise click.ClickException(str(error)) from error
     made = settings(predictor, seed, model is None, seconds_to_load)
@@ -277,3 +309,14 @@ def main(
 
         click.echo(summary(paths, reports, tell.left_out))
     sys.exit(1 if any(entry.error for entry in reports) else 0)
+
+
+def command() -> None:
+    """`main` as a process of its own, which ends at once: the system frees its memory faster than Python does."""
+    try:
+        main()
+    except SystemExit as left:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        # Here, where what `main` held is not freed yet.
+        os._exit(left.code)

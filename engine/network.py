@@ -1,19 +1,14 @@
 """A loaded bundle: images to embeddings, prompts to logits."""
 
-from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
-from threading import Lock
 
 import numpy as np
 
 from ..errors import LiteMedSamError
-from .backends import Graph, check_file, check_setting, load_graph, native_precisions
-from .bundle import DECODER, BundleInfo
-from .onnx_metadata import read_metadata
-from .precision import encoder_file, floats_beside
+from .bundle import BundleInfo
+from .graphs import Graphs, StreamedGraph
 from .preprocess import Frame, to_frame
 from .prompts import SCRIBBLES, Prompt
 
@@ -70,47 +65,6 @@ class Decoded:
     scores: np.ndarray
 
 
-class StreamedGraph:
-    """A graph that is loaded when it is needed, for as many runs at once as are needed.
-
-    Parameters
-    ----------
-    load : callable
-        Gives the graph for a number of streams; see `litemedsam.engine.backends.load_graph`.
-    """
-
-    def __init__(self, load: Callable[[int], Graph]):
-        self._load = load
-        self._loading = Lock()
-        self._graph: Graph | None = None
-        self._streams = 0
-
-    def prepare(self, streams: int) -> None:
-        """Load it for a number of streams, in place of one for another number; who runs that one ends with it."""
-        with self._loading:
-            self._prepare(streams)
-
-    def _prepare(self, streams: int) -> Graph:
-        if streams != self._streams:
-            # Not both at once in memory.
-            self._graph, self._streams = None, 0
-            self._graph, self._streams = self._load(streams), streams
-        return self._graph
-
-    def run(self, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-        """See `litemedsam.engine.backends.Graph.run`; one run at a time unless prepared for more."""
-        with self._loading:
-            graph = self._prepare(self._streams or 1)
-        return graph.run(inputs)
-
-    def close(self) -> None:
-        """Free the runtime's memory; it is loaded again when it is needed."""
-        with self._loading:
-            if self._graph is not None:
-                self._graph.close()
-            self._graph, self._streams = None, 0
-
-
 class Network:
     """The two graphs of a bundle.
 
@@ -126,50 +80,33 @@ class Network:
         self.decoder = decoder
 
     @classmethod
-    def load(cls, bundle: Path, backend: str, precision: str, threads: int) -> "Network":
-        """Load a bundle's graphs.
-
-        Parameters
-        ----------
-        bundle : Path
-            A folder made by ``litemedsam-export``.
-        backend, threads
-            See `litemedsam.engine.backends.load_graph`.
-        precision : str
-            ``f32``, ``bf16``, or ``int8`` for the quantised encoder, beside which floats are bf16 where the processor
-            has it and f32 elsewhere.
+    def of(cls, graphs: Graphs) -> "Network":
+        """The network of a bundle's graphs.
 
         Raises
         ------
         LiteMedSamError
-            When the folder is not a bundle, takes prompts of an unknown kind, or the graphs are damaged, take weights
-            from other files or do not belong together.
+            When the decoder takes prompts of an unknown kind.
         """
-        if not bundle.is_dir():
-            raise LiteMedSamError(f"{bundle}: no such bundle folder", "make one with litemedsam-export")
-        floats = floats_beside(precision, native_precisions(backend))
-        check_setting(backend, floats)
-        files = (encoder_file(bundle, precision), bundle / DECODER)
-        # Before a runtime sees them: some try many other formats on what they do not know.
-        info, other = (BundleInfo.from_metadata(path, read_metadata(path)) for path in files)
-        for path in files:
-            check_file(path)
+        info = graphs.info
         unknown = [kind for kind in info.prompts if kind not in _PROMPT_INPUTS]
         if unknown:
             raise LiteMedSamError(
-                f"{bundle}: its decoder takes {', '.join(unknown)}; this version makes {', '.join(_PROMPT_INPUTS)}",
+                f"{graphs.bundle}: its decoder takes {', '.join(unknown)}; "
+                f"this version makes {', '.join(_PROMPT_INPUTS)}",
                 "use a newer version of litemedsam",
             )
         if info.scribble not in SCRIBBLES:
             raise LiteMedSamError(
-                f"{bundle}: asks for the scribble {info.scribble!r}; this version makes {', '.join(SCRIBBLES)}",
+                f"{graphs.bundle}: asks for the scribble {info.scribble!r}; this version makes {', '.join(SCRIBBLES)}",
                 "use a newer version of litemedsam",
             )
-        if info.weights_sha256 != other.weights_sha256:
-            raise LiteMedSamError(
-                f"{bundle}: encoder and decoder come from different checkpoints", "export the bundle again"
-            )
-        return cls(info, *(StreamedGraph(partial(load_graph, path, backend, floats, threads)) for path in files))
+        return cls(info, graphs.encoder, graphs.decoder)
+
+    @classmethod
+    def load(cls, bundle: Path, backend: str, precision: str, threads: int) -> "Network":
+        """`of` what `Graphs.open` gives for the same arguments; raises what they raise."""
+        return cls.of(Graphs.open(bundle, backend, precision, threads))
 
     def prepare(self, encoding: int, decoding: int) -> None:
         """Load both graphs, at the same time.
@@ -184,10 +121,9 @@ class Network:
         LiteMedSamError
             When a graph cannot be loaded.
         """
-        with ThreadPoolExecutor(1) as beside:
-            decoder = beside.submit(self.decoder.prepare, decoding)
-            self.encoder.prepare(encoding)
-            decoder.result()
+        self.decoder.begin(decoding)
+        self.encoder.prepare(encoding)
+        self.decoder.prepare(decoding)
 
     def encode(self, image: np.ndarray) -> Embedding:
         """Everything that depends on the image alone.

@@ -8,18 +8,18 @@ import cv2
 import numpy as np
 
 from ..errors import LiteMedSamError
-from .backends import native_precisions
 from .bundle import default_bundle
 from .cache import DEFAULT_MEGABYTES, MEGABYTE
 from .case import Case, Segmentation, checked_boxes, checked_case, checked_pixels
+from .graphs import Graphs
 from .memory import MemoryBudget
 from .network import Embedding, Network
 from .postprocess import to_region
-from .precision import AUTOMATIC, resolve
+from .precision import AUTOMATIC
 from .preprocess import Frame
 from .prompts import POINTS, AutomaticPrompts, GivenPrompts, PromptSource, Target
 from .protocols import protocol_named
-from .resources import available_processors, streams_of
+from .resources import available_processors, streams_for
 from .segmentation import CaseSegmenter
 from .stopwatch import Stopwatch
 
@@ -75,6 +75,8 @@ class Predictor:
         Of the automatic points and scribbles, at least 0.
     cache_mb : float
         Budget for a volume's embeddings, in megabytes; less is used where the container's memory is short.
+    graphs : Graphs, optional
+        Opened before; they settle `bundle`, `backend`, `precision` and `threads`.
 
     Raises
     ------
@@ -103,6 +105,7 @@ class Predictor:
         threads: int | None = None,
         seed: int = 0,
         cache_mb: float = DEFAULT_MEGABYTES,
+        graphs: Graphs | None = None,
     ):
         if threads is not None and threads < 1:
             raise LiteMedSamError(f"threads is {threads}, expected at least 1")
@@ -110,12 +113,13 @@ class Predictor:
             raise LiteMedSamError(f"seed is {seed}, expected at least 0")
         if not cache_mb >= 0:
             raise LiteMedSamError(f"cache_mb is {cache_mb}, expected at least 0")
-        self.bundle = default_bundle() if bundle is None else Path(bundle)
-        self.threads = threads or available_processors()
-        self.backend = backend
-        self.choice = resolve(self.bundle, precision, native_precisions(backend))
+        if graphs is None:
+            folder = default_bundle() if bundle is None else Path(bundle)
+            graphs = Graphs.open(folder, backend, precision, threads or available_processors())
+        self.bundle, self.backend, self.threads = graphs.bundle, graphs.backend, graphs.threads
+        self.choice = graphs.choice
         self.precision = self.choice.precision
-        self.network = Network.load(self.bundle, backend, self.precision, self.threads)
+        self.network = Network.of(graphs)
         info = self.network.info
         self.protocol = protocol_named(protocol, info.published_protocol, info.scribble)
         self.prompts: PromptSource = AutomaticPrompts(seed, info.prompts, info.scribble)
@@ -220,13 +224,12 @@ class Predictor:
 
         Points and scribbles are automatic without `prompts`.
         """
-        # One image is fastest with all threads; so is one object on it.
-        wanted = streams_of(self.threads) if case.is_volume else min(streams_of(self.threads), len(case.boxes))
-        streams = self.memory.streams(case, wanted)
+        encoding, decoding = streams_for(self.threads, case.is_volume, len(case.boxes))
+        streams = self.memory.streams(case, decoding)
         cache_bytes = self.memory.cache_bytes(case, self.cache_bytes, streams)
         watch = Stopwatch()
         with watch.stage("load"):
-            self.network.prepare(streams if case.is_volume else 1, streams)
+            self.network.prepare(min(encoding, streams), streams)
         segmenter = CaseSegmenter(self.network, self.protocol, prompts or self.prompts, cache_bytes, streams)
         result = segmenter.segment(case, progress)
         return replace(result, seconds={**watch.seconds, **result.seconds})

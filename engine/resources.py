@@ -7,6 +7,8 @@ _CGROUP = Path("/sys/fs/cgroup")
 # cgroup v1 writes "no limit" as the largest page-aligned 63-bit number.
 _NO_LIMIT = 1 << 60
 _MOST_STREAMS = 4
+# In bytes, for one process.
+_PLENTY = 4_000_000_000
 # What `keep_within` set.
 _own_part: list[int] = []
 
@@ -52,6 +54,30 @@ def streams_of(threads: int) -> int:
         At least 1.
     """
     return min(threads, _MOST_STREAMS)
+
+
+def streams_for(threads: int, volume: bool, objects: int) -> tuple[int, int]:
+    """From how many threads at once a case is encoded and decoded.
+
+    One image is fastest with all threads; so is one object on it.
+
+    Parameters
+    ----------
+    threads : int
+        At least 1.
+    volume : bool
+        Whether the case is one, or an image.
+    objects : int
+        How many there are.
+    """
+    streams = streams_of(threads)
+    return (streams, streams) if volume else (1, min(streams, objects))
+
+
+def spare_memory() -> bool:
+    """Whether graphs may be loaded before it is known how much the first case needs."""
+    limit = memory_limit()
+    return limit is None or limit >= _PLENTY
 
 
 def resident_memory(statm: Path = Path("/proc/self/statm")) -> int:

@@ -1,6 +1,6 @@
 """``python -m litemedsam`` is ``litemedsam-infer``."""
 
-from litemedsam.engine.cli import main
+from litemedsam.engine.cli import command
 
 if __name__ == "__main__":
-    main()
+    command()
