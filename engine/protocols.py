@@ -35,6 +35,31 @@ class SliceRange:
     down: range
 
 
+@dataclass(frozen=True)
+class Passage:
+    """What an object passes on from one slice of a volume to the next.
+
+    Attributes
+    ----------
+    region : Region
+        Its mask on the slice before.
+    number : int
+        Its label.
+    given : ndarray
+        Its own box (4,) in image pixels.
+    upwards : bool
+        Whether the next slice has the higher index.
+    widths : tuple of float
+        `ellipsoid_width` on the slice before and on the next one.
+    """
+
+    region: Region
+    number: int
+    given: np.ndarray
+    upwards: bool
+    widths: tuple[float, float]
+
+
 class Protocol(Interface):
     """See the module's text."""
 
@@ -52,31 +77,8 @@ class Protocol(Interface):
         """The slices of an object; z_max is the index of its last slice."""
         ...
 
-    def next_box(
-        self,
-        region: Region,
-        number: int,
-        frame: Frame,
-        given: np.ndarray,
-        upwards: bool,
-        widths: tuple[float, float],
-    ) -> np.ndarray:
-        """The box float32 (4,) in frame pixels on the next slice.
-
-        Parameters
-        ----------
-        region : Region
-            The object's mask on the slice before.
-        number : int
-            The object's label.
-        frame : Frame
-        given : ndarray
-            The object's own box (4,) in image pixels, used where the mask is empty.
-        upwards : bool
-            Whether the next slice has the higher index.
-        widths : tuple of float
-            `ellipsoid_width` on the slice before and on the next one.
-        """
+    def next_box(self, passage: Passage, frame: Frame) -> np.ndarray:
+        """The box float32 (4,) in frame pixels on the next slice; from the object's own where the mask is empty."""
         ...
 
 
@@ -136,17 +138,9 @@ class Corrected:
         """See `Protocol.slices`; z_min and z_max belong to the object."""
         return _closed_range(z_min, z_max)
 
-    def next_box(
-        self,
-        region: Region,
-        number: int,
-        frame: Frame,
-        given: np.ndarray,
-        upwards: bool,
-        widths: tuple[float, float],
-    ) -> np.ndarray:
+    def next_box(self, passage: Passage, frame: Frame) -> np.ndarray:
         """See `Protocol.next_box`; never beyond the object's own box."""
-        own, extent = self.box_in_frame(given, frame), region.extent()
+        own, extent = self.box_in_frame(passage.given, frame), passage.region.extent()
         if extent is None:
             return own
         box = self.box_in_frame(np.array(extent), frame) + np.float32([-MARGIN, -MARGIN, MARGIN, MARGIN])
@@ -159,21 +153,13 @@ class CorrectedEllipsoid(Corrected):
     Masks of such weights follow the size of their boxes, which therefore have to shrink towards the object's ends.
     """
 
-    def next_box(
-        self,
-        region: Region,
-        number: int,
-        frame: Frame,
-        given: np.ndarray,
-        upwards: bool,
-        widths: tuple[float, float],
-    ) -> np.ndarray:
+    def next_box(self, passage: Passage, frame: Frame) -> np.ndarray:
         """See `Protocol.next_box`.
 
         Half-way between the section of the ellipsoid and the mask before, resized as the ellipsoid's section is.
         """
-        own, extent = self.box_in_frame(given, frame), region.extent()
-        before, here = widths
+        own, extent = self.box_in_frame(passage.given, frame), passage.region.extent()
+        before, here = passage.widths
         section = _resized(own, here)
         if extent is None:
             return section.astype(np.float32)
@@ -201,31 +187,23 @@ class PublishedLiteMedSAM:
         """See `Protocol.slices`; z_min and z_max belong to the object."""
         return _closed_range(z_min, z_max)
 
-    def next_box(
-        self,
-        region: Region,
-        number: int,
-        frame: Frame,
-        given: np.ndarray,
-        upwards: bool,
-        widths: tuple[float, float],
-    ) -> np.ndarray:
+    def next_box(self, passage: Passage, frame: Frame) -> np.ndarray:
         """See `Protocol.next_box`; depends on the object's number, and may reach into the padding.
 
         A mask that vanishes in the frame counts as empty.
         """
-        dtype = np.uint8 if number <= np.iinfo(np.uint8).max else np.uint16
-        label = region.full(frame.height, frame.width).astype(dtype) * dtype(number)
+        dtype = np.uint8 if passage.number <= np.iinfo(np.uint8).max else np.uint16
+        label = passage.region.full(frame.height, frame.width).astype(dtype) * dtype(passage.number)
         scaled = cv2.resize(label, (frame.scaled_width, frame.scaled_height), interpolation=RESIZE)
         columns, rows = np.flatnonzero(scaled.any(axis=0)), np.flatnonzero(scaled.any(axis=1))
         if len(rows) == 0:
-            return self.box_without_mask(given, frame, upwards)
+            return self.box_without_mask(passage, frame)
         box = np.array([columns[0] - MARGIN, rows[0] - MARGIN, columns[-1] + MARGIN, rows[-1] + MARGIN])
         return np.clip(box, 0, frame.size).astype(np.float32)
 
-    def box_without_mask(self, given: np.ndarray, frame: Frame, upwards: bool) -> np.ndarray:
+    def box_without_mask(self, passage: Passage, frame: Frame) -> np.ndarray:
         """The box float32 (4,) in frame pixels after a slice on which nothing was found."""
-        return self.box_in_frame(given, frame)
+        return self.box_in_frame(passage.given, frame)
 
 
 class PublishedSwinLiteMedSAM(PublishedLiteMedSAM):
@@ -240,10 +218,10 @@ class PublishedSwinLiteMedSAM(PublishedLiteMedSAM):
         middle = (z_min + z_max) // 2
         return SliceRange(middle, range(middle + 1, z_max), range(middle - 1, z_min, -1))
 
-    def box_without_mask(self, given: np.ndarray, frame: Frame, upwards: bool) -> np.ndarray:
+    def box_without_mask(self, passage: Passage, frame: Frame) -> np.ndarray:
         """See `PublishedLiteMedSAM.box_without_mask`; not truncated on the way down."""
-        scaled = _scaled(given, frame).astype(np.float32)
-        return np.trunc(scaled) if upwards else scaled
+        scaled = _scaled(passage.given, frame).astype(np.float32)
+        return np.trunc(scaled) if passage.upwards else scaled
 
 
 CORRECTED = Corrected()

@@ -15,7 +15,7 @@ from .network import PROMPTS_PER_CALL, Decoded, Embedding, Network
 from .postprocess import Region, to_region
 from .preprocess import Frame
 from .prompts import PromptSource, Target
-from .protocols import Protocol, ellipsoid_width
+from .protocols import Passage, Protocol, ellipsoid_width
 from .stopwatch import Stopwatch
 
 
@@ -235,4 +235,5 @@ class _Run:
         box, z = self.case.boxes[number - 1], step.slice_index
         came_from = z - 1 if step.upwards else z + 1
         widths = tuple(ellipsoid_width(k, int(box[2]), int(box[5])) for k in (came_from, z))
-        return self.segmenter.protocol.next_box(before, number, frame, box[[0, 1, 3, 4]], step.upwards, widths)
+        passage = Passage(before, number, box[[0, 1, 3, 4]], step.upwards, widths)
+        return self.segmenter.protocol.next_box(passage, frame)

@@ -17,7 +17,7 @@ from litemedsam.engine.network import Network
 from litemedsam.engine.postprocess import Region
 from litemedsam.engine.preprocess import Frame
 from litemedsam.engine.prompts import AutomaticPrompts, Target
-from litemedsam.engine.protocols import PUBLISHED, protocol_named
+from litemedsam.engine.protocols import PUBLISHED, Passage, protocol_named
 from litemedsam.engine.segmentation import CaseSegmenter
 from litemedsam.export.litemedsam import RECIPE
 from litemedsam.export.recipe import decoder_graph, encoder_graph
@@ -190,17 +190,23 @@ def test_after_an_empty_slice_the_given_box_is_truncated_both_ways():
     frame, nothing, given = Frame.of(300, 400, 256), Region(0, 0, np.zeros((0, 0), bool)), np.array([11, 22, 201, 177])
     truncated, exact = [7, 14, 128, 113], given * np.float32(0.64)
     for upwards in (True, False):
-        np.testing.assert_array_equal(BASELINE.next_box(nothing, 1, frame, given, upwards, (1.0, 1.0)), truncated)
-    np.testing.assert_array_equal(SWIN.next_box(nothing, 1, frame, given, True, (1.0, 1.0)), truncated)
-    np.testing.assert_allclose(SWIN.next_box(nothing, 1, frame, given, False, (1.0, 1.0)), exact, rtol=1e-6)
+        np.testing.assert_array_equal(
+            BASELINE.next_box(Passage(nothing, 1, given, upwards, (1.0, 1.0)), frame), truncated
+        )
+    np.testing.assert_array_equal(SWIN.next_box(Passage(nothing, 1, given, True, (1.0, 1.0)), frame), truncated)
+    np.testing.assert_allclose(SWIN.next_box(Passage(nothing, 1, given, False, (1.0, 1.0)), frame), exact, rtol=1e-6)
 
 
 def test_a_mask_that_vanishes_in_the_frame_counts_as_empty():
     frame, given = Frame.of(1024, 1024, 256), np.array([400, 400, 600, 640])
     # One pixel in sixteen, spread over four cells: the average of label 1 rounds to nothing, of label 9 it does not.
     speck = Region(402, 402, np.ones((2, 2), bool))
-    np.testing.assert_array_equal(BASELINE.next_box(speck, 1, frame, given, True, (1.0, 1.0)), [100, 100, 150, 160])
-    np.testing.assert_array_equal(BASELINE.next_box(speck, 9, frame, given, True, (1.0, 1.0)), [97, 97, 103, 103])
+    np.testing.assert_array_equal(
+        BASELINE.next_box(Passage(speck, 1, given, True, (1.0, 1.0)), frame), [100, 100, 150, 160]
+    )
+    np.testing.assert_array_equal(
+        BASELINE.next_box(Passage(speck, 9, given, True, (1.0, 1.0)), frame), [97, 97, 103, 103]
+    )
 
 
 def test_points_and_scribbles_are_refused(bundle):

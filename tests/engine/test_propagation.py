@@ -6,7 +6,7 @@ from litemedsam.engine.case import checked_case
 from litemedsam.engine.network import PROMPTS_PER_CALL, Network
 from litemedsam.engine.postprocess import to_region
 from litemedsam.engine.prompts import AutomaticPrompts, Target
-from litemedsam.engine.protocols import CORRECTED, CORRECTED_FOR, PUBLISHED, ellipsoid_width
+from litemedsam.engine.protocols import CORRECTED, CORRECTED_FOR, PUBLISHED, Passage, ellipsoid_width
 from litemedsam.engine.segmentation import CaseSegmenter, Step, plan
 from small_bundle import small_bundle
 
@@ -75,7 +75,7 @@ def one_after_the_other(network, protocol, case):
                 embedding = network.encode(case.pixels[z])
                 came_from = z - 1 if upwards else z + 1
                 widths = tuple(ellipsoid_width(k, box[2], box[5]) for k in (came_from, z))
-                passed_on = protocol.next_box(before, number, embedding.frame, own, upwards, widths)
+                passed_on = protocol.next_box(Passage(before, number, own, upwards, widths), embedding.frame)
                 before = answer(number, z, passed_on, embedding)
     return labels, scores
 
