@@ -1,0 +1,56 @@
+"""The mean of several states of a run: often better than each, where they lie in one valley of the loss.
+
+    python -m litemedsam.training.mean OUT.pth STATE.pth STATE.pth ...
+
+Source: Wortsman et al., Model soups, 2022, https://arxiv.org/abs/2203.05482.
+"""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+
+from ..errors import LiteMedSamError
+from ..models.checkpoint import read_state
+from .loop import save_atomically
+
+
+def mean_state(paths: Sequence[Path]) -> dict[str, torch.Tensor]:
+    """The mean of checkpoints, entry by entry.
+
+    Parameters
+    ----------
+    paths : sequence of Path
+        Of one network.
+
+    Returns
+    -------
+    dict of str to Tensor
+        Of the first one's dtypes; entries that are no floating-point numbers are the first one's.
+
+    Raises
+    ------
+    LiteMedSamError
+        When there are none, one cannot be read, or their entries or shapes differ.
+    """
+    if not paths:
+        raise LiteMedSamError("no states to take the mean of", "name at least one checkpoint")
+    states = [read_state(path) for path in paths]
+    shapes = [{name: tensor.shape for name, tensor in state.items()} for state in states]
+    for path, found in zip(paths, shapes, strict=True):
+        if found != shapes[0]:
+            raise LiteMedSamError(f"{path}: not of the same network as {paths[0]}", "name states of one run")
+    return {name: _mean([state[name] for state in states]) for name in states[0]}
+
+
+def _mean(tensors: list[torch.Tensor]) -> torch.Tensor:
+    first = tensors[0]
+    return torch.stack([t.double() for t in tensors]).mean(0).to(first.dtype) if first.is_floating_point() else first
+
+
+if __name__ == "__main__":
+    try:
+        save_atomically(mean_state([Path(name) for name in sys.argv[2:]]), Path(sys.argv[1]))
+    except LiteMedSamError as error:
+        sys.exit(str(error))
