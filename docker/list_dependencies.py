@@ -17,6 +17,7 @@ _NAME = re.compile(r"[A-Za-z0-9_.-]+")
 # Packages write the same licence in many ways.
 _SPELLINGS = {
     "Apache 2.0": "Apache-2.0",
+    "Python Software Foundation License": "PSF-2.0",
     "Apache Software License": "Apache-2.0",
     "OSI Approved :: Apache Software License": "Apache-2.0",
     "MIT License": "MIT",

@@ -7,7 +7,9 @@ import torch
 from click.testing import CliRunner
 from litemedsam.engine.bundle import DECODER, ENCODER, default_bundle
 from litemedsam.engine.network import Network
+from litemedsam.engine.precision import Agreement
 from litemedsam.export import fold, swin, writer
+from litemedsam.export.calibration import Parted
 from litemedsam.export.cli import main
 from litemedsam.export.verify import Deviation
 from litemedsam.models import SwinLiteMedSAM, load_checkpoint
@@ -191,6 +193,23 @@ def test_a_place_that_cannot_be_written_is_named(saved, state, tmp_path):
     assert run.exit_code == 1
     assert "cannot be written" in run.output
     assert run.output.count("\n") == 1
+
+
+@pytest.mark.parametrize("quantised", [True, False])
+def test_the_command_tells_what_the_precisions_lose(saved, state, tmp_path, monkeypatch, quantised):
+    parts = Parted(["calibrating"], ["measuring"])
+    card = {"bf16": Agreement("bf16", True, "openvino", {"CT": 2}, {"CT": 0.9991}, 0.9912, "3DBox_CT_a")}
+    calls = []
+    monkeypatch.setattr(writer, "part", lambda *_: parts)
+    monkeypatch.setattr(writer, "deviations", lambda *_: [Deviation("openvino", "logits", 1e-6, 5.0)])
+    monkeypatch.setattr(writer, "write_quantised", lambda bundle, encoder, cases, half: calls.append((cases, half)))
+    monkeypatch.setattr(writer, "add_card", lambda bundle, cases: calls.append(cases) or card)
+    options = ["--int8"] if quantised else []
+    run = export(saved(state), "-o", tmp_path / "bundle", "--calibration", tmp_path, *options)
+    assert run.exit_code == 0, run.output
+    assert calls == [(["calibrating"], False), ["measuring"]][not quantised :]
+    assert "bf16 with floats in bf16 (emulated): DSC against f32 CT 0.9991; lowest 0.9912 (3DBox_CT_a)" in run.output
+    assert "auto here: " in run.output
 
 
 def test_int8_without_images_is_refused_before_anything_is_read(tmp_path):

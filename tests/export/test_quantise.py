@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from collections import Counter
+from pathlib import Path
 
 import numpy as np
 import onnx
@@ -10,7 +11,7 @@ import pytest
 import torch
 from click.testing import CliRunner
 from litemedsam.engine.backends import BACKENDS, native_precisions
-from litemedsam.engine.bundle import DECODER, ENCODER, QUANTISED_ENCODER, BundleInfo
+from litemedsam.engine.bundle import DECODER, ENCODER, QUANTISED_ENCODER, BundleInfo, default_bundle
 from litemedsam.engine.network import Network
 from litemedsam.engine.precision import choose, read_card
 from litemedsam.engine.predictor import Predictor
@@ -21,6 +22,8 @@ from litemedsam.export.recipe import decoder_graph, encoder_graph
 from litemedsam.models.checkpoint import MODELS
 
 from litemedsam.errors import LiteMedSamError
+
+EXAMPLE = Path(__file__).parents[2] / "examples" / "2DBox_phantom.npz"
 
 
 def save_cases(folder):
@@ -68,16 +71,27 @@ def test_weights_are_stored_in_int8_and_the_rest_in_half(bundle):
     assert (bundle / QUANTISED_ENCODER).stat().st_size < 0.3 * (bundle / ENCODER).stat().st_size
 
 
+def correlations(bundle, backend, image):
+    """Of the int8 encoder's outputs with the exact ones."""
+    exact = Network.load(bundle, "openvino", "f32", 2).encode(image).arrays
+    network = Network.load(bundle, backend, "int8", 2)
+    assert network.info.precision == "int8"
+    found = network.encode(image).arrays
+    assert {name: array.shape for name, array in found.items()} == {name: array.shape for name, array in exact.items()}
+    return [np.corrcoef(found[name].ravel(), exact[name].ravel())[0, 1] for name in exact]
+
+
 def test_every_runtime_takes_it(bundle):
     image = np.random.default_rng(1).integers(0, 256, (60, 70)).astype(np.uint8)
-    exact = Network.load(bundle, "openvino", "f32", 2).encode(image)
-    for backend in BACKENDS:
-        network = Network.load(bundle, backend, "int8", 2)
-        assert network.info.precision == "int8"
-        found = network.encode(image)
-        for name, array in exact.arrays.items():
-            assert found.arrays[name].shape == array.shape
-            assert np.corrcoef(found.arrays[name].ravel(), array.ravel())[0, 1] > 0.95
+    assert min(correlations(bundle, "onnxruntime", image)) > 0.95
+    # Some processors without AMX lose much of untrained weights in OpenVINO, but little of trained ones, see below.
+    assert min(correlations(bundle, "openvino", image)) > 0.5
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_the_default_encoder_in_int8_is_close_to_the_exact_one(backend):
+    with np.load(EXAMPLE) as case:
+        assert min(correlations(default_bundle(), backend, case["imgs"])) > 0.99
 
 
 def test_the_card_names_what_was_measured(bundle, parted):
