@@ -8,8 +8,8 @@ order of work; the picture that it draws of each case is left out.
 """
 
 import sys
-from contextlib import suppress
 from importlib import import_module
+from importlib.util import find_spec
 
 import cv2
 import numpy as np
@@ -50,18 +50,13 @@ def segment(model: SwinLiteMedSAM, image: np.ndarray, boxes: np.ndarray) -> np.n
 
 def missing() -> list[str]:
     """What of `IMPORTED` is not installed here, so that this baseline starts faster than the published script."""
-    names = []
-    for name in IMPORTED:
-        names.append(name)
-        with suppress(ImportError):
-            import_module(name)
-            names.pop()
-    return names
+    return [name for name in IMPORTED if find_spec(name.split(".")[0]) is None]
 
 
 def main(threads: str, weights: str, case: str | None = None, out: str | None = None) -> None:
     """See the module's text."""
-    missing()
+    for name in set(IMPORTED) - set(missing()):
+        import_module(name)
     torch.set_num_threads(int(threads))
     model = SwinLiteMedSAM().eval()
     model.load_state_dict(torch.load(weights, weights_only=True))

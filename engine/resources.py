@@ -68,7 +68,12 @@ def streams_for(threads: int, volume: bool, objects: int) -> tuple[int, int]:
     volume : bool
         Whether the case is one, or an image.
     objects : int
-        How many there are.
+        At least 1.
+
+    Returns
+    -------
+    encoding, decoding : int
+        Each at least 1.
     """
     streams = streams_of(threads)
     return (streams, streams) if volume else (1, min(streams, objects))
