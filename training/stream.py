@@ -91,6 +91,7 @@ def _unchanged(examples: tuple[Example, ...]) -> tuple[Example, ...]:
 
 
 def _prepare_worker(_: int) -> None:
-    # The cores belong to the network, and the loop ends its workers itself, whatever it does on SIGTERM.
+    # The cores belong to the network.
     cv2.setNumThreads(0)
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    # Batch systems send it to every process of a job; the loop takes its last step and ends its workers itself.
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)

@@ -1,8 +1,12 @@
 """The loop: it learns, it resumes to the bit, it fine-tunes from one command."""
 
 import json
+import os
+import signal
 import subprocess
 import sys
+import time
+from dataclasses import asdict
 
 import numpy as np
 import pytest
@@ -11,7 +15,7 @@ from click.testing import CliRunner
 from litemedsam.models import load_checkpoint
 from litemedsam.training.cli import main
 from litemedsam.training.config import TrainingConfig
-from litemedsam.training.loop import Run, initial_model, rate_at, train
+from litemedsam.training.loop import Run, initial_model, rate_at, read_checkpoint, train
 from litemedsam.training.losses import mask_losses, window
 from litemedsam.training.scenes import draw_scene
 from litemedsam.training.stream import Stream
@@ -84,6 +88,28 @@ def test_resuming_gives_the_numbers_of_no_interruption(tmp_path):
     assert logs[0] == logs[1]
     assert [line["side"] for line in logs[0]] == [64, 32, 64, 32]
     assert (tmp_path / "whole" / "examples-000003.png").stat().st_size > 1000
+
+
+def test_sigterm_to_the_whole_group_leaves_a_checkpoint_and_no_worker(tmp_path):
+    long = {**asdict(TINY), "steps": 10_000, "checkpoint_every": 10_000, "measure_scenes": 0, "workers": 1}
+    settings = "".join(f"{name} = {json.dumps(value)}\n" for name, value in long.items())
+    (tmp_path / "long.toml").write_text(settings)
+    code = "from litemedsam.training.cli import main; main()"
+    command = [sys.executable, "-c", code, "long.toml", "--out", "run", "--threads", "1"]
+    run = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, text=True, start_new_session=True)
+    log, deadline = tmp_path / "run" / "log.jsonl", time.monotonic() + 120
+    while not (log.is_file() and log.read_text()):
+        assert run.poll() is None
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    os.killpg(run.pid, signal.SIGTERM)
+    told, _ = run.communicate(timeout=120)
+    assert run.returncode == 0
+    done = len(log.read_text().splitlines())
+    assert f"stopped after step {done}; --resume goes on" in told
+    assert read_checkpoint(tmp_path / "run" / "last.pth")["step"] == done
+    with pytest.raises(ProcessLookupError):
+        os.killpg(run.pid, 0)
 
 
 def test_workers_do_not_change_the_images():
