@@ -103,6 +103,7 @@ def test_groups_are_balanced(tmp_path):
 def test_the_recipes_are_configurations():
     assert read_config("default").frame == 256
     assert read_config("decoder").freeze_encoder
+    assert read_config("further").steps == 800
     assert read_config("finetune").synthetic < 0.5
 
 
