@@ -11,7 +11,7 @@ COPY . ./
 RUN pip --python /opt/venv/bin/python install --no-compile --no-deps . \
  && sh docker/slim.sh /opt/venv
 # For this machine's processor; on another one the graphs are compiled at each start, which takes half a second longer
-RUN LITEMEDSAM_CACHE= /opt/venv/bin/python -m litemedsam.engine.backends.compiled /opt/venv/compiled
+RUN LITEMEDSAM_CACHE= /opt/venv/bin/python -m litemedsam.engine.backends.precompile /opt/venv/compiled
 
 FROM ${BASE_IMAGE}
 ARG VERSION=0.1.0

@@ -11,7 +11,7 @@ from baseline import BaselineCost, whole_process
 from cases import FOUR_BOXES, SIX_OBJECTS, STANDARD, StandardCase
 from graphs import ENCODER_GFLOP, GraphTiming
 from litemedsam.engine.predictor import Predictor
-from litemedsam.engine.resources import streams_of
+from litemedsam.engine.system.resources import streams_of
 from processes import time_process
 
 SLICES, BOXES = (10, 40, 120, 300), (1, 31, 81, 161, 241)

@@ -9,11 +9,11 @@ from statistics import median
 from time import perf_counter
 
 import numpy as np
-from litemedsam.engine.backends import load_graph
 from litemedsam.engine.backends.offline_openvino import core, openvino
-from litemedsam.engine.bundle import DECODER, ENCODER, BundleInfo
-from litemedsam.engine.onnx_metadata import read_metadata
-from litemedsam.engine.resources import streams_of
+from litemedsam.engine.backends.registry import load_graph
+from litemedsam.engine.bundle.info import DECODER, ENCODER, BundleInfo
+from litemedsam.engine.bundle.onnx_metadata import read_metadata
+from litemedsam.engine.system.resources import streams_of
 
 QUANTISED_ENCODER = "encoder.int8.onnx"
 # Of one 256-pixel slice through Swin-LiteMedSAM's encoder graph, image-only decoder work included.

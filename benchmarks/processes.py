@@ -12,7 +12,7 @@ import click
 import numpy as np
 from cases import StandardCase
 from litemedsam.engine.case import checked_case
-from litemedsam.engine.cli import main as infer
+from litemedsam.engine.cli.main import main as infer
 from litemedsam.engine.predictor import Predictor
 
 # A small process between: the kernel counts towards a child what its parent held when it was started.

@@ -14,7 +14,7 @@ from statistics import median
 from time import perf_counter
 
 import click
-from litemedsam.engine.resources import available_processors
+from litemedsam.engine.system.resources import available_processors
 
 EXAMPLE = Path(__file__).resolve().parents[1] / "examples" / "3DBox_phantom.npz"
 # Says that it is ready, waits for a line, works, and says that it is done.

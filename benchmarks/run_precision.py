@@ -8,8 +8,8 @@ As for a bundle's accuracy card: of a volume, the middle slice of each object; a
 from pathlib import Path
 
 import click
-from litemedsam.engine.bundle import QUANTISED_ENCODER, default_bundle
-from litemedsam.engine.resources import available_processors
+from litemedsam.engine.bundle.info import QUANTISED_ENCODER, default_bundle
+from litemedsam.engine.system.resources import available_processors
 from litemedsam.export.agreement import computes_in, measure
 from litemedsam.export.calibration import NamedCase
 

@@ -17,8 +17,8 @@ import figures
 import numpy as np
 from cases import QUICK, STANDARD
 from graphs import available, matrix_product_speed, time_graphs, untrained_litemedsam
-from litemedsam.engine.bundle import default_bundle
-from litemedsam.engine.resources import available_processors
+from litemedsam.engine.bundle.info import default_bundle
+from litemedsam.engine.system.resources import available_processors
 from processes import Timing, precisions_of_the_command, time_process
 
 

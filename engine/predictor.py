@@ -8,20 +8,20 @@ import cv2
 import numpy as np
 
 from ..errors import LiteMedSamError
-from .bundle import default_bundle
-from .cache import DEFAULT_MEGABYTES, MEGABYTE
+from .bundle.info import default_bundle
+from .bundle.precision import AUTOMATIC
 from .case import Case, Segmentation, checked_boxes, checked_case, checked_pixels
-from .graphs import Graphs
-from .memory import MemoryBudget
-from .network import Embedding, Network
-from .postprocess import to_region
-from .precision import AUTOMATIC
-from .preprocess import Frame
-from .prompts import POINTS, AutomaticPrompts, GivenPrompts, PromptSource, Target
-from .protocols import protocol_named
-from .resources import available_processors, streams_for
-from .segmentation import CaseSegmenter
-from .stopwatch import Stopwatch
+from .inference.budget import MemoryBudget
+from .inference.embeddings import DEFAULT_MEGABYTES
+from .inference.frame import Frame
+from .inference.graphs import Graphs
+from .inference.network import Embedding, Network
+from .inference.prompt import POINTS, AutomaticPrompts, GivenPrompts, PromptSource, Target
+from .inference.propagation import CaseSegmenter
+from .inference.protocols import protocol_named
+from .inference.region import to_region
+from .system.resources import MEGABYTE, available_processors, streams_for
+from .system.stopwatch import Stopwatch
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ class Predictor:
         ``openvino`` or ``onnxruntime``.
     precision : str
         ``f32``, the same on every machine; ``bf16``; ``int8``; or ``auto``, the fastest that the processor computes
-        natively and that the bundle's accuracy card vouches for, see `litemedsam.engine.precision`.
+        natively and that the bundle's accuracy card vouches for, see `litemedsam.engine.bundle.precision`.
     protocol : str
         ``corrected``, or ``published`` for the way of the model's published script with boxes and volumes.
     threads : int, optional

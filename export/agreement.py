@@ -4,9 +4,9 @@ from pathlib import Path
 
 import numpy as np
 
-from ..engine.backends import native_precisions
 from ..engine.backends.offline_openvino import core, openvino
-from ..engine.precision import Agreement, floats_beside
+from ..engine.backends.registry import native_precisions
+from ..engine.bundle.precision import Agreement, floats_beside
 from ..engine.predictor import Predictor
 from .calibration import NamedCase
 

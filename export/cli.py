@@ -45,8 +45,8 @@ def main(
     if quantised and calibration is None:
         raise click.UsageError("--int8 goes with --calibration FOLDER")
     try:
-        from ..engine.backends import native_precisions
-        from ..engine.precision import choose
+        from ..engine.backends.registry import native_precisions
+        from ..engine.bundle.precision import choose
         from .writer import export_bundle
     except ModuleNotFoundError as error:
         raise click.ClickException(f"{error.name} is not installed; install litemedsam[export]") from error

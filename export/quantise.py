@@ -9,7 +9,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 # NNCF reports itself over the network unless this import, which has to come first, keeps it from doing so.
 from ..engine.backends.offline_openvino import openvino  # noqa: F401
-from ..engine.preprocess import to_frame
+from ..engine.inference.frame import to_frame
 from .calibration import NamedCase
 from .graph import LARGE
 

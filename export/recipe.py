@@ -29,7 +29,7 @@ class Recipe:
         (writer, decoder, name of keys (n, (S/4)², 256)) to the 4×4 pixels of every position, (n, (S/4)², 4 · 4 · 32)
         values; may read the encoder's outputs by their names.
     published_protocol : str
-        A key of `litemedsam.engine.protocols.PUBLISHED`.
+        A key of `litemedsam.engine.inference.protocols.PUBLISHED`.
     """
 
     encode: Callable[[GraphWriter, PromptableModel, str], dict[str, str]]

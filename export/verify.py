@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from ..engine.backends import BACKENDS, load_graph
-from ..engine.bundle import DECODER, ENCODER
+from ..engine.backends.registry import BACKENDS, load_graph
+from ..engine.bundle.info import DECODER, ENCODER
 from ..models.interface import PromptableModel
 
 PROMPTS = 3

@@ -9,11 +9,11 @@ import onnx
 import torch
 from onnx import helper
 
-from ..engine.backends import BACKENDS, load_graph
-from ..engine.bundle import DECODER, ENCODER, QUANTISED_ENCODER, BundleInfo
-from ..engine.digests import sha256_of, write_manifest
-from ..engine.precision import CARD_KEY, FASTEST_FIRST, Agreement, Card, card_to_json
-from ..engine.resources import available_processors
+from ..engine.backends.registry import BACKENDS, load_graph
+from ..engine.bundle.digests import sha256_of, write_manifest
+from ..engine.bundle.info import DECODER, ENCODER, QUANTISED_ENCODER, BundleInfo
+from ..engine.bundle.precision import CARD_KEY, FASTEST_FIRST, Agreement, Card, card_to_json
+from ..engine.system.resources import available_processors
 from ..errors import LiteMedSamError
 from ..models import LiteMedSAM, SwinLiteMedSAM, load_checkpoint
 from . import litemedsam, swin_litemedsam
@@ -76,7 +76,7 @@ def export_bundle(
     quantised : bool
         Also write an int8 encoder, calibrated on a part of that folder.
     scribble : str
-        How inference makes a scribble from a box, a key of `litemedsam.engine.prompts.SCRIBBLES`: as in the training
+        How inference makes a scribble from a box, a key of `inference.prompt.SCRIBBLES`, as in the training
         of these weights.
 
     Returns

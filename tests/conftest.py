@@ -69,7 +69,7 @@ def small_bundle(tmp_path_factory):
     """An untrained network in a frame of 64 pixels: the same code, a fraction of the time."""
     import onnx
     import torch
-    from litemedsam.engine.bundle import DECODER, ENCODER, BundleInfo
+    from litemedsam.engine.bundle.info import DECODER, ENCODER, BundleInfo
     from litemedsam.export.recipe import decoder_graph, encoder_graph
     from litemedsam.export.swin_litemedsam import RECIPE
     from litemedsam.models import SwinLiteMedSAM

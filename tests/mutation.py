@@ -1,7 +1,7 @@
 """Mutation testing: how many small changes of the code do the tests notice?
 
     python tests/mutation.py                     # all rooms below; minutes
-    python tests/mutation.py engine/prompts.py   # one module
+    python tests/mutation.py engine/inference/prompt.py   # one module
     python tests/mutation.py --part 2/4          # every fourth mutant, from the second on
 
 Each mutant is one change of one operator, number, comparison, condition or call. It is run in a process forked from
@@ -27,11 +27,11 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 TESTS = {
-    "engine/prompts.py": ["test_prompts.py"],
-    "engine/preprocess.py": ["test_preprocess.py", "test_postprocess.py"],
-    "engine/postprocess.py": ["test_postprocess.py", "test_protocols.py", "test_propagation.py"],
-    "engine/protocols.py": ["test_protocols.py", "test_propagation.py"],
-    "engine/segmentation.py": ["test_protocols.py", "test_propagation.py"],
+    "engine/inference/prompt.py": ["test_prompts.py"],
+    "engine/inference/frame.py": ["test_preprocess.py", "test_postprocess.py"],
+    "engine/inference/region.py": ["test_postprocess.py", "test_protocols.py", "test_propagation.py"],
+    "engine/inference/protocols.py": ["test_protocols.py", "test_propagation.py"],
+    "engine/inference/propagation.py": ["test_protocols.py", "test_propagation.py"],
 }
 SECONDS = 120
 

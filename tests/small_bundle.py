@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import onnx
-from litemedsam.engine.bundle import DECODER, ENCODER, BundleInfo
+from litemedsam.engine.bundle.info import DECODER, ENCODER, BundleInfo
 from onnx import TensorProto, helper, numpy_helper
 
 FRAME = 64

@@ -3,8 +3,8 @@
 from typing import get_type_hints
 
 import torch
-from litemedsam.engine.bundle import BundleInfo
-from litemedsam.engine.network import Network, StreamedGraph
+from litemedsam.engine.bundle.info import BundleInfo
+from litemedsam.engine.inference.network import Network, StreamedGraph
 
 
 class TorchEncoder:

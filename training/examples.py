@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from ..engine.preprocess import Frame, to_frame
-from ..engine.prompts import AutomaticPrompts, Prompt, PromptSource, Target, fill_ellipse
+from ..engine.inference.frame import Frame, to_frame
+from ..engine.inference.prompt import AutomaticPrompts, Prompt, PromptSource, Target, fill_ellipse
 from .samples import Sample
 
 _JITTER_PIXELS = 2.0
@@ -39,7 +39,7 @@ class MisplacedEllipse:
     seed: int
 
     def prompt(self, target: Target, box: np.ndarray, foreground: np.ndarray) -> Prompt:
-        """See `litemedsam.engine.prompts.PromptSource.prompt`."""
+        """See `litemedsam.engine.inference.prompt.PromptSource.prompt`."""
         made = AutomaticPrompts(self.seed, ("points",)).prompt(target, box, foreground)
         rng = np.random.default_rng(self.seed)
         centre, half = (made.box[:2] + made.box[2:]) / 2, (made.box[2:] - made.box[:2]) / 2
@@ -60,7 +60,7 @@ class Prompting:
     jitter : float
         Half of the boxes stay tight, the others move by up to this share of their sides; 0 keeps all tight.
     scribble : str
-        A key of `litemedsam.engine.prompts.SCRIBBLES`.
+        A key of `litemedsam.engine.inference.prompt.SCRIBBLES`.
     strokes, misplaced : float
         Share of the prompts that have a random stroke, or a `MisplacedEllipse`, instead.
     propagated : float

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import torch
 
-from ..engine.preprocess import Frame
+from ..engine.inference.frame import Frame
 from ..models import SwinLiteMedSAM
 from .cases import Case
 from .config import TrainingConfig

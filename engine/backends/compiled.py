@@ -1,6 +1,6 @@
 """Graphs that OpenVINO compiled before, on the same machine; loading them takes a third of the time.
 
-Every process keeps what it compiled in the user's cache, and ``python -m litemedsam.engine.backends.compiled FOLDER``
+Every process keeps what it compiled in the user's cache, and ``python -m litemedsam.engine.backends.precompile FOLDER``
 compiles the default bundle into a folder that ``LITEMEDSAM_COMPILED`` names later, as in an image without a home.
 The results are the same bit for bit. What was compiled from another file, for another processor or by another version
 is not looked at, and a folder that cannot be read or written is done without.
@@ -8,15 +8,13 @@ is not looked at, and a folder that cannot be read or written is done without.
 
 import hashlib
 import os
-import sys
 import zlib
 from collections.abc import Mapping
 from pathlib import Path
 
+from ...atomic import remove_left_over, write_atomically
 from ...errors import LiteMedSamError
-from ..bundle import DECODER, default_bundle
-from ..digests import sha256_of
-from ..io.atomic import remove_left_over, write_atomically
+from ..bundle.digests import sha256_of
 from .offline_openvino import openvino
 
 READY_VARIABLE = "LITEMEDSAM_COMPILED"
@@ -110,7 +108,7 @@ class CompiledFolder:
         Raises
         ------
         LiteMedSamError
-            See `litemedsam.engine.io.atomic.write_atomically`.
+            See `litemedsam.atomic.write_atomically`.
         """
         blob = compiled.export_model().getvalue()
         path = self._path(graph, precision)
@@ -158,19 +156,3 @@ def keep_compiled(graph: Path, precision: str, compiled: openvino.CompiledModel)
     except (LiteMedSamError, RuntimeError):
         # A read-only or full disk, or a plug-in that cannot export, costs time only.
         return
-
-
-def main(folder: Path) -> None:
-    """Compile the default bundle into a folder, in the precision that is automatic on this machine."""
-    from ..precision import AUTOMATIC, encoder_file, floats_beside, resolve
-    from .openvino import OpenVinoGraph
-
-    bundle, native = default_bundle(), OpenVinoGraph.native_precisions()
-    precision = resolve(bundle, AUTOMATIC, native).precision
-    floats = floats_beside(precision, native)
-    for graph in (encoder_file(bundle, precision), bundle / DECODER):
-        CompiledFolder(folder).store(graph, floats, OpenVinoGraph(graph, floats, 1).compiled)
-
-
-if __name__ == "__main__":
-    main(Path(sys.argv[1]))

@@ -27,7 +27,7 @@ def _reason(error: Exception) -> str:
 
 
 class OnnxRuntimeGraph:
-    """A graph run by ONNX Runtime on the CPU; see `litemedsam.engine.backends.Graph`.
+    """A graph run by ONNX Runtime on the CPU; see `litemedsam.engine.backends.registry.Graph`.
 
     Parameters
     ----------
@@ -36,7 +36,7 @@ class OnnxRuntimeGraph:
     precision : str
         ``f32``; ONNX Runtime has no bfloat16 on the CPU.
     threads, streams : int
-        See `litemedsam.engine.backends.load_graph`.
+        See `litemedsam.engine.backends.registry.load_graph`.
 
     Raises
     ------
@@ -73,14 +73,14 @@ class OnnxRuntimeGraph:
 
     @staticmethod
     def check_precision(precision: str) -> None:
-        """See `litemedsam.engine.backends.Graph.check_precision`."""
+        """See `litemedsam.engine.backends.registry.Graph.check_precision`."""
         if precision != "f32":
             raise LiteMedSamError(
                 f"back end onnxruntime computes in f32, got precision {precision!r}", "use --backend openvino"
             )
 
     def run(self, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-        """See `litemedsam.engine.backends.Graph.run`."""
+        """See `litemedsam.engine.backends.registry.Graph.run`."""
         try:
             return dict(zip(self._outputs, self._session.run(self._outputs, dict(inputs)), strict=True))
         except _ERRORS as error:
@@ -89,5 +89,5 @@ class OnnxRuntimeGraph:
             ) from error
 
     def close(self) -> None:
-        """See `litemedsam.engine.backends.Graph.close`."""
+        """See `litemedsam.engine.backends.registry.Graph.close`."""
         self._session = None

@@ -7,8 +7,8 @@ from queue import SimpleQueue
 import numpy as np
 
 from ...errors import LiteMedSamError
-from ..bundle import PRECISION_KEY
-from ..onnx_metadata import read_metadata
+from ..bundle.info import PRECISION_KEY
+from ..bundle.onnx_metadata import read_metadata
 from .compiled import compiled_before, keep_compiled
 from .offline_openvino import core, openvino
 
@@ -23,7 +23,7 @@ def _reason(error: Exception) -> str:
 
 
 class OpenVinoGraph:
-    """A graph compiled by OpenVINO for the CPU; see `litemedsam.engine.backends.Graph`.
+    """A graph compiled by OpenVINO for the CPU; see `litemedsam.engine.backends.registry.Graph`.
 
     Parameters
     ----------
@@ -32,7 +32,7 @@ class OpenVinoGraph:
     precision : str
         ``f32`` or ``bf16``.
     threads, streams : int
-        See `litemedsam.engine.backends.load_graph`.
+        See `litemedsam.engine.backends.registry.load_graph`.
 
     Raises
     ------
@@ -75,7 +75,7 @@ class OpenVinoGraph:
 
     @staticmethod
     def check_precision(precision: str) -> None:
-        """See `litemedsam.engine.backends.Graph.check_precision`."""
+        """See `litemedsam.engine.backends.registry.Graph.check_precision`."""
         if precision not in PRECISIONS:
             raise LiteMedSamError(
                 f"back end openvino computes in {' or '.join(PRECISIONS)}, got precision {precision!r}"
@@ -91,7 +91,7 @@ class OpenVinoGraph:
             ) from error
 
     def run(self, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-        """See `litemedsam.engine.backends.Graph.run`."""
+        """See `litemedsam.engine.backends.registry.Graph.run`."""
         request = self._requests.get()
         try:
             results = request.infer(dict(inputs), share_inputs=True, share_outputs=False)
@@ -104,5 +104,5 @@ class OpenVinoGraph:
         return {name: results[name] for name in self._outputs}
 
     def close(self) -> None:
-        """See `litemedsam.engine.backends.Graph.close`."""
+        """See `litemedsam.engine.backends.registry.Graph.close`."""
         self._requests = self.compiled = None

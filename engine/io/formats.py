@@ -8,8 +8,8 @@ from typing import Protocol
 import numpy as np
 
 from ...errors import LiteMedSamError
-from ..scan import Scan
-from .dicom import Dicom
+from ..scan.scan import Scan
+from .dicom.format import Dicom
 from .image import Image
 from .nifti import Nifti
 from .npz import Npz

@@ -6,12 +6,11 @@ from pathlib import Path
 
 import numpy as np
 
-from ...archive import check_unpacked
+from ...archive import BROKEN, check_unpacked
+from ...atomic import write_atomically
 from ...errors import LiteMedSamError
-from ..scan import Scan
-from .atomic import write_atomically
-from .broken import BROKEN
-from .extras import needed
+from ..scan.scan import Scan
+from ..system.optional import needed
 
 _STARTS = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+", b"BM")
 _TIFF = (".tif", ".tiff")

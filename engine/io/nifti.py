@@ -14,13 +14,12 @@ from typing import Any
 
 import numpy as np
 
-from ...archive import LARGEST_RATIO, LARGEST_UNPACKED, check_unpacked
+from ...archive import BROKEN, LARGEST_RATIO, LARGEST_UNPACKED, check_unpacked
+from ...atomic import write_atomically
 from ...errors import LiteMedSamError
-from ..geometry import Geometry
-from ..memory import require_memory
-from ..scan import Scan
-from .atomic import write_atomically
-from .broken import BROKEN
+from ..scan.geometry import Geometry
+from ..scan.scan import Scan
+from ..system.resources import require_memory
 
 # The header's unit codes: metres, millimetres, micrometres; 0 is unknown, taken for millimetres.
 _MILLIMETRES = {0: 1.0, 1: 1000.0, 2: 1.0, 3: 0.001}

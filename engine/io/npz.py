@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 
 from ...archive import open_archive
+from ...atomic import write_atomically
 from ...errors import LiteMedSamError
 from ..case import Case, checked_case
-from ..memory import require_memory
-from ..scan import Scan
-from .atomic import write_atomically
+from ..scan.scan import Scan
+from ..system.resources import require_memory
 
 REQUIRED = ("imgs", "boxes")
 

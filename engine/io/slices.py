@@ -8,11 +8,11 @@ from pathlib import Path
 
 import numpy as np
 
+from ...atomic import write_folder_atomically
 from ...errors import LiteMedSamError
-from ..memory import require_memory
-from ..scan import Scan
-from .atomic import write_folder_atomically
-from .extras import needed
+from ..scan.scan import Scan
+from ..system.optional import needed
+from ..system.resources import require_memory
 from .image import Image
 
 

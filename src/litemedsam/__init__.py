@@ -12,7 +12,7 @@ from .errors import LiteMedSamError
 __version__ = "0.1.0"
 __all__ = ["LiteMedSamError", "Predictor", "__version__", "segment"]
 
-_LAZY = {"Predictor": "litemedsam.engine.predictor", "segment": "litemedsam.engine.scans"}
+_LAZY = {"Predictor": "litemedsam.engine.predictor", "segment": "litemedsam.engine.segment"}
 
 
 def __getattr__(name: str):

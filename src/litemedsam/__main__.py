@@ -1,6 +1,6 @@
 """``python -m litemedsam`` is ``litemedsam-infer``."""
 
-from litemedsam.engine.cli import command
+from litemedsam.engine.cli.main import command
 
 if __name__ == "__main__":
     command()

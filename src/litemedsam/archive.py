@@ -18,12 +18,15 @@ from .errors import LiteMedSamError
 LARGEST_UNPACKED = 270_000_000
 LARGEST_RATIO = 200
 
-_BROKEN = (
+# What reading raises for files that break their format. NotImplementedError and RecursionError are RuntimeErrors;
+# Pillow's readers raise SyntaxError.
+BROKEN = (
     OSError,
     EOFError,
     ValueError,
     LookupError,
     TypeError,
+    AttributeError,
     RuntimeError,
     ArithmeticError,
     SyntaxError,
@@ -120,7 +123,7 @@ class Archive:
             if not pickled:
                 with self._file.open(entry) as stored:
                     return np.lib.format.read_array(stored, allow_pickle=False)
-        except _BROKEN as error:
+        except BROKEN as error:
             raise LiteMedSamError(f"{where} is damaged ({error})", "write the file again") from error
         raise LiteMedSamError(
             f"{where} holds pickled Python objects, which are never loaded", "save plain numeric arrays"

@@ -13,9 +13,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from litemedsam.engine.earlier import read_report, read_table, with_earlier
-from litemedsam.engine.report import CaseReport, write_report, write_table
-from litemedsam.engine.summary import summary
+from litemedsam.engine.reporting.case_report import CaseReport, write_report, write_table
+from litemedsam.engine.reporting.summary import summary
+from litemedsam.engine.running.resume import read_report, read_table, with_earlier
 
 from litemedsam import LiteMedSamError
 

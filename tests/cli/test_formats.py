@@ -12,7 +12,7 @@ import numpy as np
 import pydicom
 import pytest
 from click.testing import CliRunner
-from litemedsam.engine.cli import main
+from litemedsam.engine.cli.main import main
 from litemedsam.engine.io.formats import FORMATS
 from PIL import Image
 from synthetic_scans import ROOT, dicom_image, phantom, stored, write_series, write_slices
@@ -247,7 +247,7 @@ def test_overlay_films_and_their_proportions(infer, folder, tmp_path):
 
 def test_npz_starts_without_the_libraries_of_other_formats(folder, small_bundle, tmp_path):
     code = (
-        "import sys; from litemedsam.engine.cli import main\n"
+        "import sys; from litemedsam.engine.cli.main import main\n"
         f"try: main(['{folder / 'slice.npz'}', '-o', '{tmp_path}', '--model', '{small_bundle}', '--threads', '1'])\n"
         "except SystemExit as end: assert end.code == 0\n"
         "loaded = {'nibabel', 'pydicom', 'highdicom', 'PIL', 'scipy', 'torch', 'onnx'} & set(sys.modules)\n"

@@ -9,8 +9,8 @@ import cv2
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from litemedsam.engine.cli import main
-from litemedsam.engine.precision import PRECISIONS
+from litemedsam.engine.bundle.precision import PRECISIONS
+from litemedsam.engine.cli.main import main
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 IMAGE = EXAMPLES / "2DBox_phantom.npz"
@@ -224,8 +224,8 @@ def test_ort_refuses_bf16(small_cases, tmp_path):
 
 def test_the_engine_imports_neither_torch_nor_onnx_and_starts_light():
     code = (
-        "import sys, litemedsam.engine.cli; light = {m.split('.')[0] for m in sys.modules};"
-        "import litemedsam.engine.predictor, litemedsam.engine.runner, litemedsam.engine.backends.openvino,"
+        "import sys, litemedsam.engine.cli.main; light = {m.split('.')[0] for m in sys.modules};"
+        "import litemedsam.engine.predictor, litemedsam.engine.running.run, litemedsam.engine.backends.openvino,"
         "litemedsam.engine.backends.onnxruntime; full = {m.split('.')[0] for m in sys.modules};"
         "print(sorted(light & {'numpy', 'cv2', 'openvino', 'onnxruntime', 'nibabel', 'tqdm'}),"
         "sorted(full & {'torch', 'onnx', 'nibabel', 'tqdm', 'scipy'}))"

@@ -214,8 +214,8 @@ from pathlib import Path
 from litemedsam.engine.backends.compiled import READY_VARIABLE, CompiledFolder
 from litemedsam.engine.backends.offline_openvino import core
 from litemedsam.engine.backends.openvino import OpenVinoGraph
-from litemedsam.engine.bundle import DECODER, default_bundle
-from litemedsam.engine.precision import AUTOMATIC, encoder_file, floats_beside, resolve
+from litemedsam.engine.bundle.info import DECODER, default_bundle
+from litemedsam.engine.bundle.precision import AUTOMATIC, encoder_file, floats_beside, resolve
 bundle, native = default_bundle(), OpenVinoGraph.native_precisions()
 precision = resolve(bundle, AUTOMATIC, native).precision
 floats, folder = floats_beside(precision, native), CompiledFolder(Path(os.environ[READY_VARIABLE]))

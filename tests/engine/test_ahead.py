@@ -5,10 +5,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
-from litemedsam.engine.ahead import encoded_ahead
-from litemedsam.engine.cache import EmbeddingCache
-from litemedsam.engine.network import Embedding
-from litemedsam.engine.preprocess import Frame
+from litemedsam.engine.inference.embeddings import EmbeddingCache, encoded_ahead
+from litemedsam.engine.inference.frame import Frame
+from litemedsam.engine.inference.network import Embedding
 
 # Up to slice 4 and back again, then on to others.
 WAY = [1, 2, 3, 4, 3, 2, 1, 0, 7]

@@ -3,9 +3,9 @@
 import os
 
 import pytest
-from litemedsam.engine.io.atomic import make_output_folder, write_atomically
 
 from litemedsam import LiteMedSamError
+from litemedsam.atomic import make_output_folder, write_atomically
 
 
 def test_a_write_that_is_stopped_leaves_what_was_there(tmp_path):

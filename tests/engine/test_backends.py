@@ -5,8 +5,8 @@ import sys
 
 import numpy as np
 import pytest
-from litemedsam.engine.backends import BACKENDS, load_graph
-from litemedsam.engine.bundle import DECODER, ENCODER, BundleInfo, default_bundle
+from litemedsam.engine.backends.registry import BACKENDS, load_graph
+from litemedsam.engine.bundle.info import DECODER, ENCODER, BundleInfo, default_bundle
 from small_bundle import small_bundle
 
 from litemedsam.errors import LiteMedSamError
@@ -121,7 +121,7 @@ import subprocess
 import sys
 
 import numpy as np
-from litemedsam.engine.network import Network
+from litemedsam.engine.inference.network import Network
 
 network = Network.load(Path(sys.argv[1]), sys.argv[2], "f32", 2)
 network.prepare(2, 2)

@@ -10,15 +10,15 @@ import onnx
 import pytest
 import torch
 from conftest import GOLDEN, needs_shared
-from litemedsam.engine.backends import BACKENDS, load_graph
-from litemedsam.engine.bundle import DECODER, ENCODER, BundleInfo, default_bundle
+from litemedsam.engine.backends.registry import BACKENDS, load_graph
+from litemedsam.engine.bundle.info import DECODER, ENCODER, BundleInfo, default_bundle
 from litemedsam.engine.case import checked_case
-from litemedsam.engine.network import Network
-from litemedsam.engine.postprocess import Region
-from litemedsam.engine.preprocess import Frame
-from litemedsam.engine.prompts import AutomaticPrompts, Target
-from litemedsam.engine.protocols import PUBLISHED, Passage, protocol_named
-from litemedsam.engine.segmentation import CaseSegmenter
+from litemedsam.engine.inference.frame import Frame
+from litemedsam.engine.inference.network import Network
+from litemedsam.engine.inference.prompt import AutomaticPrompts, Target
+from litemedsam.engine.inference.propagation import CaseSegmenter
+from litemedsam.engine.inference.protocols import PUBLISHED, Passage, protocol_named
+from litemedsam.engine.inference.region import Region
 from litemedsam.export.litemedsam import RECIPE
 from litemedsam.export.recipe import decoder_graph, encoder_graph
 from litemedsam.models import LiteMedSAM

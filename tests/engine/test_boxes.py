@@ -8,12 +8,12 @@ import pydicom
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from litemedsam.engine.boxes import BoxesFile, GivenBoxes, MaskBoxes, WithScribbles, piece_boxes, tight_boxes
-from litemedsam.engine.bundle import BundleInfo
+from litemedsam.engine.bundle.info import BundleInfo
+from litemedsam.engine.inference.prompt import AutomaticPrompts, Target
 from litemedsam.engine.io.formats import FORMATS
-from litemedsam.engine.placed import placed_prompts
-from litemedsam.engine.prompts import AutomaticPrompts, Target
-from litemedsam.engine.scan import Objects, Scan, prepare
+from litemedsam.engine.objects.placed import placed_prompts
+from litemedsam.engine.objects.sources import BoxesFile, GivenBoxes, MaskBoxes, WithScribbles, piece_boxes, tight_boxes
+from litemedsam.engine.scan.scan import Objects, Scan, prepare
 from scipy import ndimage
 from synthetic_scans import phantom, stored, write_series
 

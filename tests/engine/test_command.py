@@ -11,10 +11,10 @@ import numpy as np
 import pydicom
 import pytest
 from click.testing import CliRunner
-from litemedsam.engine import runner
-from litemedsam.engine.cli import main
-from litemedsam.engine.overlay import FILMS, film, overlay
-from litemedsam.engine.report import CaseReport
+from litemedsam.engine.cli.main import main
+from litemedsam.engine.reporting.case_report import CaseReport
+from litemedsam.engine.reporting.overlay import FILMS, film, overlay
+from litemedsam.engine.running import run as runner
 from PIL import Image
 from small_bundle import INFO, small_bundle
 from synthetic_scans import dicom_image, phantom, stored, write_series, write_slices
@@ -343,7 +343,7 @@ def test_a_film_that_cannot_be_written_is_told_of(monkeypatch):
         VideoWriter = staticmethod(lambda *_: Nothing())
 
     Cv2.VideoWriter.fourcc = cv2.VideoWriter.fourcc
-    from litemedsam.engine import overlay as module
+    from litemedsam.engine.reporting import overlay as module
 
     monkeypatch.setattr(module, "cv2", Cv2)
     with pytest.raises(LiteMedSamError, match="OpenCV cannot write mp4 here; use --overlay gif"):
@@ -379,7 +379,7 @@ def test_folders_and_patterns_are_searched(infer, scans, tmp_path):
 
 
 def test_a_folder_that_may_not_be_written_to_is_refused_at_once(infer, scans, monkeypatch):
-    from litemedsam.engine.io import atomic
+    from litemedsam import atomic
 
     class Os:
         W_OK, X_OK, getuid, access = os.W_OK, os.X_OK, os.getuid, staticmethod(lambda *_: False)

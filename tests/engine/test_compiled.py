@@ -9,8 +9,8 @@ import pytest
 from litemedsam.engine.backends import compiled as module
 from litemedsam.engine.backends.compiled import CACHE_VARIABLE, READY_VARIABLE, CompiledFolder
 from litemedsam.engine.backends.openvino import OpenVinoGraph
-from litemedsam.engine.bundle import DECODER, default_bundle
-from litemedsam.engine.onnx_metadata import read_metadata
+from litemedsam.engine.bundle.info import DECODER, default_bundle
+from litemedsam.engine.bundle.onnx_metadata import read_metadata
 
 from litemedsam.errors import LiteMedSamError
 

@@ -12,14 +12,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from litemedsam.engine.cli import main
-from litemedsam.engine.io.atomic import remove_left_over, write_atomically
+from litemedsam.engine.cli.main import main
 from litemedsam.engine.io.npz import write_labels
 from litemedsam.engine.predictor import Predictor
-from litemedsam.engine.runner import Lines, Options, run
+from litemedsam.engine.running.run import Lines, Options, run
 from small_bundle import small_bundle
 
 from litemedsam import LiteMedSamError
+from litemedsam.atomic import remove_left_over, write_atomically
 
 CASES = 12
 
@@ -161,7 +161,7 @@ def test_what_another_process_is_writing_stays(tmp_path):
 
 
 def test_a_file_that_was_taken_for_a_left_over_is_begun_again(tmp_path, monkeypatch):
-    from litemedsam.engine.io import atomic
+    from litemedsam import atomic
 
     locked = atomic._locked
     calls = []
@@ -179,7 +179,7 @@ def test_a_file_that_was_taken_for_a_left_over_is_begun_again(tmp_path, monkeypa
 
 
 def test_where_files_cannot_be_locked_nothing_is_removed(tmp_path, monkeypatch):
-    from litemedsam.engine.io import atomic
+    from litemedsam import atomic
 
     left = tmp_path / ".a.01234567.part"
     left.touch()
@@ -252,7 +252,7 @@ def test_a_file_beyond_the_limit_leaves_nothing(tmp_path):
 
 def test_every_kind_of_file_is_whole_or_not_there(tiny_disk, tmp_path):
     from litemedsam.engine.io.formats import FORMATS
-    from litemedsam.engine.scan import Scan
+    from litemedsam.engine.scan.scan import Scan
 
     scan = Scan("scan", NOISE, False)
     for kind, name in (("npz", "a.npz"), ("nifti", "a.nii"), ("nifti", "a.nii.gz"), ("png", "a.png"), ("png", "a.tif")):

@@ -5,13 +5,13 @@ from itertools import chain
 import numpy as np
 import pytest
 from conftest import GOLDEN, needs_shared, unpack_scribbles
-from litemedsam.engine.backends import BACKENDS, load_graph
-from litemedsam.engine.bundle import DECODER, ENCODER
+from litemedsam.engine.backends.registry import BACKENDS, load_graph
+from litemedsam.engine.bundle.info import DECODER, ENCODER
 from litemedsam.engine.case import checked_case
-from litemedsam.engine.network import Network
-from litemedsam.engine.prompts import Prompt, RecordedPrompts, Target
-from litemedsam.engine.protocols import PUBLISHED
-from litemedsam.engine.segmentation import CaseSegmenter
+from litemedsam.engine.inference.network import Network
+from litemedsam.engine.inference.prompt import Prompt, RecordedPrompts, Target
+from litemedsam.engine.inference.propagation import CaseSegmenter
+from litemedsam.engine.inference.protocols import PUBLISHED
 from litemedsam.models import load_checkpoint
 from torch_graph import torch_network
 

@@ -4,7 +4,7 @@ from threading import Event
 
 import numpy as np
 import pytest
-from litemedsam.engine.graphs import Graphs, StreamedGraph
+from litemedsam.engine.inference.graphs import Graphs, StreamedGraph
 from small_bundle import small_bundle
 
 from litemedsam import LiteMedSamError, Predictor

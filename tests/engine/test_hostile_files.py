@@ -11,12 +11,12 @@ import onnx
 import pytest
 import torch
 from click.testing import CliRunner
-from litemedsam.engine.backends import BACKENDS
-from litemedsam.engine.bundle import DECODER, ENCODER
-from litemedsam.engine.cli import main
-from litemedsam.engine.digests import MANIFEST, check_digest, write_manifest
+from litemedsam.engine.backends.registry import BACKENDS
+from litemedsam.engine.bundle.digests import MANIFEST, check_digest, write_manifest
+from litemedsam.engine.bundle.info import DECODER, ENCODER
+from litemedsam.engine.cli.main import main
+from litemedsam.engine.inference.network import Network
 from litemedsam.engine.io.npz import read_case
-from litemedsam.engine.network import Network
 from litemedsam.evaluation.cases import read_masks
 from litemedsam.models.checkpoint import load_checkpoint, read_state
 from PIL import Image
@@ -220,7 +220,7 @@ def test_changed_graphs_are_noticed(tmp_path, bundle):
 
 
 def test_the_default_model_is_the_one_that_was_shipped():
-    from litemedsam.engine.bundle import default_bundle
+    from litemedsam.engine.bundle.info import default_bundle
 
     listed = {line.split()[1] for line in (default_bundle() / MANIFEST).read_text().splitlines()}
     assert listed == {path.name for path in default_bundle().glob("*.onnx")}

@@ -3,9 +3,9 @@
 import re
 from html.parser import HTMLParser
 
-from litemedsam.engine.colours import colour
-from litemedsam.engine.html import page
-from litemedsam.engine.report import CaseReport
+from litemedsam.engine.reporting.case_report import CaseReport
+from litemedsam.engine.reporting.html import page
+from litemedsam.engine.scan.colours import colour
 
 CASE = CaseReport(
     case="a<b>.nii.gz", output="out/a.nii.gz", shape=[3, 40, 50], objects=2, encoded=3, scores=[0.5, 0.75],

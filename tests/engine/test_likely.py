@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from litemedsam.engine.likely import likely_kind
+from litemedsam.engine.cli.preload import likely_kind
 
 
 def npz(path: Path, numbers: int, objects: int) -> Path:

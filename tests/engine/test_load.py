@@ -9,8 +9,8 @@ from threading import Barrier
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from litemedsam.engine.backends import BACKENDS
-from litemedsam.engine.cli import main
+from litemedsam.engine.backends.registry import BACKENDS
+from litemedsam.engine.cli.main import main
 from small_bundle import small_bundle
 
 from litemedsam import LiteMedSamError, Predictor
@@ -28,8 +28,8 @@ MANY = """
 import gc, sys
 from pathlib import Path
 from litemedsam import Predictor
-from litemedsam.engine.resources import resident_memory
-from litemedsam.engine.runner import Lines, Options, run
+from litemedsam.engine.system.resources import resident_memory
+from litemedsam.engine.running.run import Lines, Options, run
 
 bundle, cases, output = map(Path, sys.argv[1:])
 paths = sorted(cases.iterdir())

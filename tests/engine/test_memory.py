@@ -4,11 +4,11 @@ import mmap
 
 import numpy as np
 import pytest
-from litemedsam.engine import memory
 from litemedsam.engine.case import checked_case, checked_pixels
+from litemedsam.engine.inference.budget import DECODING_BYTES, ENCODING_BYTES, GRAPHS_BYTES, MemoryBudget
 from litemedsam.engine.io.npz import read_case
-from litemedsam.engine.memory import DECODING_BYTES, ENCODING_BYTES, GRAPHS_BYTES, MemoryBudget
-from litemedsam.engine.resources import keep_within, memory_limit, resident_memory
+from litemedsam.engine.system import resources
+from litemedsam.engine.system.resources import keep_within, memory_limit, resident_memory
 
 from litemedsam import LiteMedSamError
 
@@ -83,10 +83,10 @@ def test_a_process_may_have_a_part_of_the_memory(tmp_path):
 def test_a_file_is_refused_by_its_unpacked_size_before_it_is_read(tmp_path, monkeypatch):
     path = tmp_path / "a.npz"
     np.savez_compressed(path, imgs=np.zeros((200, 512, 512), np.uint8), boxes=np.array([[1, 1, 0, 9, 9, 9]]))
-    monkeypatch.setattr(memory, "memory_limit", lambda: resident_memory() + 40_000_000)
+    monkeypatch.setattr(resources, "memory_limit", lambda: resident_memory() + 40_000_000)
     with pytest.raises(LiteMedSamError, match=r"a\.npz: imgs needs 0\.05 GB of memory"):
         read_case(path)
-    monkeypatch.setattr(memory, "memory_limit", lambda: resident_memory() + 80_000_000)
+    monkeypatch.setattr(resources, "memory_limit", lambda: resident_memory() + 80_000_000)
     assert read_case(path).pixels.shape == (200, 512, 512)
 
 

@@ -9,7 +9,7 @@ import nibabel
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from litemedsam.engine.cli import main
+from litemedsam.engine.cli.main import main
 from PIL import Image
 from small_bundle import small_bundle
 

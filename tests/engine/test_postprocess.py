@@ -5,8 +5,8 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from litemedsam.engine.postprocess import Region, to_region
-from litemedsam.engine.preprocess import Frame
+from litemedsam.engine.inference.frame import Frame
+from litemedsam.engine.inference.region import Region, to_region
 
 
 def whole_image(logits: np.ndarray, frame: Frame) -> np.ndarray:

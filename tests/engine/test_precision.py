@@ -8,12 +8,11 @@ import numpy as np
 import onnx
 import pytest
 from click.testing import CliRunner
-from litemedsam.engine.backends import BACKENDS, native_precisions
-from litemedsam.engine.bundle import ENCODER, default_bundle
-from litemedsam.engine.cli import main
-from litemedsam.engine.digests import write_manifest
-from litemedsam.engine.onnx_metadata import read_metadata
-from litemedsam.engine.precision import (
+from litemedsam.engine.backends.registry import BACKENDS, native_precisions
+from litemedsam.engine.bundle.digests import write_manifest
+from litemedsam.engine.bundle.info import ENCODER, default_bundle
+from litemedsam.engine.bundle.onnx_metadata import read_metadata
+from litemedsam.engine.bundle.precision import (
     CARD_KEY,
     FASTEST_FIRST,
     Agreement,
@@ -25,6 +24,7 @@ from litemedsam.engine.precision import (
     read_card,
     resolve,
 )
+from litemedsam.engine.cli.main import main
 
 from litemedsam.errors import LiteMedSamError
 

@@ -3,7 +3,7 @@
 import cv2
 import numpy as np
 import pytest
-from litemedsam.engine.preprocess import Frame, to_frame
+from litemedsam.engine.inference.frame import Frame, to_frame
 
 
 def test_normalised_by_its_own_range_after_resizing():

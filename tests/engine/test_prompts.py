@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from litemedsam.engine.prompts import (
+from litemedsam.engine.inference.prompt import (
     SCRIBBLES,
     AutomaticPrompts,
     GivenPrompts,

@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 from litemedsam.engine.case import checked_case
-from litemedsam.engine.network import PROMPTS_PER_CALL, Network
-from litemedsam.engine.postprocess import to_region
-from litemedsam.engine.prompts import AutomaticPrompts, Target
-from litemedsam.engine.protocols import CORRECTED, CORRECTED_FOR, PUBLISHED, Passage, ellipsoid_width
-from litemedsam.engine.segmentation import CaseSegmenter, Step, plan
+from litemedsam.engine.inference.network import PROMPTS_PER_CALL, Network
+from litemedsam.engine.inference.prompt import AutomaticPrompts, Target
+from litemedsam.engine.inference.propagation import CaseSegmenter, Step, plan
+from litemedsam.engine.inference.protocols import CORRECTED, CORRECTED_FOR, PUBLISHED, Passage, ellipsoid_width
+from litemedsam.engine.inference.region import to_region
 from small_bundle import small_bundle
 
 PROTOCOLS = {**CORRECTED_FOR, **PUBLISHED}

@@ -2,11 +2,11 @@
 
 import numpy as np
 import pytest
-from litemedsam.engine.postprocess import Region
-from litemedsam.engine.preprocess import Frame
-from litemedsam.engine.protocols import CORRECTED, CORRECTED_FOR, Passage, ellipsoid_width, protocol_named
-from litemedsam.engine.protocols import PUBLISHED as PIPELINES
-from litemedsam.engine.segmentation import plan
+from litemedsam.engine.inference.frame import Frame
+from litemedsam.engine.inference.propagation import plan
+from litemedsam.engine.inference.protocols import CORRECTED, CORRECTED_FOR, Passage, ellipsoid_width, protocol_named
+from litemedsam.engine.inference.protocols import PUBLISHED as PIPELINES
+from litemedsam.engine.inference.region import Region
 
 from litemedsam.errors import LiteMedSamError
 

@@ -8,22 +8,23 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
-from litemedsam.engine import resources
-from litemedsam.engine.backends import BACKENDS, compiled, load_graph
+from litemedsam.engine.backends import compiled, precompile
 from litemedsam.engine.backends.compiled import CompiledFolder, processor, user_cache
-from litemedsam.engine.boxes import BoxesFile, GivenBoxes, StoredBoxes
-from litemedsam.engine.bundle import DECODER, ENCODER, BundleInfo
-from litemedsam.engine.cache import EmbeddingCache
+from litemedsam.engine.backends.registry import BACKENDS, load_graph
+from litemedsam.engine.bundle.info import DECODER, ENCODER, BundleInfo
+from litemedsam.engine.bundle.onnx_metadata import read_metadata
 from litemedsam.engine.case import checked_case
-from litemedsam.engine.io.extras import needed
-from litemedsam.engine.network import Embedding, Network
-from litemedsam.engine.onnx_metadata import read_metadata
-from litemedsam.engine.overlay import draw
-from litemedsam.engine.preprocess import Frame
-from litemedsam.engine.prompts import AutomaticPrompts, Target
-from litemedsam.engine.protocols import PUBLISHED, protocol_named
-from litemedsam.engine.resources import available_processors
-from litemedsam.engine.scan import Scan
+from litemedsam.engine.inference.embeddings import EmbeddingCache
+from litemedsam.engine.inference.frame import Frame
+from litemedsam.engine.inference.network import Embedding, Network
+from litemedsam.engine.inference.prompt import AutomaticPrompts, Target
+from litemedsam.engine.inference.protocols import PUBLISHED, protocol_named
+from litemedsam.engine.objects.sources import BoxesFile, GivenBoxes, StoredBoxes
+from litemedsam.engine.reporting.overlay import draw
+from litemedsam.engine.scan.scan import Scan
+from litemedsam.engine.system import resources
+from litemedsam.engine.system.optional import needed
+from litemedsam.engine.system.resources import available_processors
 from small_bundle import INFO, small_bundle
 
 from litemedsam import LiteMedSamError, Predictor
@@ -110,8 +111,8 @@ def test_a_compiled_graph_comes_back_from_a_folder_and_old_ones_go(bundle, tmp_p
 
 
 def test_the_default_bundle_is_compiled_into_a_folder(tmp_path, bundle, monkeypatch):
-    monkeypatch.setattr(compiled, "default_bundle", lambda: bundle)
-    compiled.main(tmp_path / "ready")
+    monkeypatch.setattr(precompile, "default_bundle", lambda: bundle)
+    precompile.main(tmp_path / "ready")
     assert len(list((tmp_path / "ready").glob("*.blob"))) == 2
 
 
@@ -242,7 +243,7 @@ def test_bundles_of_two_checkpoints_or_unknown_prompts_are_refused(bundle, tmp_p
 
 
 def test_an_installation_without_a_model(monkeypatch, tmp_path):
-    from litemedsam.engine import bundle as module
+    from litemedsam.engine.bundle import info as module
 
     monkeypatch.setattr(module, "files", lambda _: tmp_path)
     with pytest.raises(LiteMedSamError, match="comes without a default model; give a bundle with --model"):

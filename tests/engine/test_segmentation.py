@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from litemedsam.engine.cache import EmbeddingCache
+from litemedsam.engine.inference.embeddings import EmbeddingCache
 from litemedsam.engine.io.npz import read_case
 
 from litemedsam import LiteMedSamError, Predictor

@@ -5,9 +5,9 @@ import onnx
 import pytest
 import torch
 from click.testing import CliRunner
-from litemedsam.engine.bundle import DECODER, ENCODER, default_bundle
-from litemedsam.engine.network import Network
-from litemedsam.engine.precision import Agreement
+from litemedsam.engine.bundle.info import DECODER, ENCODER, default_bundle
+from litemedsam.engine.bundle.precision import Agreement
+from litemedsam.engine.inference.network import Network
 from litemedsam.export import fold, swin, writer
 from litemedsam.export.calibration import Parted
 from litemedsam.export.cli import main

@@ -10,10 +10,10 @@ import onnx
 import pytest
 import torch
 from click.testing import CliRunner
-from litemedsam.engine.backends import BACKENDS, native_precisions
-from litemedsam.engine.bundle import DECODER, ENCODER, QUANTISED_ENCODER, BundleInfo, default_bundle
-from litemedsam.engine.network import Network
-from litemedsam.engine.precision import choose, read_card
+from litemedsam.engine.backends.registry import BACKENDS, native_precisions
+from litemedsam.engine.bundle.info import DECODER, ENCODER, QUANTISED_ENCODER, BundleInfo, default_bundle
+from litemedsam.engine.bundle.precision import choose, read_card
+from litemedsam.engine.inference.network import Network
 from litemedsam.engine.predictor import Predictor
 from litemedsam.export import calibration, writer
 from litemedsam.export.agreement import computes_in, dice

@@ -122,8 +122,8 @@ def dicom_files() -> dict[str, bytes]:
     rgb.SamplesPerPixel, rgb.PhotometricInterpretation, rgb.PlanarConfiguration = 3, "RGB", 0
     rgb.PixelData = np.stack([pixels] * 3, -1).tobytes()
     files["colours.dcm"] = _bytes(rgb.save_as)
-    from litemedsam.engine.io.dicom import Dicom, DicomOrigin
-    from litemedsam.engine.scan import Scan
+    from litemedsam.engine.io.dicom.format import Dicom, DicomOrigin
+    from litemedsam.engine.scan.scan import Scan
 
     sources = tuple(placed(dicom_image(pixels[:, :9], z), float(3 * z)) for z in range(3))
     labels = (phantom(3, 8, 9) > 100).astype(np.uint8)

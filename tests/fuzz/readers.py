@@ -8,15 +8,15 @@ from functools import cache
 from pathlib import Path
 
 import numpy as np
-from litemedsam.engine.boxes import BoxesFile, GivenBoxes, MaskBoxes, StoredBoxes, WithScribbles
-from litemedsam.engine.bundle import DECODER, ENCODER, BundleInfo
-from litemedsam.engine.geometry import Geometry
+from litemedsam.engine.bundle.info import DECODER, ENCODER, BundleInfo
+from litemedsam.engine.bundle.onnx_metadata import read_metadata
+from litemedsam.engine.inference.network import Network
+from litemedsam.engine.inference.prompt import AutomaticPrompts, Target
 from litemedsam.engine.io.formats import format_of
 from litemedsam.engine.io.npz import read_case
-from litemedsam.engine.network import Network
-from litemedsam.engine.onnx_metadata import read_metadata
-from litemedsam.engine.prompts import AutomaticPrompts, Target
-from litemedsam.engine.scan import Scan, prepare
+from litemedsam.engine.objects.sources import BoxesFile, GivenBoxes, MaskBoxes, StoredBoxes, WithScribbles
+from litemedsam.engine.scan.geometry import Geometry
+from litemedsam.engine.scan.scan import Scan, prepare
 
 from litemedsam import LiteMedSamError
 

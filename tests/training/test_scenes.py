@@ -4,7 +4,7 @@ import time
 
 import numpy as np
 import pytest
-from litemedsam.engine.prompts import Target
+from litemedsam.engine.inference.prompt import Target
 from litemedsam.training.augment import augment
 from litemedsam.training.examples import MisplacedEllipse, Prompting, make_example, moved_box, tight_box
 from litemedsam.training.scenes import FAMILIES, draw_scene

@@ -10,11 +10,11 @@ import nibabel
 import numpy as np
 import pydicom
 import pytest
-from litemedsam.engine.boxes import GivenBoxes, MaskBoxes, StoredBoxes, read_mask
-from litemedsam.engine.geometry import Geometry
-from litemedsam.engine.io.dicom import Dicom, holds_dicom
+from litemedsam.engine.io.dicom.format import Dicom, holds_dicom
 from litemedsam.engine.io.formats import FORMATS, format_of
-from litemedsam.engine.scan import Objects, Scan, prepare
+from litemedsam.engine.objects.sources import GivenBoxes, MaskBoxes, StoredBoxes, read_mask
+from litemedsam.engine.scan.geometry import Geometry
+from litemedsam.engine.scan.scan import Objects, Scan, prepare
 from PIL import Image
 from synthetic_scans import dicom_image, phantom, stored, write_series
 
@@ -300,7 +300,7 @@ def test_masks_hold_whole_numbers(tmp_path):
 
 
 def test_too_many_objects_of_a_mask(tmp_path, monkeypatch):
-    from litemedsam.engine import boxes
+    from litemedsam.engine.objects import sources as boxes
 
     monkeypatch.setattr(boxes, "LARGEST_NUMBER", 3)
     scan = Scan("scan", np.zeros((9, 9), np.uint8), False)
@@ -324,7 +324,7 @@ def test_boxes_that_need_more_than_the_scan_tells(tmp_path):
 
 
 def test_values_without_a_window():
-    from litemedsam.engine.intensity import Unchanged, scaling_named
+    from litemedsam.engine.scan.intensity import Unchanged, scaling_named
 
     floats = np.float32([[0.4, 254.6], [100.5, 7]])
     np.testing.assert_array_equal(Unchanged().pixels("a", floats), [[0, 255], [100, 7]])
@@ -335,8 +335,8 @@ def test_values_without_a_window():
 
 
 def test_strokes_of_another_shape_and_of_no_object():
-    from litemedsam.engine.placed import placed_prompts
-    from litemedsam.engine.prompts import AutomaticPrompts
+    from litemedsam.engine.inference.prompt import AutomaticPrompts
+    from litemedsam.engine.objects.placed import placed_prompts
     from small_bundle import INFO
 
     scan = Scan("scan", PIXELS, False)

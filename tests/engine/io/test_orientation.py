@@ -5,9 +5,9 @@ from itertools import permutations, product
 import nibabel
 import numpy as np
 import pytest
-from litemedsam.engine.geometry import Geometry, View, radiological_view
 from litemedsam.engine.io.formats import FORMATS, format_of
-from litemedsam.engine.scan import Objects, prepare
+from litemedsam.engine.scan.geometry import Geometry, View, radiological_view
+from litemedsam.engine.scan.scan import Objects, prepare
 from synthetic_scans import oblique, phantom, read_segmentation, stored, world, write_series
 
 VOLUME = phantom(5, 6, 7)

@@ -10,9 +10,9 @@ import numpy as np
 import pydicom
 import pytest
 from conftest import DATA
-from litemedsam.engine.boxes import GivenBoxes, MaskBoxes
 from litemedsam.engine.io.formats import FORMATS, format_of, result_name
-from litemedsam.engine.scan import Objects, prepare
+from litemedsam.engine.objects.sources import GivenBoxes, MaskBoxes
+from litemedsam.engine.scan.scan import Objects, prepare
 from PIL import Image
 from synthetic_scans import ROOT, dicom_image, oblique, phantom, stored, write_series
 

@@ -1,7 +1,7 @@
 """Names of objects become codes of DICOM."""
 
 import pytest
-from litemedsam.engine.io.segment_codes import codes_of
+from litemedsam.engine.io.dicom.codes import codes_of
 
 ANATOMY, TISSUE, LESION = "Anatomical Structure", "Tissue", "Morphologically Abnormal Structure"
 

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from litemedsam.engine.boxes import MaskBoxes
 from litemedsam.engine.io.formats import FORMATS, format_of, result_name
 from litemedsam.engine.io.slices import Slices
-from litemedsam.engine.scan import Objects, prepare
+from litemedsam.engine.objects.sources import MaskBoxes
+from litemedsam.engine.scan.scan import Objects, prepare
 from PIL import Image
 from synthetic_scans import phantom, write_slices
 

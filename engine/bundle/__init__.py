@@ -1,0 +1,1 @@
+"""A model at rest: its metadata, checksums, accuracy card and precisions."""

@@ -1,0 +1,123 @@
+"""What a bundle says of itself: a folder of ONNX graphs whose files carry the metadata."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import MISSING, dataclass, fields
+from importlib.resources import files
+from pathlib import Path
+
+from ...errors import LiteMedSamError
+
+FORMAT_VERSION = 1
+ENCODER, DECODER = "encoder.onnx", "decoder.onnx"
+QUANTISED_ENCODER = "encoder.int8.onnx"
+_PREFIX = "litemedsam."
+PRECISION_KEY = _PREFIX + "precision"
+_NUMBER = re.compile(r"[0-9]{1,9}")
+_FRAMES = 16, 4096
+
+
+@dataclass(frozen=True)
+class BundleInfo:
+    """The metadata that both graphs of a bundle carry.
+
+    Attributes
+    ----------
+    model : str
+        The network's name.
+    frame : int
+        Side of its square input, in pixels.
+    prompts : tuple of str
+        The decoder's prompt inputs: of ``boxes``, ``points``, ``scribbles``.
+    embedding : tuple of str
+        The encoder's outputs, which are the decoder's image inputs.
+    weights_sha256 : str
+        Of the checkpoint file.
+    precision : str
+        ``f32``, or ``int8`` for a quantised graph.
+    storage : str
+        How the weights lie in the file: ``single`` or ``half`` precision.
+    description : str
+        One line on where the weights come from and what they are worth.
+    tools : str
+        Versions of what wrote the bundle.
+    published_protocol : str
+        Which published pipeline the model comes from, a key of `inference.protocols.PUBLISHED`; older bundles do not
+        say.
+    scribble : str
+        How the scribble is made from a box alone, a key of `inference.prompt.SCRIBBLES`; older bundles, which do not
+        say, take the published stroke.
+    """
+
+    model: str
+    frame: int
+    prompts: tuple[str, ...]
+    embedding: tuple[str, ...]
+    weights_sha256: str
+    precision: str
+    storage: str
+    description: str
+    tools: str
+    published_protocol: str = "swin_litemedsam"
+    scribble: str = "stroke"
+
+    def to_metadata(self) -> dict[str, str]:
+        """As strings, for an ONNX file's ``metadata_props``."""
+        entries = {_PREFIX + "format_version": str(FORMAT_VERSION)}
+        for field in fields(self):
+            value = getattr(self, field.name)
+            entries[_PREFIX + field.name] = ",".join(value) if isinstance(value, tuple) else str(value)
+        return entries
+
+    @classmethod
+    def from_metadata(cls, path: Path, metadata: Mapping[str, str]) -> "BundleInfo":
+        """Read what `to_metadata` made.
+
+        Parameters
+        ----------
+        path : Path
+            The file, for messages.
+        metadata : mapping of str to str
+
+        Raises
+        ------
+        LiteMedSamError
+            When there is no metadata, its format version is not this one, or an entry is missing.
+        """
+        remedy = "export the checkpoint again with this version's litemedsam-export"
+        version = metadata.get(_PREFIX + "format_version")
+        if version is None:
+            raise LiteMedSamError(f"{path}: not a graph of a litemedsam bundle (no format version)", remedy)
+        if version != str(FORMAT_VERSION):
+            raise LiteMedSamError(f"{path}: bundle format version {version}, expected {FORMAT_VERSION}", remedy)
+        values = {}
+        for field in fields(cls):
+            text = metadata.get(_PREFIX + field.name)
+            if text is None and field.default is not MISSING:
+                continue
+            if text is None:
+                raise LiteMedSamError(f"{path}: the metadata lack {field.name}", remedy)
+            if field.type is int:
+                if not _NUMBER.fullmatch(text):
+                    raise LiteMedSamError(f"{path}: metadata {field.name} is {text[:20]!r}, expected a number", remedy)
+                values[field.name] = int(text)
+            else:
+                values[field.name] = text if field.type is str else tuple(text.split(","))
+        info = cls(**values)
+        if not _FRAMES[0] <= info.frame <= _FRAMES[1]:
+            raise LiteMedSamError(f"{path}: a frame of {info.frame} pixels, expected 16 to 4096", remedy)
+        return info
+
+
+def default_bundle() -> Path:
+    """The folder of the bundle that comes with the package.
+
+    Raises
+    ------
+    LiteMedSamError
+        When this installation has none.
+    """
+    folder = Path(str(files("litemedsam") / "bundle"))
+    if not (folder / ENCODER).is_file():
+        raise LiteMedSamError("this installation comes without a default model", "give a bundle with --model")
+    return folder

@@ -1,0 +1,1 @@
+"""From pixels and prompts to masks: graphs, embeddings, protocols, propagation."""

@@ -1,0 +1,148 @@
+"""The graphs of a bundle: chosen, checked, and loaded in the background."""
+
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from threading import Lock
+
+import numpy as np
+
+from ...errors import LiteMedSamError
+from ..backends.graph import Graph
+from ..backends.registry import check_setting, load_graph, native_precisions
+from ..bundle.digests import check_file
+from ..bundle.info import DECODER, BundleInfo
+from ..bundle.onnx_metadata import read_metadata
+from ..bundle.precision import Choice, encoder_file, floats_beside, resolve
+
+
+class StreamedGraph:
+    """A graph that is loaded in the background, for as many runs at once as are needed.
+
+    Parameters
+    ----------
+    load : callable
+        Gives the graph for a number of streams; see `backends.registry.load_graph`.
+    """
+
+    def __init__(self, load: Callable[[int], Graph]):
+        self._load = load
+        self._choosing = Lock()
+        # One thread, so that no two loads of this graph are in memory at once.
+        self._background = ThreadPoolExecutor(1)
+        self._loading: Future[Graph] | None = None
+        self._streams = 0
+
+    def begin(self, streams: int) -> None:
+        """Begin to load it for a number of streams, in place of one for another; who runs that one ends with it."""
+        with self._choosing:
+            self._begin(streams)
+
+    def _begin(self, streams: int) -> Future[Graph]:
+        failed = self._loading is not None and self._loading.done() and self._loading.exception() is not None
+        if streams != self._streams or failed:
+            # Freed before the next one is loaded.
+            self._loading = None
+            self._loading, self._streams = self._background.submit(self._load, streams), streams
+        return self._loading
+
+    def prepare(self, streams: int) -> None:
+        """As `begin`, and wait until it is loaded.
+
+        Raises
+        ------
+        LiteMedSamError
+            When it cannot be loaded.
+        """
+        with self._choosing:
+            loading = self._begin(streams)
+        loading.result()
+
+    def run(self, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """See `litemedsam.engine.backends.registry.Graph.run`; one run at a time unless prepared for more."""
+        with self._choosing:
+            loading = self._begin(self._streams or 1)
+        return loading.result().run(inputs)
+
+    def close(self) -> None:
+        """Free the runtime's memory; it is loaded again when it is needed."""
+        with self._choosing:
+            if self._loading is not None and self._loading.exception() is None:
+                self._loading.result().close()
+            self._loading, self._streams = None, 0
+
+
+@dataclass(frozen=True)
+class Graphs:
+    """The two graphs of a bundle and how they are run.
+
+    Attributes
+    ----------
+    bundle : Path
+        A folder made by ``litemedsam-export``.
+    backend : str
+    threads : int
+    choice : Choice
+        The precision and why it was taken.
+    info : BundleInfo
+    encoder, decoder : StreamedGraph
+    """
+
+    bundle: Path
+    backend: str
+    threads: int
+    choice: Choice
+    info: BundleInfo
+    encoder: StreamedGraph
+    decoder: StreamedGraph
+
+    @classmethod
+    def open(cls, bundle: Path, backend: str, precision: str, threads: int) -> "Graphs":
+        """Choose and check a bundle's graphs; none is loaded yet.
+
+        Parameters
+        ----------
+        bundle : Path
+        backend, threads
+            See `backends.registry.load_graph`.
+        precision : str
+            See `bundle.precision.resolve`. Beside an int8 encoder, floats are bf16 where the processor has
+            it and f32 elsewhere.
+
+        Raises
+        ------
+        LiteMedSamError
+            When the folder is not a bundle, the precision is unknown, or the graphs are damaged, take weights from
+            other files or do not belong together.
+        """
+        native = native_precisions(backend)
+        choice = resolve(bundle, precision, native)
+        if not bundle.is_dir():
+            raise LiteMedSamError(f"{bundle}: no such bundle folder", "make one with litemedsam-export")
+        floats = floats_beside(choice.precision, native)
+        check_setting(backend, floats)
+        files = (encoder_file(bundle, choice.precision), bundle / DECODER)
+        # Before a runtime sees them: some try many other formats on what they do not know.
+        info, other = (BundleInfo.from_metadata(path, read_metadata(path)) for path in files)
+        with ThreadPoolExecutor(len(files)) as pool:
+            for _ in pool.map(check_file, files):
+                pass
+        if info.weights_sha256 != other.weights_sha256:
+            raise LiteMedSamError(
+                f"{bundle}: encoder and decoder come from different checkpoints", "export the bundle again"
+            )
+        loaders = (partial(load_graph, path, backend, floats, threads) for path in files)
+        return cls(bundle, backend, threads, choice, info, *map(StreamedGraph, loaders))
+
+    def begin(self, encoding: int, decoding: int) -> None:
+        """Begin to load both.
+
+        Parameters
+        ----------
+        encoding, decoding : int
+            From how many threads at once the encoder and the decoder will be run.
+        """
+        self.encoder.begin(encoding)
+        self.decoder.begin(decoding)

@@ -1,0 +1,167 @@
+"""A loaded bundle: images to embeddings, prompts to logits."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from ...errors import LiteMedSamError
+from ..bundle.info import BundleInfo
+from .frame import Frame, to_frame
+from .graphs import Graphs, StreamedGraph
+from .prompt import SCRIBBLES, Prompt
+
+# More prompts in one call save little time and cost about 50 MB each.
+PROMPTS_PER_CALL = 2
+
+_REMEDY = "export the checkpoint again with litemedsam-export"
+
+# The decoder's prompt inputs, of which a bundle names those it has.
+_PROMPT_INPUTS = {
+    "boxes": lambda prompt: prompt.box,
+    "points": lambda prompt: prompt.points,
+    "scribbles": lambda prompt: prompt.scribble.astype(np.uint8),
+}
+
+
+@dataclass(frozen=True)
+class Embedding:
+    """What the decoder needs of one image.
+
+    Attributes
+    ----------
+    frame : Frame
+        How the image lies in the frame.
+    foreground : ndarray
+        bool (S, S), every pixel brighter than the image's darkest.
+    arrays : mapping of str to ndarray
+        The encoder's outputs by name, float32; owned by this object.
+    """
+
+    frame: Frame
+    foreground: np.ndarray
+    arrays: Mapping[str, np.ndarray]
+
+    @property
+    def nbytes(self) -> int:
+        """Memory of the arrays, in bytes."""
+        return self.foreground.nbytes + sum(array.nbytes for array in self.arrays.values())
+
+
+@dataclass(frozen=True)
+class Decoded:
+    """The decoder's answers to n prompts.
+
+    Attributes
+    ----------
+    logits : ndarray
+        float32 (n, S, S) in the frame; the object is where they are positive.
+    scores : ndarray
+        float32 (n,), predicted IoU; not confined to [0, 1].
+    """
+
+    logits: np.ndarray
+    scores: np.ndarray
+
+
+class Network:
+    """The two graphs of a bundle.
+
+    Parameters
+    ----------
+    info : BundleInfo
+    encoder, decoder : StreamedGraph
+    """
+
+    def __init__(self, info: BundleInfo, encoder: StreamedGraph, decoder: StreamedGraph):
+        self.info = info
+        self.encoder = encoder
+        self.decoder = decoder
+
+    @classmethod
+    def of(cls, graphs: Graphs) -> "Network":
+        """The network of a bundle's graphs.
+
+        Raises
+        ------
+        LiteMedSamError
+            When the decoder takes prompts of an unknown kind.
+        """
+        info = graphs.info
+        unknown = [kind for kind in info.prompts if kind not in _PROMPT_INPUTS]
+        if unknown:
+            raise LiteMedSamError(
+                f"{graphs.bundle}: its decoder takes {', '.join(unknown)}; "
+                f"this version makes {', '.join(_PROMPT_INPUTS)}",
+                "use a newer version of litemedsam",
+            )
+        if info.scribble not in SCRIBBLES:
+            raise LiteMedSamError(
+                f"{graphs.bundle}: asks for the scribble {info.scribble!r}; this version makes {', '.join(SCRIBBLES)}",
+                "use a newer version of litemedsam",
+            )
+        return cls(info, graphs.encoder, graphs.decoder)
+
+    @classmethod
+    def load(cls, bundle: Path, backend: str, precision: str, threads: int) -> "Network":
+        """`of` what `Graphs.open` gives for the same arguments; raises what they raise."""
+        return cls.of(Graphs.open(bundle, backend, precision, threads))
+
+    def prepare(self, encoding: int, decoding: int) -> None:
+        """Load both graphs, at the same time.
+
+        Parameters
+        ----------
+        encoding, decoding : int
+            From how many threads at once `encode` and `decode` will be called.
+
+        Raises
+        ------
+        LiteMedSamError
+            When a graph cannot be loaded.
+        """
+        self.decoder.begin(decoding)
+        self.encoder.prepare(encoding)
+        self.decoder.prepare(decoding)
+
+    def encode(self, image: np.ndarray) -> Embedding:
+        """Everything that depends on the image alone.
+
+        Parameters
+        ----------
+        image : ndarray
+            uint8 (H, W) or (H, W, 3).
+        """
+        pixels, frame = to_frame(image, self.info.frame)
+        outputs = self.encoder.run({"image": pixels[None]})
+        self._check_outputs("encoder", outputs, self.info.embedding)
+        return Embedding(frame, pixels.any(axis=0), {name: outputs[name] for name in self.info.embedding})
+
+    def _check_outputs(self, graph: str, outputs: Mapping[str, np.ndarray], expected: Sequence[str]) -> None:
+        missing = [name for name in expected if name not in outputs]
+        if missing:
+            raise LiteMedSamError(f"the model {self.info.model}: its {graph} gives no {', '.join(missing)}", _REMEDY)
+
+    def decode(self, embedding: Embedding, prompts: Sequence[Prompt]) -> Decoded:
+        """Logits of n prompts on one image, each independent of the others."""
+        parts = []
+        for start in range(0, len(prompts), PROMPTS_PER_CALL):
+            chosen = prompts[start : start + PROMPTS_PER_CALL]
+            feed = {name: np.stack([_PROMPT_INPUTS[name](prompt) for prompt in chosen]) for name in self.info.prompts}
+            answers = self.decoder.run({**embedding.arrays, **feed})
+            self._check_outputs("decoder", answers, ("logits", "iou"))
+            shapes = answers["logits"].shape, answers["iou"].shape
+            if shapes != ((len(chosen), self.info.frame, self.info.frame), (len(chosen),)):
+                raise LiteMedSamError(
+                    f"the model {self.info.model}: its decoder gives {shapes[0]} and {shapes[1]} for {len(chosen)} "
+                    f"prompts in a frame of {self.info.frame} pixels",
+                    _REMEDY,
+                )
+            parts.append(answers)
+        return Decoded(*(np.concatenate([part[name] for part in parts]) for name in ("logits", "iou")))
+
+    def close(self) -> None:
+        """Free the runtimes' memory."""
+        self.encoder.close()
+        self.decoder.close()

@@ -1,0 +1,260 @@
+"""The ways through a case: corrected, and as each model was published, quirks included.
+
+What a protocol decides: how a box comes into the frame, how far a mask may leave its box, which slices of a volume
+belong to an object, and how the mask of one slice becomes the box on the next.
+"""
+
+from dataclasses import dataclass
+from typing import Protocol as Interface
+
+import cv2
+import numpy as np
+
+from ...errors import LiteMedSamError
+from .frame import RESIZE, Frame
+from .region import Region
+
+# By how many frame pixels a box grows from slice to slice.
+MARGIN = 3
+
+
+@dataclass(frozen=True)
+class SliceRange:
+    """Which slices an object's box covers, in the order of propagation.
+
+    Attributes
+    ----------
+    middle : int
+        Where the given box itself is used.
+    up, down : range
+        The slices after it, upwards from middle + 1 and downwards from middle − 1.
+    """
+
+    middle: int
+    up: range
+    down: range
+
+
+@dataclass(frozen=True)
+class Passage:
+    """What an object passes on from one slice of a volume to the next.
+
+    Attributes
+    ----------
+    region : Region
+        Its mask on the slice before.
+    number : int
+        Its label.
+    given : ndarray
+        Its own box (4,) in image pixels.
+    upwards : bool
+        Whether the next slice has the higher index.
+    widths : tuple of float
+        `ellipsoid_width` on the slice before and on the next one.
+    """
+
+    region: Region
+    number: int
+    given: np.ndarray
+    upwards: bool
+    widths: tuple[float, float]
+
+
+class Protocol(Interface):
+    """See the module's text."""
+
+    name: str
+
+    def box_in_frame(self, box: np.ndarray, frame: Frame) -> np.ndarray:
+        """The box float32 (4,) in frame pixels of a box (4,) in image pixels."""
+        ...
+
+    def bounded(self, region: Region, box: np.ndarray, frame: Frame) -> Region:
+        """The part of a mask that the object's own box (4,) in image pixels leaves to it."""
+        ...
+
+    def slices(self, z_min: int, z_max: int) -> SliceRange:
+        """The slices of an object; z_max is the index of its last slice."""
+        ...
+
+    def next_box(self, passage: Passage, frame: Frame) -> np.ndarray:
+        """The box float32 (4,) in frame pixels on the next slice; from the object's own where the mask is empty."""
+        ...
+
+
+def ellipsoid_width(z: int, z_min: int, z_max: int) -> float:
+    """How wide the ellipsoid that fills a box is on one of its slices, as a share of its largest width, in (0, 1].
+
+    Parameters
+    ----------
+    z : int
+        Within z_min and z_max.
+    z_min, z_max : int
+        First and last slice of the box.
+
+    Notes
+    -----
+    √(1 − h²), h the distance of the slice's centre from the box's, in half thicknesses of the box.
+    """
+    height = (2 * z - z_min - z_max) / (z_max - z_min + 1)
+    return float(np.sqrt(1 - height**2))
+
+
+def _scaled(box: np.ndarray, frame: Frame) -> np.ndarray:
+    return np.asarray(box, np.float64) * frame.scale
+
+
+def _resized(box: np.ndarray, factor: float) -> np.ndarray:
+    """A box (4,) with its centre, and its sides, last pixels included, times a factor; at least a pixel wide."""
+    centre, sides = (box[:2] + box[2:]) / 2, box[2:] - box[:2] + 1
+    half = np.maximum(sides * factor - 1, 0) / 2
+    return np.concatenate([centre - half, centre + half])
+
+
+def _within(box: np.ndarray, outer: np.ndarray) -> np.ndarray:
+    return np.clip(box, np.tile(outer[:2], 2), np.tile(outer[2:], 2))
+
+
+def _closed_range(z_min: int, z_max: int) -> SliceRange:
+    middle = (z_min + z_max) // 2
+    return SliceRange(middle, range(middle + 1, z_max + 1), range(middle - 1, z_min - 1, -1))
+
+
+class Corrected:
+    """Closed range of slices, boxes not rounded, masks kept to their boxes, objects alike whatever their number."""
+
+    name = "corrected"
+
+    def box_in_frame(self, box: np.ndarray, frame: Frame) -> np.ndarray:
+        """See `Protocol.box_in_frame`."""
+        return _scaled(box, frame).astype(np.float32)
+
+    def bounded(self, region: Region, box: np.ndarray, frame: Frame) -> Region:
+        """See `Protocol.bounded`; a mask ends where its box does, at whole pixels."""
+        low, high = np.floor(box[:2]), np.ceil(box[2:])
+        return region.within((*low.astype(int), *high.astype(int)))
+
+    def slices(self, z_min: int, z_max: int) -> SliceRange:
+        """See `Protocol.slices`; z_min and z_max belong to the object."""
+        return _closed_range(z_min, z_max)
+
+    def next_box(self, passage: Passage, frame: Frame) -> np.ndarray:
+        """See `Protocol.next_box`; never beyond the object's own box."""
+        own, extent = self.box_in_frame(passage.given, frame), passage.region.extent()
+        if extent is None:
+            return own
+        box = self.box_in_frame(np.array(extent), frame) + np.float32([-MARGIN, -MARGIN, MARGIN, MARGIN])
+        return _within(box, own)
+
+
+class CorrectedEllipsoid(Corrected):
+    """As `Corrected`, for weights that start from the ellipse in a box: in a volume, from the ellipsoid in the box.
+
+    Masks of such weights follow the size of their boxes, which therefore have to shrink towards the object's ends.
+    """
+
+    def next_box(self, passage: Passage, frame: Frame) -> np.ndarray:
+        """See `Protocol.next_box`.
+
+        Half-way between the section of the ellipsoid and the mask before, resized as the ellipsoid's section is.
+        """
+        own, extent = self.box_in_frame(passage.given, frame), passage.region.extent()
+        before, here = passage.widths
+        section = _resized(own, here)
+        if extent is None:
+            return section.astype(np.float32)
+        passed_on = _within(_resized(self.box_in_frame(np.array(extent), frame), here / before), own)
+        return ((section + passed_on) / 2).astype(np.float32)
+
+
+class PublishedLiteMedSAM:
+    """The baseline's published script: closed range of slices, truncated boxes, area-averaged label masks.
+
+    Source: https://github.com/bowang-lab/MedSAM, branch LiteMedSAM, of 23 May 2024.
+    """
+
+    name = "published"
+
+    def box_in_frame(self, box: np.ndarray, frame: Frame) -> np.ndarray:
+        """See `Protocol.box_in_frame`; corners truncated to whole pixels."""
+        return np.trunc(_scaled(box, frame)).astype(np.float32)
+
+    def bounded(self, region: Region, box: np.ndarray, frame: Frame) -> Region:
+        """See `Protocol.bounded`; the whole mask."""
+        return region
+
+    def slices(self, z_min: int, z_max: int) -> SliceRange:
+        """See `Protocol.slices`; z_min and z_max belong to the object."""
+        return _closed_range(z_min, z_max)
+
+    def next_box(self, passage: Passage, frame: Frame) -> np.ndarray:
+        """See `Protocol.next_box`; depends on the object's number, and may reach into the padding.
+
+        A mask that vanishes in the frame counts as empty.
+        """
+        dtype = np.uint8 if passage.number <= np.iinfo(np.uint8).max else np.uint16
+        label = passage.region.full(frame.height, frame.width).astype(dtype) * dtype(passage.number)
+        scaled = cv2.resize(label, (frame.scaled_width, frame.scaled_height), interpolation=RESIZE)
+        columns, rows = np.flatnonzero(scaled.any(axis=0)), np.flatnonzero(scaled.any(axis=1))
+        if len(rows) == 0:
+            return self.box_without_mask(passage, frame)
+        box = np.array([columns[0] - MARGIN, rows[0] - MARGIN, columns[-1] + MARGIN, rows[-1] + MARGIN])
+        return np.clip(box, 0, frame.size).astype(np.float32)
+
+    def box_without_mask(self, passage: Passage, frame: Frame) -> np.ndarray:
+        """The box float32 (4,) in frame pixels after a slice on which nothing was found."""
+        return self.box_in_frame(passage.given, frame)
+
+
+class PublishedSwinLiteMedSAM(PublishedLiteMedSAM):
+    """Swin-LiteMedSAM's published script: an earlier state of the baseline's, with an open range of slices.
+
+    Source: https://github.com/RuochenGao/Swin_LiteMedSAM. Where a mask vanishes in the frame, that script fails;
+    here it counts as empty.
+    """
+
+    def slices(self, z_min: int, z_max: int) -> SliceRange:
+        """See `Protocol.slices`; the first and the last slice are left out, but never the middle."""
+        middle = (z_min + z_max) // 2
+        return SliceRange(middle, range(middle + 1, z_max), range(middle - 1, z_min, -1))
+
+    def box_without_mask(self, passage: Passage, frame: Frame) -> np.ndarray:
+        """See `PublishedLiteMedSAM.box_without_mask`; not truncated on the way down."""
+        scaled = _scaled(passage.given, frame).astype(np.float32)
+        return np.trunc(scaled) if passage.upwards else scaled
+
+
+CORRECTED = Corrected()
+# By how the weights' automatic scribble is made, a key of `litemedsam.engine.inference.prompt.SCRIBBLES`.
+CORRECTED_FOR = {"stroke": CORRECTED, "ellipse": CorrectedEllipsoid()}
+# By the names under which bundles ask for them.
+PUBLISHED = {"swin_litemedsam": PublishedSwinLiteMedSAM(), "litemedsam": PublishedLiteMedSAM()}
+
+
+def protocol_named(name: str, pipeline: str, scribble: str = "stroke") -> Protocol:
+    """The protocol of a name.
+
+    Parameters
+    ----------
+    name : str
+        ``corrected`` or ``published``.
+    pipeline : str
+        Which published one: a key of `PUBLISHED`.
+    scribble : str
+        Which corrected one: a key of `CORRECTED_FOR`.
+
+    Raises
+    ------
+    LiteMedSamError
+        When there is none.
+    """
+    if name == CORRECTED.name:
+        return CORRECTED_FOR[scribble]
+    if name != "published":
+        raise LiteMedSamError(f"unknown protocol {name!r}; expected one of: corrected, published")
+    if pipeline not in PUBLISHED:
+        raise LiteMedSamError(
+            f"the model asks for the published protocol {pipeline!r}; this version knows: {', '.join(PUBLISHED)}",
+            "use the protocol corrected, or a newer version of litemedsam",
+        )
+    return PUBLISHED[pipeline]

@@ -1,0 +1,1 @@
+"""What a run reports: records, tables, pages and pictures."""

@@ -1,0 +1,165 @@
+"""What a run did, as JSON for the record."""
+
+import csv
+import json
+import platform
+from dataclasses import asdict, dataclass, field
+from io import StringIO
+from pathlib import Path
+
+import numpy as np
+
+from ... import __version__
+from ...atomic import write_atomically
+from ..backends.registry import runtime_version
+from ..case import Segmentation
+from ..predictor import Predictor
+from ..scan.scan import Prepared
+
+_PART = 1_000_000
+
+
+@dataclass(frozen=True)
+class CaseReport:
+    """One case of a run.
+
+    Attributes
+    ----------
+    case, output : str
+        Files; `output` is empty for a failed case.
+    error : str
+        Empty for a case that went well.
+    shape : list of int
+    objects : int
+    encoded : int
+        How many images or slices went through the encoder.
+    scores : list of float
+        Predicted IoU per object.
+    voxels : list of int
+        Labelled pixels or voxels per object.
+    names : list of str
+        Per object, empty where it has none.
+    volumes_ml : list of float
+        Per object of a volume whose spacing is known, else empty.
+    areas_mm2 : list of float
+        Per object of an image whose spacing is known, else empty.
+    boxes : list of list of float
+        Per object, in indices of the file's own axes; see `Case`.
+    notes : list of str
+        What the user should know.
+    seconds : dict of str to float
+        Per stage; ``total`` from reading to writing.
+    """
+
+    case: str
+    output: str = ""
+    error: str = ""
+    shape: list[int] = field(default_factory=list)
+    objects: int = 0
+    encoded: int = 0
+    scores: list[float] = field(default_factory=list)
+    voxels: list[int] = field(default_factory=list)
+    names: list[str] = field(default_factory=list)
+    volumes_ml: list[float] = field(default_factory=list)
+    areas_mm2: list[float] = field(default_factory=list)
+    boxes: list[list[float]] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, prepared: Prepared, result: Segmentation, output: Path, seconds: dict[str, float]) -> "CaseReport":
+        """The report of a segmented case; `seconds` holds the stages around the segmentation."""
+        case = prepared.case
+        objects = len(case.boxes)
+        voxels = _voxels(result.labels, objects)
+        volumes, areas = [], []
+        if case.spacing is not None and case.is_volume:
+            cubic_mm = prepared.voxel_volume or float(np.prod(case.spacing))
+            volumes = [round(float(count) * cubic_mm / 1000, 4) for count in voxels]
+        elif case.spacing is not None:
+            areas = [round(float(count * case.spacing[0] * case.spacing[1]), 4) for count in voxels]
+        names = list(prepared.objects.names) or [""] * objects
+        return cls(
+            case=case.name,
+            output=str(output),
+            shape=list(case.pixels.shape),
+            objects=objects,
+            encoded=result.encoded,
+            scores=[round(float(score), 4) for score in result.scores],
+            voxels=voxels,
+            names=names,
+            volumes_ml=volumes,
+            areas_mm2=areas,
+            boxes=prepared.boxes.tolist(),
+            notes=list(prepared.notes),
+            seconds={name: round(value, 4) for name, value in {**result.seconds, **seconds}.items()},
+        )
+
+
+def _voxels(labels: np.ndarray, objects: int) -> list[int]:
+    flat = labels.ravel()
+    counts = np.zeros(objects + 1, np.int64)
+    # In parts: counting widens the labels to eight bytes each.
+    for start in range(0, len(flat), _PART):
+        counts += np.bincount(flat[start : start + _PART], minlength=objects + 1)
+    return counts[1:].tolist()
+
+
+def settings(predictor: Predictor, seed: int, default_model: bool, seconds_to_load: float) -> dict:
+    """What a run was made with: versions, model, settings."""
+    info = predictor.network.info
+    return {
+        "litemedsam": __version__,
+        "python": platform.python_version(),
+        "numpy": np.__version__,
+        "backend": predictor.backend,
+        "backend_version": runtime_version(predictor.backend),
+        "machine": platform.machine(),
+        "bundle": str(predictor.bundle),
+        "default_model": default_model,
+        "model": info.model,
+        "model_description": info.description,
+        "weights_sha256": info.weights_sha256,
+        "weights_storage": info.storage,
+        "precision": predictor.precision,
+        "precision_reason": predictor.choice.reason,
+        "protocol": predictor.protocol.name,
+        "threads": predictor.threads,
+        "seed": seed,
+        "seconds_to_load": round(seconds_to_load, 4),
+    }
+
+
+def write_report(path: Path, made_with: dict, cases: list[CaseReport]) -> None:
+    """Write a run's report; see `write_atomically`."""
+    text = json.dumps({"run": made_with, "cases": [asdict(case) for case in cases]}, indent=2, ensure_ascii=False)
+    write_atomically(path, lambda file: file.write(text.encode() + b"\n"))
+
+
+_COLUMNS = ("case", "output", "object", "name", "voxels", "volume_ml", "area_mm2", "score", "box", "error")
+
+
+def write_table(path: Path, cases: list[CaseReport]) -> None:
+    """Write one line per object as CSV, and one per failed case; see `write_atomically`."""
+    text = StringIO(newline="")
+    table = csv.writer(text, lineterminator="\n")
+    table.writerow(_COLUMNS)
+    for case in cases:
+        if case.error:
+            table.writerow([case.case, *[""] * (len(_COLUMNS) - 2), case.error])
+        for k in range(case.objects):
+            table.writerow(
+                [
+                    case.case,
+                    case.output,
+                    k + 1,
+                    case.names[k],
+                    case.voxels[k],
+                    case.volumes_ml[k] if case.volumes_ml else "",
+                    case.areas_mm2[k] if case.areas_mm2 else "",
+                    case.scores[k],
+                    " ".join(f"{value:g}" for value in case.boxes[k]),
+                    "",
+                ]
+            )
+    write_atomically(path, lambda file: file.write(text.getvalue().encode()))

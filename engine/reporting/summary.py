@@ -1,0 +1,65 @@
+"""A run over many cases, as a table for a terminal."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from .case_report import CaseReport
+
+# More lines than this are read by nobody; --csv has them all.
+_LINES = 40
+_HEAD = ("case", "objects", "size", "IoU", "seconds")
+
+
+def _size(case: CaseReport) -> str:
+    if case.volumes_ml:
+        return f"{sum(case.volumes_ml):.2f} ml"
+    if case.areas_mm2:
+        return f"{sum(case.areas_mm2):.0f} mm²"
+    return f"{sum(case.voxels)} px"
+
+
+def _row(case: CaseReport) -> tuple[str, ...]:
+    if case.error:
+        return case.case, "failed", "", "", ""
+    score = sum(case.scores) / len(case.scores)
+    return case.case, str(case.objects), _size(case), f"{score:.2f}", f"{case.seconds['total']:.2f}"
+
+
+def _shared(paths: list[Path]) -> str:
+    """What the folders of all cases have in common, to be left out."""
+    common = set(paths[0].parents).intersection(*(path.parents for path in paths))
+    deepest = str(max(common, key=lambda folder: len(folder.parts), default=Path()))
+    return "" if deepest in (".", "/") else deepest + "/"
+
+
+def summary(paths: list[Path], reports: list[CaseReport], skipped: Iterable[Path]) -> str:
+    """The table of a run: objects, their size together, mean predicted IoU and seconds of each case, then the counts.
+
+    Parameters
+    ----------
+    paths : list of Path
+        All cases, at least one.
+    reports : list of CaseReport
+        Of those that were not skipped.
+    skipped : iterable of Path
+
+    Returns
+    -------
+    str
+        Lines, those of more than forty cases left out; last the failed ones, by their full names.
+    """
+    skipped = {str(path) for path in skipped}
+    prefix = _shared(paths)
+    done = {case.case: _row(case) for case in reports}
+    rows = [done.get(str(path), (str(path), "skipped" if str(path) in skipped else "", "", "", "")) for path in paths]
+    lines = []
+    if len(rows) <= _LINES:
+        shown = [_HEAD, *((row[0].removeprefix(prefix), *row[1:]) for row in rows)]
+        widths = [max(len(row[k]) for row in shown) for k in range(len(_HEAD))]
+        for row in shown:
+            cells = (cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True))
+            lines.append("  ".join([row[0].ljust(widths[0]), *cells]).rstrip())
+    failed = [case for case in reports if case.error]
+    left_out = f", {len(skipped)} skipped" if skipped else ""
+    lines.append(f"{len(reports) - len(failed)} of {len(reports)} segmented, {len(failed)} failed{left_out}")
+    return "\n".join([*lines, *(f"  {case.case}" for case in failed)])

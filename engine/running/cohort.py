@@ -1,0 +1,126 @@
+"""Many scans: folders searched, patterns filled in, results that would meet refused."""
+
+import glob
+import os
+from pathlib import Path
+
+import click
+
+from ...errors import LiteMedSamError
+from ..io.dicom.format import holds_dicom
+from ..io.formats import has_known_suffix
+from ..io.slices import holds_pictures
+from .run import Options
+
+_CHALLENGE = ".npz"
+
+
+def search(folder: Path, stacks: bool = False, leave_out: Path | None = None) -> dict[Path, Path]:
+    """The scans in a folder and below, in order of their names.
+
+    Parameters
+    ----------
+    folder : Path
+    stacks : bool
+        Whether a folder of pictures is one scan, a volume.
+    leave_out : Path, optional
+        A folder that is not searched: that of the results.
+
+    Returns
+    -------
+    dict of Path to Path
+        Each scan's own folder, relative to `folder`. A folder of DICOM files is one scan, and other files
+        in it are left out, as hidden ones are; elsewhere files count by their suffix.
+    """
+    found: dict[Path, Path] = {}
+    for root, folders, files in os.walk(folder):
+        here = Path(root)
+        folders[:] = sorted(name for name in folders if not (name.startswith(".") or _same(here / name, leave_out)))
+        if holds_dicom(here) or (stacks and holds_pictures(here)):
+            found[here] = Path() if here == folder else here.parent.relative_to(folder)
+            files = []
+        for name in sorted(files):
+            if has_known_suffix(Path(name)) and not name.startswith("."):
+                found[here / name] = here.relative_to(folder)
+    return found
+
+
+def _same(folder: Path, other: Path | None) -> bool:
+    return other is not None and folder.resolve() == other.resolve()
+
+
+def _of_argument(case: Path, stacks: bool, leave_out: Path | None) -> dict[Path, Path]:
+    if case.is_dir():
+        found = search(case, stacks, leave_out)
+        if not found:
+            raise LiteMedSamError(f"{case}: holds no scans")
+        return found
+    if not case.exists() and glob.has_magic(str(case)):
+        matches = sorted(glob.glob(str(case), recursive=True))
+        if not matches:
+            raise LiteMedSamError(f"{case}: no file matches this pattern")
+        merged: dict[Path, Path] = {}
+        for match in matches:
+            merged.update(_of_argument(Path(match), stacks, leave_out))
+        return merged
+    return {case: Path()}
+
+
+def gather(
+    cases: tuple[Path, ...], folder: Path | None, stacks: bool = False, leave_out: Path | None = None
+) -> tuple[list[Path], dict[Path, Path]]:
+    """The cases of a command line.
+
+    Parameters
+    ----------
+    cases : tuple of Path
+        Files, folders and patterns; folders are searched, see `search`.
+    folder : Path or None
+        Instead of `cases`, a folder: its npz files, or where it has none all scans in it and below.
+    stacks, leave_out
+        See `search`.
+
+    Returns
+    -------
+    paths : list of Path
+    subfolders : dict of Path to Path
+        Where under the output folder each one's result goes.
+
+    Raises
+    ------
+    LiteMedSamError
+        When a folder or a pattern gives nothing.
+    """
+    if folder is None:
+        paths, subfolders = [], {}
+        for case in cases:
+            found = _of_argument(case, stacks, leave_out)
+            paths += found
+            subfolders.update(found)
+        return paths, subfolders
+    if not folder.is_dir():
+        raise LiteMedSamError(f"{folder}: no such folder of cases")
+    own = sorted(path for path in folder.iterdir() if path.suffix == _CHALLENGE and not path.name.startswith("."))
+    found = dict.fromkeys(own, Path()) or search(folder, stacks, leave_out)
+    if not found:
+        raise LiteMedSamError(f"{folder}: holds no {_CHALLENGE} files and no other scans")
+    return list(found), found
+
+
+def check_distinct(cases: list[Path], options: Options) -> None:
+    """Refuse two cases with one result.
+
+    Raises
+    ------
+    click.UsageError
+    """
+    first: dict[Path, Path] = {}
+    for case in cases:
+        try:
+            target = options.target(case)
+        except LiteMedSamError:
+            # Reported when its turn comes.
+            target = options.output / options.subfolders.get(case, "") / case.name
+        other = first.setdefault(target, case)
+        if other is not case:
+            raise click.UsageError(f"{other} and {case} would both become {target.name} in the output folder")

@@ -1,0 +1,1 @@
+"""What a file says of a scan: voxels, geometry, intensities."""

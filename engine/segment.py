@@ -1,0 +1,144 @@
+"""The Python interface to files: a scan and boxes in, masks on the scan's own grid out."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from ..errors import LiteMedSamError
+from .io.formats import format_of
+from .objects.placed import placed_prompts
+from .objects.sources import BoxesFile, GivenBoxes, ObjectSource, StoredBoxes
+from .predictor import Predictor
+from .scan.intensity import Scaling, scaling_named
+from .scan.scan import prepare, with_spacing
+
+
+@dataclass(frozen=True)
+class ScanResult:
+    """The masks of a scan.
+
+    Attributes
+    ----------
+    labels : ndarray
+        (H, W) or (D, H, W) on the file's own grid, 0 for background and k + 1 for object k; where objects overlap,
+        the highest. A voxel is indexed [z, y, x], so ``labels.T`` is as ``nibabel`` indexes a NIfTI file.
+    scores : ndarray
+        float32 (N,), predicted IoU.
+    names : tuple of str
+        One per object, empty where it has none.
+    affine : ndarray or None
+        float64 (4, 4), voxel index (x, y, z) to millimetres towards right, anterior, superior; None where the file
+        does not tell.
+    spacing : ndarray or None
+        float64, distance between voxels in mm along x, y and, for a volume, z.
+    notes : tuple of str
+        What was decided for you.
+    """
+
+    labels: np.ndarray
+    scores: np.ndarray
+    names: tuple[str, ...]
+    affine: np.ndarray | None
+    spacing: np.ndarray | None
+    notes: tuple[str, ...] = ()
+
+    @property
+    def masks(self) -> np.ndarray:
+        """bool (N, H, W) or (N, D, H, W), one mask per object."""
+        return np.stack([self.labels == number for number in range(1, len(self.scores) + 1)])
+
+
+def segment(
+    scan: str | Path,
+    boxes: Sequence[Sequence[float]] | str | Path | None = None,
+    *,
+    box_space: str = "voxel",
+    window: str | tuple[float, float] | None = None,
+    frame: int | None = None,
+    spacing: Sequence[float] | None = None,
+    output: str | Path | None = None,
+    predictor: Predictor | None = None,
+) -> ScanResult:
+    """Segment a scan of any format that ``litemedsam-infer`` reads.
+
+    Parameters
+    ----------
+    scan : path
+        An npz, NIfTI, DICOM, PNG, JPEG, TIFF or BMP file, or the folder of a DICOM series.
+    boxes : sequence of boxes, or path of a JSON file; optional
+        Each x0, y0, x1, y1 for an image, or x0, y0, z0, x1, y1, z1 for a volume, ends included, in voxels along
+        the file's own axes (for NIfTI its first, second and third; column, row and slice otherwise). Those in the
+        file when absent.
+    box_space : str
+        ``voxel``, or ``world`` for millimetres towards right, anterior, superior.
+    window : str or tuple of float, optional
+        ``abdomen``, ``lung``, ``brain``, ``bone``, ``mediastinum``, ``percentiles``, ``none``, or (level, width);
+        what is usual for the scan when absent.
+    frame : int, optional
+        Which time point of a series of volumes.
+    spacing : sequence of float, optional
+        Of a picture, or of a folder of them, in mm along x, y and, for a volume, z; files that tell theirs refuse it.
+    output : path, optional
+        Also write the label map there, in the scan's own format.
+    predictor : Predictor, optional
+        To use again and again; a new one with the default model when absent.
+
+    Returns
+    -------
+    ScanResult
+
+    Raises
+    ------
+    LiteMedSamError
+        For files, boxes and settings that do not make sense, in one line that says what to do.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> import nibabel, numpy as np
+    >>> from litemedsam import segment
+    >>> volume = np.zeros((48, 40, 1), np.uint8)
+    >>> volume[12:30, 10:25] = 200
+    >>> path = Path(tempfile.mkdtemp()) / "scan.nii.gz"
+    >>> nibabel.Nifti1Image(volume, np.diag([-1.0, -1, 2, 1])).to_filename(path)
+    >>> result = segment(path, boxes=[[11, 9, 0, 30, 25, 0]])
+    >>> result.masks.shape, result.scores.shape, result.affine.diagonal().tolist()
+    ((1, 1, 40, 48), (1,), [-1.0, -1.0, 2.0, 1.0])
+    """
+    path = Path(scan)
+    kind = format_of(path)
+    read = with_spacing(kind.read(path, frame), spacing)
+    if box_space not in ("voxel", "world"):
+        raise LiteMedSamError(f"box_space is {box_space!r}, expected voxel or world")
+    prepared = prepare(read, _source(boxes, box_space == "world").objects(path, read), _scaling(window))
+    own = predictor is None
+    predictor = Predictor() if predictor is None else predictor
+    try:
+        prompts = placed_prompts(prepared, predictor.prompts, predictor.network.info)
+        result = predictor.segment_case(prepared.case, prompts=prompts)
+    finally:
+        if own:
+            predictor.close()
+    labels = np.ascontiguousarray(prepared.restore(result.labels))
+    names = prepared.objects.names or ("",) * len(result.scores)
+    if output is not None:
+        kind.write(Path(output), labels, read, names)
+    affine = None if read.geometry is None else read.geometry.affine
+    return ScanResult(labels, result.scores, tuple(names), affine, read.spacing, prepared.notes)
+
+
+def _source(boxes: Sequence[Sequence[float]] | str | Path | None, world: bool) -> ObjectSource:
+    if boxes is None:
+        return StoredBoxes()
+    if isinstance(boxes, str | Path):
+        return BoxesFile(Path(boxes), world)
+    return GivenBoxes(boxes, world)
+
+
+def _scaling(window: str | tuple[float, float] | None) -> Scaling | None:
+    if window is None:
+        return None
+    return scaling_named(window if isinstance(window, str) else ",".join(str(float(value)) for value in window))
