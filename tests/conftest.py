@@ -8,27 +8,15 @@ import sys
 import tempfile
 from pathlib import Path
 
-import numpy as np
 import pytest
-
-ROOT = Path(__file__).resolve().parents[1]
-# Recorded outputs and real images, kept beside the project; tests that need them skip where they are absent.
-SHARED = Path(os.environ.get("LITEMEDSAM_SHARED", ROOT.parent / "shared"))
-GOLDEN = SHARED / "golden"
-DATA = SHARED / "data"
+from places import GOLDEN
+from tiny_bundle import write_tiny_bundle
 
 # Tests that use ONNX Runtime by itself do not report either.
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 # What the tests compile is kept for the tests alone.
 os.environ["LITEMEDSAM_CACHE"] = tempfile.mkdtemp(prefix="litemedsam-tests-")
 atexit.register(shutil.rmtree, os.environ["LITEMEDSAM_CACHE"], ignore_errors=True)
-
-needs_shared = pytest.mark.skipif(not GOLDEN.is_dir(), reason="recorded outputs are not beside the project")
-
-
-def unpack_scribbles(packed: np.ndarray) -> np.ndarray:
-    """Scribbles (n, 256, 256) bool from their packed form (n, 256, 32)."""
-    return np.unpackbits(packed, axis=-1).astype(bool)
 
 
 @pytest.fixture(scope="session")
@@ -65,7 +53,7 @@ def stand_in_bundle(tmp_path_factory, stand_in_checkpoint):
 
 
 @pytest.fixture(scope="session")
-def small_bundle(tmp_path_factory):
+def untrained_bundle(tmp_path_factory):
     """An untrained network in a frame of 64 pixels: the same code, a fraction of the time."""
     import onnx
     import torch
@@ -79,7 +67,19 @@ def small_bundle(tmp_path_factory):
     model = SwinLiteMedSAM(64).eval()
     shapes = tuple(RECIPE.shapes(model))
     info = BundleInfo(model.name, 64, model.prompts, shapes, "0" * 64, "f32", "single", "untrained", "")
-    folder = tmp_path_factory.mktemp("small-bundle")
+    folder = tmp_path_factory.mktemp("untrained-bundle")
     onnx.save(encoder_graph(RECIPE, model, info.to_metadata(), False), folder / ENCODER)
     onnx.save(decoder_graph(RECIPE, model, info.to_metadata(), False), folder / DECODER)
     return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_bundle(tmp_path_factory):
+    """A bundle of two graphs of a few operators, which no test changes."""
+    return write_tiny_bundle(tmp_path_factory.mktemp("tiny") / "bundle")
+
+
+@pytest.fixture
+def own_bundle(tmp_path, tiny_bundle):
+    """A copy of the tiny bundle, which the test may change."""
+    return shutil.copytree(tiny_bundle, tmp_path / "bundle")

@@ -26,10 +26,11 @@ from itertools import islice
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
+# For each module the quick tests that a change of it has to meet, within tests/engine/inference.
 TESTS = {
-    "engine/inference/prompt.py": ["test_prompts.py"],
-    "engine/inference/frame.py": ["test_preprocess.py", "test_postprocess.py"],
-    "engine/inference/region.py": ["test_postprocess.py", "test_protocols.py", "test_propagation.py"],
+    "engine/inference/prompt.py": ["test_prompt.py"],
+    "engine/inference/frame.py": ["test_frame.py", "test_region.py"],
+    "engine/inference/region.py": ["test_region.py", "test_protocols.py", "test_propagation.py"],
     "engine/inference/protocols.py": ["test_protocols.py", "test_propagation.py"],
     "engine/inference/propagation.py": ["test_protocols.py", "test_propagation.py"],
 }
@@ -213,7 +214,7 @@ def _run(module: str, source: str, tests: list[str]) -> bool:
         os.dup2(null, 2)
         name = "litemedsam." + module.removesuffix(".py").replace("/", ".")
         sys.meta_path.insert(0, _Replaced(name, ROOT / module, source))
-        paths = [str(ROOT / "tests" / "engine" / test) for test in tests]
+        paths = [str(ROOT / "tests" / "engine" / "inference" / test) for test in tests]
         code = pytest.main(["-x", "-q", "-p", "no:cacheprovider", "--hypothesis-seed=0", "--no-header", *paths])
         os._exit(0 if code == 0 else 1)
     end = time.monotonic() + SECONDS

@@ -7,7 +7,7 @@ does both.
 import subprocess
 import sys
 
-from conftest import ROOT
+from places import ROOT
 
 
 def test_the_training_room_passes():

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import ROOT, SHARED
+from places import ROOT, SHARED
 
 # Starts a daemon around a command; a daemon that answers by itself is used where this is absent.
 WRAPPER = Path(os.environ.get("LITEMEDSAM_WITH_DOCKER", SHARED / "docker" / "with-docker.sh"))

@@ -9,7 +9,6 @@ import numpy as np
 import onnx
 import pytest
 import torch
-from conftest import GOLDEN, needs_shared
 from litemedsam.engine.backends.registry import BACKENDS, load_graph
 from litemedsam.engine.bundle.info import DECODER, ENCODER, BundleInfo, default_bundle
 from litemedsam.engine.case import checked_case
@@ -22,6 +21,7 @@ from litemedsam.engine.inference.region import Region
 from litemedsam.export.litemedsam import RECIPE
 from litemedsam.export.recipe import decoder_graph, encoder_graph
 from litemedsam.models import LiteMedSAM
+from places import GOLDEN, needs_shared
 from torch_graph import torch_network
 
 from litemedsam import LiteMedSamError, Predictor

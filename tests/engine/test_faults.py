@@ -16,17 +16,11 @@ from litemedsam.engine.cli.main import main
 from litemedsam.engine.io.npz import write_labels
 from litemedsam.engine.predictor import Predictor
 from litemedsam.engine.running.run import Lines, Options, run
-from small_bundle import small_bundle
 
 from litemedsam import LiteMedSamError
 from litemedsam.atomic import remove_left_over, write_atomically
 
 CASES = 12
-
-
-@pytest.fixture(scope="module")
-def bundle(tmp_path_factory):
-    return small_bundle(tmp_path_factory.mktemp("small") / "bundle")
 
 
 @pytest.fixture(scope="module")
@@ -66,11 +60,11 @@ def content(folder):
 
 
 @pytest.fixture(scope="module")
-def undisturbed(cases, bundle, tmp_path_factory):
+def undisturbed(cases, tiny_bundle, tmp_path_factory):
     """The results of a run that nothing happened to, and the seconds that it took."""
     output = tmp_path_factory.mktemp("undisturbed")
     start = time.perf_counter()
-    subprocess.run(command(cases, output, bundle), check=True, capture_output=True)
+    subprocess.run(command(cases, output, tiny_bundle), check=True, capture_output=True)
     seconds = time.perf_counter() - start
     assert len(content(output)) == 2 * CASES
     return content(output), seconds
@@ -88,7 +82,7 @@ def undisturbed(cases, bundle, tmp_path_factory):
     ],
     ids=["kill", "term", "int", "kill-workers", "term-workers"],
 )
-def test_a_killed_run_is_taken_up_without_a_trace(cases, bundle, undisturbed, tmp_path, number, moments, options):
+def test_a_killed_run_is_taken_up_without_a_trace(cases, tiny_bundle, undisturbed, tmp_path, number, moments, options):
     expected, seconds = undisturbed
     rng = np.random.default_rng(number)
     partial = 0
@@ -96,7 +90,7 @@ def test_a_killed_run_is_taken_up_without_a_trace(cases, bundle, undisturbed, tm
         output = tmp_path / str(moment)
         output.mkdir()
         process = subprocess.Popen(
-            command(cases, output, bundle, *options), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+            command(cases, output, tiny_bundle, *options), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
         )
         time.sleep(rng.uniform(0.2 if not options else 1, 1.1) * seconds)
         process.send_signal(number)
@@ -110,7 +104,7 @@ def test_a_killed_run_is_taken_up_without_a_trace(cases, bundle, undisturbed, tm
         for name, whole in content(output).items():
             assert name.startswith(".") or whole == expected[name]
         partial += 0 < len(content(output)) < len(expected)
-        again(cases, output, bundle)
+        again(cases, output, tiny_bundle)
         assert content(output) == expected
     assert partial or options
 
@@ -211,20 +205,20 @@ def tiny_disk(tmp_path):
 NOISE = np.random.default_rng(0).integers(0, 255, (400, 500), np.uint8)
 
 
-def test_a_full_disk_leaves_nothing_half_written(tiny_disk, cases, bundle, tmp_path):
+def test_a_full_disk_leaves_nothing_half_written(tiny_disk, cases, tiny_bundle, tmp_path):
     write_labels(tiny_disk / "small.npz", np.zeros((4, 4), np.uint8))
     with pytest.raises(LiteMedSamError, match=r"large\.npz: cannot be written \(No space left on device\)"):
         write_labels(tiny_disk / "large.npz", NOISE)
     assert list(content(tiny_disk)) == ["small.npz"]
     # In a run some results fit and others do not; room comes, and the run is taken up.
     (tiny_disk / "filler").write_bytes(bytes(30_000))
-    first = subprocess.run(command(cases, tiny_disk, bundle), capture_output=True, text=True)
+    first = subprocess.run(command(cases, tiny_disk, tiny_bundle), capture_output=True, text=True)
     assert first.returncode == 1
     assert "No space left on device" in first.stderr
     assert "Traceback" not in first.stderr
     assert not [name for name in content(tiny_disk) if name.startswith(".")]
     subprocess.run(["mount", "-o", "remount,size=64m", tiny_disk], check=True)
-    again(cases, tiny_disk, bundle)
+    again(cases, tiny_disk, tiny_bundle)
     assert len(list(tiny_disk.glob("case-*.npz"))) == CASES
 
 
@@ -277,8 +271,8 @@ class RemovesTheFolder(Lines):
             self.then(self.folder)
 
 
-def test_a_folder_that_is_removed_in_mid_run(cases, bundle, undisturbed, tmp_path):
-    predictor = Predictor(bundle, threads=1)
+def test_a_folder_that_is_removed_in_mid_run(cases, tiny_bundle, undisturbed, tmp_path):
+    predictor = Predictor(tiny_bundle, threads=1)
     paths = sorted(cases.iterdir())[:3]
     output = tmp_path / "results"
     reports = run(predictor, paths, Options(output), RemovesTheFolder(output, lambda folder: None))
@@ -327,7 +321,7 @@ def _read_only(home):
 
 @pytest.mark.parametrize("used_before", [False, True])
 @pytest.mark.parametrize("damage", [_corrupt, _replace_by_folders, _file_for_cache, _read_only])
-def test_a_useless_cache_costs_time_only(cases, bundle, undisturbed, tmp_path, used_before, damage):
+def test_a_useless_cache_costs_time_only(cases, tiny_bundle, undisturbed, tmp_path, used_before, damage):
     home, work = tmp_path / "home", tmp_path / "work"
     home.mkdir()
     work.mkdir()
@@ -335,10 +329,10 @@ def test_a_useless_cache_costs_time_only(cases, bundle, undisturbed, tmp_path, u
     if used_before != needs_cache:
         pytest.skip("the same as the other way round")
     if used_before:
-        infer_in({"HOME": str(home)}, cases, bundle, work / "before", work)
+        infer_in({"HOME": str(home)}, cases, tiny_bundle, work / "before", work)
     damage(home)
     try:
-        done = infer_in({"HOME": str(home)}, cases, bundle, work / "results", work)
+        done = infer_in({"HOME": str(home)}, cases, tiny_bundle, work / "results", work)
     finally:
         if damage is _read_only:
             subprocess.run(["umount", home], check=True)
@@ -347,18 +341,18 @@ def test_a_useless_cache_costs_time_only(cases, bundle, undisturbed, tmp_path, u
 
 
 @pytest.mark.parametrize("environment", [{}, {"HOME": ""}, {"HOME": "/dev/null"}, {"XDG_CACHE_HOME": "relative"}])
-def test_without_a_home_nothing_is_left_anywhere(cases, bundle, undisturbed, tmp_path, environment):
+def test_without_a_home_nothing_is_left_anywhere(cases, tiny_bundle, undisturbed, tmp_path, environment):
     if os.getuid() == 0 and "HOME" not in environment:
         # The user database would name a real one.
         environment = {**environment, "HOME": "/proc/none"}
-    done = infer_in(environment, cases, bundle, tmp_path / "results", tmp_path)
+    done = infer_in(environment, cases, tiny_bundle, tmp_path / "results", tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
     assert content(tmp_path / "results")["case-01.npz"] == undisturbed[0]["case-01.npz"]
     assert [path.name for path in tmp_path.iterdir()] == ["results"]
     assert not Path("/.cache/litemedsam").exists()
 
 
-def test_a_clock_that_goes_back_changes_nothing(cases, bundle, undisturbed, tmp_path, monkeypatch):
+def test_a_clock_that_goes_back_changes_nothing(cases, tiny_bundle, undisturbed, tmp_path, monkeypatch):
     """All that asks for the time gets an earlier one at every call, and files are of the future."""
     now = [4_000_000_000.0]
 
@@ -373,6 +367,6 @@ def test_a_clock_that_goes_back_changes_nothing(cases, bundle, undisturbed, tmp_
     os.utime(left, (5_000_000_000, 5_000_000_000))
     monkeypatch.setattr(time, "time", earlier)
     monkeypatch.setattr(time, "time_ns", lambda: int(earlier() * 1e9))
-    again(cases, output, bundle)
+    again(cases, output, tiny_bundle)
     assert now[0] <= 4_000_000_000
     assert content(output) == undisturbed[0]

@@ -4,7 +4,6 @@ from itertools import chain
 
 import numpy as np
 import pytest
-from conftest import GOLDEN, needs_shared, unpack_scribbles
 from litemedsam.engine.backends.registry import BACKENDS, load_graph
 from litemedsam.engine.bundle.info import DECODER, ENCODER
 from litemedsam.engine.case import checked_case
@@ -13,6 +12,7 @@ from litemedsam.engine.inference.prompt import Prompt, RecordedPrompts, Target
 from litemedsam.engine.inference.propagation import CaseSegmenter
 from litemedsam.engine.inference.protocols import PUBLISHED
 from litemedsam.models import load_checkpoint
+from places import GOLDEN, needs_shared, unpack_scribbles
 from torch_graph import torch_network
 
 TOLERANCE = 5e-5

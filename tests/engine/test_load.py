@@ -1,27 +1,15 @@
-"""Many cases, many threads, many processes: the same bytes, and no memory that grows."""
+"""Many cases and many threads: the same results, and no memory that grows."""
 
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from threading import Barrier
 
 import numpy as np
 import pytest
-from click.testing import CliRunner
 from litemedsam.engine.backends.registry import BACKENDS
-from litemedsam.engine.cli.main import main
-from small_bundle import small_bundle
 
 from litemedsam import LiteMedSamError, Predictor
-
-TESTS = Path(__file__).resolve().parents[1]
-
-
-@pytest.fixture(scope="module")
-def bundle(tmp_path_factory):
-    return small_bundle(tmp_path_factory.mktemp("small") / "bundle")
-
 
 # In a process of its own, so that what other tests left is not counted.
 MANY = """
@@ -44,7 +32,7 @@ print(held[50], held[2000])
 """
 
 
-def test_two_thousand_cases_hold_no_more_memory_than_fifty(bundle, tmp_path):
+def test_two_thousand_cases_hold_no_more_memory_than_fifty(tiny_bundle, tmp_path):
     cases = tmp_path / "cases"
     cases.mkdir()
     rng = np.random.default_rng(0)
@@ -52,28 +40,11 @@ def test_two_thousand_cases_hold_no_more_memory_than_fifty(bundle, tmp_path):
         shape = (3, 60, 50) if number % 4 == 0 else (60 + number, 50)
         box = [2, 3, 40, 50] if len(shape) == 2 else [2, 3, 0, 40, 50, 2]
         np.savez(cases / f"{number}.npz", imgs=rng.integers(0, 255, shape, np.uint8), boxes=[box] * (1 + number % 6))
-    command = [sys.executable, "-c", MANY, str(bundle), str(cases), str(tmp_path / "results")]
+    command = [sys.executable, "-c", MANY, str(tiny_bundle), str(cases), str(tmp_path / "results")]
     run = subprocess.run(command, capture_output=True, text=True)
     assert run.returncode == 0, run.stderr
     after_50, after_2000 = map(int, run.stdout.split())
     assert after_2000 < 1.05 * after_50
-
-
-def test_workers_give_the_same_bytes(bundle, tmp_path):
-    cases = tmp_path / "cases"
-    cases.mkdir()
-    rng = np.random.default_rng(0)
-    for number in range(7):
-        np.savez(cases / f"{number}.npz", imgs=rng.integers(0, 255, (70, 60), np.uint8), boxes=[[2, 3, 40, 50]] * 3)
-    results = []
-    for workers in ("1", "2", "3"):
-        output = tmp_path / workers
-        arguments = ["-i", cases, "-o", output, "--model", bundle, "--workers", workers, "--overlay", "-q"]
-        run = CliRunner().invoke(main, [str(argument) for argument in arguments])
-        assert run.exit_code == 0, run.output
-        results.append({path.name: path.read_bytes() for path in output.iterdir()})
-    assert len(results[0]) == 14
-    assert results[0] == results[1] == results[2]
 
 
 def images(count):
@@ -97,8 +68,8 @@ def one(predictor, image):
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
-def test_eight_threads_share_a_model(bundle, backend):
-    predictor = Predictor(bundle, backend=backend, threads=2)
+def test_eight_threads_share_a_model(tiny_bundle, backend):
+    predictor = Predictor(tiny_bundle, backend=backend, threads=2)
     expected = [one(predictor, image) for image in images(8)]
     together = Barrier(8)
 
@@ -112,8 +83,8 @@ def test_eight_threads_share_a_model(bundle, backend):
     predictor.close()
 
 
-def test_an_image_belongs_to_the_thread_that_set_it(bundle):
-    predictor = Predictor(bundle, backend="onnxruntime", threads=1)
+def test_an_image_belongs_to_the_thread_that_set_it(tiny_bundle):
+    predictor = Predictor(tiny_bundle, backend="onnxruntime", threads=1)
     predictor.set_image(images(1)[0])
     with ThreadPoolExecutor(1) as pool, pytest.raises(LiteMedSamError, match="no image is set in this thread"):
         pool.submit(predictor.predict, BOXES).result()

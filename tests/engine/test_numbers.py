@@ -11,19 +11,13 @@ import pytest
 from click.testing import CliRunner
 from litemedsam.engine.cli.main import main
 from PIL import Image
-from small_bundle import small_bundle
 
 from litemedsam import Predictor
 
 
 @pytest.fixture(scope="module")
-def bundle(tmp_path_factory):
-    return small_bundle(tmp_path_factory.mktemp("small") / "bundle")
-
-
-@pytest.fixture(scope="module")
-def predictor(bundle):
-    return Predictor(bundle, backend="onnxruntime", threads=1)
+def predictor(tiny_bundle):
+    return Predictor(tiny_bundle, backend="onnxruntime", threads=1)
 
 
 @pytest.fixture(autouse=True)
@@ -61,9 +55,9 @@ NUMBERS = {
 
 @pytest.mark.parametrize("name", NUMBERS)
 @pytest.mark.parametrize("protocol", ["corrected", "published"])
-def test_unusual_images_give_masks(bundle, name, protocol):
+def test_unusual_images_give_masks(tiny_bundle, name, protocol):
     imgs = NUMBERS[name]
-    predictor = Predictor(bundle, backend="onnxruntime", threads=1, protocol=protocol)
+    predictor = Predictor(tiny_bundle, backend="onnxruntime", threads=1, protocol=protocol)
     result = predictor.segment(imgs, whole(imgs.shape))
     assert result.labels.shape == imgs.shape
     assert set(np.unique(result.labels)) <= {0, 1}
@@ -115,7 +109,7 @@ def scans(folder):
     return {"nan.nii.gz": "NaN or infinite", "infinity.nii.gz": "NaN or infinite", "nan.npz": "holds NaN or infinity"}
 
 
-def test_unusual_scans_give_masks_and_bad_ones_one_line(bundle, tmp_path):
+def test_unusual_scans_give_masks_and_bad_ones_one_line(tiny_bundle, tmp_path):
     folder = tmp_path / "scans"
     folder.mkdir()
     bad = scans(folder)
@@ -123,7 +117,7 @@ def test_unusual_scans_give_masks_and_bad_ones_one_line(bundle, tmp_path):
         flat = path.suffix != ".gz" or path.name in ("voxel.nii.gz",)
         box = "0,0,0,0" if flat else "0,0,0,0,0,1" if path.name != "needle.nii.gz" else "0,0,0,0,0,69"
         given = [] if path.suffix == ".npz" else ["--box", box]
-        arguments = [path, "-o", tmp_path / "results", "--model", bundle, "--threads", 1, "--overlay", *given]
+        arguments = [path, "-o", tmp_path / "results", "--model", tiny_bundle, "--threads", 1, "--overlay", *given]
         run = CliRunner().invoke(main, [str(argument) for argument in arguments])
         if path.name in bad:
             assert run.exit_code == 1, path
@@ -135,7 +129,7 @@ def test_unusual_scans_give_masks_and_bad_ones_one_line(bundle, tmp_path):
             assert run.stderr == ""
 
 
-def test_a_process_says_nothing_on_its_error_stream(bundle, tmp_path):
+def test_a_process_says_nothing_on_its_error_stream(tiny_bundle, tmp_path):
     """Unlike the tests above, with what is said by libraries that are not written in Python."""
     folder = tmp_path / "cases"
     folder.mkdir()
@@ -143,7 +137,7 @@ def test_a_process_says_nothing_on_its_error_stream(bundle, tmp_path):
         np.savez(folder / f"{name}.npz", imgs=imgs, boxes=whole(imgs.shape))
     for backend in ("openvino", "onnxruntime"):
         command = [sys.executable, "-W", "always", "-m", "litemedsam", "-i", folder, "-o", tmp_path / backend]
-        command += ["--model", bundle, "--backend", backend, "--overlay"]
+        command += ["--model", tiny_bundle, "--backend", backend, "--overlay"]
         run = subprocess.run([str(part) for part in command], capture_output=True, text=True)
         assert (run.returncode, run.stderr) == (0, "")
         assert len(list((tmp_path / backend).glob("*.npz"))) == len(NUMBERS)

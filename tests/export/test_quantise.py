@@ -3,7 +3,6 @@
 import subprocess
 import sys
 from collections import Counter
-from pathlib import Path
 
 import numpy as np
 import onnx
@@ -20,10 +19,11 @@ from litemedsam.export.agreement import computes_in, dice
 from litemedsam.export.cli import main
 from litemedsam.export.recipe import decoder_graph, encoder_graph
 from litemedsam.models.checkpoint import MODELS
+from places import EXAMPLES
 
 from litemedsam.errors import LiteMedSamError
 
-EXAMPLE = Path(__file__).parents[2] / "examples" / "2DBox_phantom.npz"
+EXAMPLE = EXAMPLES / "2DBox_phantom.npz"
 
 
 def save_cases(folder):

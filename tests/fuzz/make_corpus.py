@@ -14,8 +14,8 @@ from PIL import Image
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from small_bundle import small_bundle
 from synthetic_scans import dicom_image, phantom, stored
+from tiny_bundle import write_tiny_bundle
 
 CORPUS = Path(__file__).parent / "corpus"
 
@@ -183,7 +183,7 @@ def boxes_files() -> dict[str, bytes]:
 
 
 def bundle_files() -> dict[str, bytes]:
-    folder = small_bundle(CORPUS / "bundle")
+    folder = write_tiny_bundle(CORPUS / "bundle")
     return {path.name: path.read_bytes() for path in folder.glob("*coder.onnx")}
 
 

@@ -106,13 +106,13 @@ def metadata(path: Path) -> None:
 
 def bundle(path: Path) -> None:
     """A bundle one of whose graphs is a stranger's, in both runtimes."""
-    from small_bundle import small_bundle
+    from tiny_bundle import write_tiny_bundle
 
     metadata(path)
     for name in (ENCODER, DECODER):
         for backend in ("onnxruntime", "openvino"):
             with tempfile.TemporaryDirectory() as folder, _refusals_pass():
-                shutil.copyfile(path, small_bundle(Path(folder)) / name)
+                shutil.copyfile(path, write_tiny_bundle(Path(folder)) / name)
                 network = Network.load(Path(folder), backend, "f32", 1)
                 embedding = network.encode(np.zeros((5, 6), np.uint8))
                 box = np.float32([1, 1, 5, 5])

@@ -11,9 +11,9 @@ import nibabel
 import numpy as np
 import pydicom
 import pytest
+from fuzz.process import HERE, survive
 from PIL import Image
 from synthetic_scans import dicom_image
-from test_readers import HERE, survive
 
 MEGABYTE = 1_000_000
 

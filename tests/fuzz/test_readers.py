@@ -1,13 +1,9 @@
 """Damaged and malicious files end in a result or a refusal, in bounded time and memory."""
 
-import subprocess
-import sys
-from pathlib import Path
-
 import pytest
-from readers import READERS
+from fuzz.process import HERE, survive
+from fuzz.readers import READERS
 
-HERE = Path(__file__).resolve().parent
 # Damaged copies per reader; those whose reading takes longest are fewest.
 COUNTS = {
     "npz": 600,
@@ -19,14 +15,6 @@ COUNTS = {
     "bundle": 30,
     "checkpoint": 100,
 }
-
-
-def survive(reader: str, *arguments: object) -> str:
-    environment = {"PATH": "/usr/bin:/bin", "OMP_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "1"}
-    command = [sys.executable, HERE / "survive.py", reader, *arguments]
-    run = subprocess.run([str(part) for part in command], capture_output=True, text=True, env=environment)
-    assert run.returncode == 0, run.stdout[-4000:] + run.stderr[-2000:]
-    return run.stdout
 
 
 @pytest.mark.parametrize("reader", READERS)

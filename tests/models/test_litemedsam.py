@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 import torch
-from conftest import GOLDEN, needs_shared
 from litemedsam.models import LiteMedSAM, load_checkpoint
 from litemedsam.models.tiny_vit import WindowAttention, distance_index
+from places import GOLDEN, needs_shared
 
 from litemedsam.errors import LiteMedSamError
 

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 import torch
-from conftest import GOLDEN, unpack_scribbles
 from litemedsam.models import SwinLiteMedSAM, load_checkpoint
+from places import GOLDEN, unpack_scribbles
 
 TOLERANCE = 2e-5
 

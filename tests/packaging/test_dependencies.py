@@ -8,12 +8,11 @@ import sys
 from configparser import ConfigParser
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import module_from_spec, spec_from_file_location
-from pathlib import Path
 
 import pytest
-from small_bundle import small_bundle
+from places import ROOT
+from tiny_bundle import write_tiny_bundle
 
-ROOT = Path(__file__).resolve().parents[2]
 PAGE = (ROOT / "docs" / "dependencies.md").read_text()
 ROWS = {
     cells[0]: cells[1:]
@@ -129,7 +128,7 @@ def test_no_library_opens_an_internet_socket(tmp_path, backend):
     assert run("socket.socket(socket.AF_UNIX); print('alive')").stdout == "alive\n"
     for family in ("AF_INET", "AF_INET6"):
         assert run(f"socket.socket(socket.{family}); print('alive')").returncode == -31
-    done = run(INFER, small_bundle(tmp_path / "bundle"), backend)
+    done = run(INFER, write_tiny_bundle(tmp_path / "bundle"), backend)
     assert done.returncode == 0, done.stderr
     assert int(done.stdout) > 0
     assert done.stderr == ""

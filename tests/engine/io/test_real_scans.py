@@ -9,8 +9,8 @@ import nibabel
 import numpy as np
 import pydicom
 import pytest
-from conftest import DATA
 from litemedsam.engine.io.formats import FORMATS, format_of, result_name
+from places import DATA
 
 from litemedsam import LiteMedSamError, Predictor, segment
 
@@ -41,8 +41,8 @@ LOW, HIGH = np.array([0.1, 0.2, 0.3]), np.array([0.7, 0.9, 0.8])
 
 
 @pytest.fixture(scope="module")
-def predictor(small_bundle):
-    predictor = Predictor(small_bundle, threads=1)
+def predictor(untrained_bundle):
+    predictor = Predictor(untrained_bundle, threads=1)
     yield predictor
     predictor.close()
 

@@ -1,0 +1,26 @@
+"""Fixtures for the command line."""
+
+import pytest
+from click.testing import CliRunner
+from litemedsam.engine.cli.main import main
+from sample_scans import write_scans
+
+
+@pytest.fixture(scope="session")
+def scans(tmp_path_factory):
+    """A folder with one phantom in every format, which no test changes."""
+    return write_scans(tmp_path_factory.mktemp("scans"))
+
+
+@pytest.fixture
+def infer(tiny_bundle, tmp_path):
+    """A function (arguments, expected exit code) to the result of `litemedsam-infer`."""
+
+    def call(*arguments, code=0):
+        given = [*arguments, "-o", tmp_path / "results", "--model", tiny_bundle, "--threads", 1]
+        run = CliRunner().invoke(main, [str(argument) for argument in given])
+        assert run.exit_code == code, run.output
+        assert run.exception is None or isinstance(run.exception, SystemExit)
+        return run
+
+    return call

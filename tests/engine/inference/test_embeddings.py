@@ -1,0 +1,111 @@
+"""Embeddings: kept within a budget, and computed ahead of their turn."""
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+from litemedsam.engine.inference.embeddings import EmbeddingCache, encoded_ahead
+from litemedsam.engine.inference.frame import Frame
+from litemedsam.engine.inference.network import Embedding
+
+from litemedsam import Predictor
+
+# Up to slice 4 and back again, then on to others.
+WAY = [1, 2, 3, 4, 3, 2, 1, 0, 7]
+NBYTES = 64 + 4
+
+
+def embedding_of(z: int) -> Embedding:
+    return Embedding(Frame.of(8, 8, 8), np.zeros((8, 8), bool), {"embedding": np.full(1, z, np.float32)})
+
+
+def walk(threads: int, ahead: int, budget: int) -> list[int]:
+    """Take all embeddings as a case does, and give the slices that were encoded, in the order of the calls."""
+    encoded, held, most = [], 0, 0
+    lock = threading.Lock()
+
+    def encode(z: int) -> Embedding:
+        nonlocal held, most
+        with lock:
+            encoded.append(z)
+            held += 1
+            most = max(most, held)
+        return embedding_of(z)
+
+    cache = EmbeddingCache(budget)
+    with ThreadPoolExecutor(threads) as pool:
+        answers = encoded_ahead(pool, encode, WAY, cache, ahead)
+        for k, (z, embedding) in enumerate(zip(WAY, answers, strict=True)):
+            assert embedding.arrays["embedding"] == [z]
+            with lock:
+                held -= z not in cache
+            if z in WAY[k + 1 :]:
+                cache.put(z, embedding)
+            else:
+                cache.discard(z)
+            assert cache.nbytes <= budget
+    assert most <= ahead + 1
+    return encoded
+
+
+@pytest.mark.parametrize(("threads", "ahead"), [(1, 0), (1, 2), (2, 3), (4, 5)])
+def test_each_slice_is_encoded_once_within_the_budget(threads, ahead):
+    assert sorted(walk(threads, ahead, 3 * NBYTES)) == [0, 1, 2, 3, 4, 7]
+
+
+@pytest.mark.parametrize(("threads", "ahead"), [(1, 0), (2, 3)])
+def test_what_the_budget_does_not_hold_is_encoded_again(threads, ahead):
+    assert sorted(walk(threads, ahead, 2 * NBYTES)) == [0, 1, 1, 2, 3, 4, 7]
+    assert sorted(walk(threads, ahead, 0)) == [0, 1, 1, 2, 2, 3, 3, 4, 7]
+
+
+def test_an_error_comes_at_its_slice():
+    def encode(z: int) -> Embedding:
+        if z == 2:
+            raise MemoryError
+        return embedding_of(z)
+
+    with ThreadPoolExecutor(2) as pool:
+        answers = encoded_ahead(pool, encode, [1, 2, 3], EmbeddingCache(0), 3)
+        assert next(answers).arrays["embedding"] == [1]
+        with pytest.raises(MemoryError):
+            next(answers)
+
+
+def test_the_cache_forgets():
+    embedding = Embedding(Frame.of(4, 4, 4), np.ones((4, 4), bool), {"a": np.zeros(4, np.float32)})
+    cache = EmbeddingCache(2 * embedding.nbytes)
+    assert embedding.nbytes == 32
+    for key in (1, 2, 3):
+        cache.put(key, embedding)
+    assert [key in cache for key in (1, 2, 3)] == [False, True, True]
+    assert cache.get(1) is None
+    cache.put(2, embedding)
+    assert cache.nbytes == 64
+    cache.discard(9)
+    cache.clear()
+    assert (len(cache), cache.nbytes) == (0, 0)
+
+
+@pytest.fixture(scope="module")
+def predictor():
+    return Predictor(backend="openvino", precision="f32")
+
+
+def test_the_cache_keeps_to_its_budget(predictor):
+    embedding = predictor.network.encode(np.zeros((20, 20), np.uint8))
+    cache = EmbeddingCache(int(2.5 * embedding.nbytes))
+    for key in "abc":
+        cache.put(key, embedding)
+        assert cache.nbytes <= cache.budget
+    assert "a" not in cache
+    assert cache.get("b") is embedding
+    cache.put("d", embedding)
+    assert "c" not in cache
+    assert len(cache) == 2
+    cache.clear()
+    assert cache.nbytes == 0
+    tiny = EmbeddingCache(10)
+    tiny.put("a", embedding)
+    assert len(tiny) == 0

@@ -1,0 +1,95 @@
+"""Graphs that are loaded in the background."""
+
+from threading import Event
+
+import numpy as np
+import pytest
+from litemedsam.engine.inference.graphs import Graphs, StreamedGraph
+from tiny_bundle import write_tiny_bundle
+
+from litemedsam import LiteMedSamError, Predictor
+
+
+class Doubling:
+    """A graph that doubles, and knows whether it was closed."""
+
+    def __init__(self):
+        self.closed = False
+
+    def run(self, inputs):
+        return {"y": 2 * inputs["x"]}
+
+    def close(self):
+        self.closed = True
+
+
+def test_it_is_loaded_in_the_background_and_run_when_it_is_there():
+    may_end, loads = Event(), []
+
+    def load(streams):
+        may_end.wait(10)
+        loads.append(streams)
+        return Doubling()
+
+    graph = StreamedGraph(load)
+    graph.begin(2)
+    assert loads == []
+    may_end.set()
+    assert graph.run({"x": np.arange(3)})["y"].tolist() == [0, 2, 4]
+    graph.begin(2)
+    graph.prepare(2)
+    assert loads == [2]
+
+
+def test_another_number_of_streams_loads_it_again():
+    loads = []
+    graph = StreamedGraph(lambda streams: loads.append(streams) or Doubling())
+    graph.run({"x": np.arange(3)})
+    graph.prepare(3)
+    graph.run({"x": np.arange(3)})
+    assert loads == [1, 3]
+
+
+def test_a_load_that_fails_is_tried_again_when_it_is_needed():
+    outcomes = [LiteMedSamError("damaged"), LiteMedSamError("still damaged"), Doubling()]
+
+    def load(streams):
+        outcome = outcomes.pop(0)
+        if isinstance(outcome, LiteMedSamError):
+            raise outcome
+        return outcome
+
+    graph = StreamedGraph(load)
+    graph.begin(1)
+    while len(outcomes) > 2:
+        pass
+    with pytest.raises(LiteMedSamError, match="damaged"):
+        graph.prepare(1)
+    graph.close()
+    outcomes[:] = outcomes[-1:]
+    assert graph.run({"x": np.arange(2)})["y"].tolist() == [0, 2]
+
+
+def test_closing_frees_what_was_loaded_and_running_loads_it_again():
+    made = []
+    graph = StreamedGraph(lambda streams: made.append(Doubling()) or made[-1])
+    graph.close()
+    graph.prepare(2)
+    graph.close()
+    assert made[0].closed
+    graph.run({"x": np.arange(1)})
+    assert len(made) == 2
+    assert not made[1].closed
+
+
+def test_a_predictor_takes_graphs_that_are_open_and_loading(tmp_path):
+    bundle = write_tiny_bundle(tmp_path / "bundle")
+    graphs = Graphs.open(bundle, "onnxruntime", "f32", 2)
+    graphs.begin(1, 2)
+    image, boxes = np.arange(20 * 30, dtype=np.uint8).reshape(20, 30), [[3, 2, 20, 15], [1, 1, 9, 9]]
+    ahead = Predictor(graphs=graphs, seed=3)
+    plain = Predictor(bundle, "onnxruntime", "f32", threads=2, seed=3)
+    assert (ahead.bundle, ahead.backend, ahead.precision, ahead.threads) == (bundle, "onnxruntime", "f32", 2)
+    found, expected = ahead.segment(image, boxes), plain.segment(image, boxes)
+    assert np.array_equal(found.labels, expected.labels)
+    assert np.array_equal(found.scores, expected.scores)

@@ -1,0 +1,98 @@
+"""Boxes as they are given or stored with the scan."""
+
+import json
+from pathlib import Path
+
+import nibabel
+import numpy as np
+import pytest
+from litemedsam.engine.io.formats import FORMATS, format_of
+from litemedsam.engine.objects.sources import (
+    BoxesFile,
+    GivenBoxes,
+    StoredBoxes,
+)
+from litemedsam.engine.scan.geometry import Geometry
+from litemedsam.engine.scan.scan import Scan, prepare
+from synthetic_scans import phantom
+
+from litemedsam import LiteMedSamError
+
+GRID = (6, 20, 30)
+
+
+@pytest.fixture
+def scan(tmp_path):
+    """A volume of 30 × 20 × 6 voxels of 2 × 1 × 3 mm, x towards left, y towards anterior, z towards superior."""
+    volume = np.arange(np.prod(GRID), dtype=np.int16).reshape(GRID)
+    affine = np.array([[-2.0, 0, 0, 10], [0, 1, 0, -5], [0, 0, 3, 7], [0, 0, 0, 1]])
+    nibabel.Nifti1Image(volume.transpose(), affine).to_filename(tmp_path / "scan.nii.gz")
+    return FORMATS["nifti"].read(tmp_path / "scan.nii.gz")
+
+
+def write(path, content):
+    path.write_text(json.dumps(content))
+    return path
+
+
+def objects_of(tmp_path, scan, content):
+    path = write(tmp_path / "boxes.json", content)
+    return BoxesFile(path).objects(tmp_path / "scan.nii.gz", scan)
+
+
+@pytest.mark.parametrize(
+    ("box", "words"),
+    [
+        ((1, 2, 3, 4), "6 slices"),
+        ((1, 2, 0, 31, 4, 1), "outside the image"),
+        ((1, 2, 0, 3, 4, 6), "outside the image"),
+        ((1, 2, 0.5, 3, 4, 1), "whole slice numbers"),
+        ((5, 2, 0, 3, 4, 1), "x_min 5 is greater"),
+        ((1, 2, 0, float("nan"), 4, 1), "NaN"),
+    ],
+)
+def test_boxes_that_do_not_fit_are_refused(tmp_path, scan, box, words):
+    with pytest.raises(LiteMedSamError, match=words):
+        prepare(scan, GivenBoxes([box]).objects(tmp_path, scan))
+
+
+def test_boxes_in_millimetres(tmp_path, scan):
+    # Voxels 3..7, 4..9, 1..4 from centre to centre.
+    world = (10 - 14, -5 + 4, 7 + 3, 10 - 6, -5 + 9, 7 + 12)
+    found = GivenBoxes([world], world=True).objects(tmp_path, scan)
+    np.testing.assert_array_equal(found.boxes, [[3, 4, 1, 7, 9, 4]])
+    with pytest.raises(LiteMedSamError, match="outside the scan"):
+        GivenBoxes([(-100, 0, 10, 4, 4, 19)], world=True).objects(tmp_path, scan)
+    in_file = {"version": 1, "space": "world", "objects": [{"box": list(world), "points": [[0, 0, 10]]}]}
+    found = objects_of(tmp_path, scan, in_file)
+    np.testing.assert_array_equal(found.boxes, [[3, 4, 1, 7, 9, 4]])
+    np.testing.assert_allclose(found.points[1], [[5, 5, 1]])
+
+
+VOLUME = Scan("scan", np.zeros((3, 6, 7), np.uint8), True)
+
+
+def test_bad_boxes_of_the_command_line_are_explained():
+    for boxes, words in (
+        ([[1, 2, 3]], "object 1: a box of 3 numbers, expected x0,y0,x1,y1 or"),
+        ([[1, 2, 3, 4], [1, 2, 0, 3, 4, 1]], "object 2: a box of 6 numbers after one of 4"),
+    ):
+        with pytest.raises(LiteMedSamError, match=words):
+            GivenBoxes(boxes).objects(Path("scan"), VOLUME)
+    with pytest.raises(LiteMedSamError, match="there are no boxes"):
+        StoredBoxes().objects(Path("scan"), VOLUME)
+
+
+PIXELS = phantom(1, 8, 10)[0]
+
+
+def test_boxes_that_need_more_than_the_scan_tells(tmp_path):
+    scan = Scan("scan", np.zeros((3, 4, 5), np.uint8), True, Geometry(np.eye(4)))
+    with pytest.raises(LiteMedSamError, match="a box of 4 numbers, expected 6 in millimetres"):
+        GivenBoxes([[1, 1, 2, 2]], world=True).objects(tmp_path, scan)
+    with pytest.raises(LiteMedSamError, match="outside the scan of 5 × 4 × 3 voxels"):
+        GivenBoxes([[1, 1, 1, 2, 9, 2]], world=True).objects(tmp_path, scan)
+    np.savez(tmp_path / "a.npz", imgs=PIXELS)
+    read = format_of(tmp_path / "a.npz").read(tmp_path / "a.npz")
+    with pytest.raises(LiteMedSamError, match="lacks boxes; expected the keys imgs, boxes, got imgs"):
+        StoredBoxes().objects(tmp_path / "a.npz", read)

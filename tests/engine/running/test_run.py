@@ -1,0 +1,86 @@
+"""One run over many cases: its bar, its failures."""
+
+import fcntl
+import json
+import os
+import pty
+import re
+import struct
+import subprocess
+import sys
+import termios
+
+import numpy as np
+import pytest
+from litemedsam.engine.reporting.case_report import CaseReport
+from litemedsam.engine.running import run as runner
+
+from litemedsam import Predictor
+
+
+def test_a_terminal_gets_a_bar(tiny_bundle, scans, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
+    tell = runner.reporter(verbose=True, quiet=False)
+    assert isinstance(tell, runner.Bar)
+    paths = [scans / "flat.npz", scans / "volume.npz"]
+    reports = runner.run(Predictor(tiny_bundle, threads=1), paths, runner.Options(tmp_path), tell)
+    assert not any(report.error for report in reports)
+    out, errors = capsys.readouterr()
+    assert "flat.npz: 2 objects in" in out
+    assert "1 of 2, flat.npz" in errors
+    assert " left" in errors
+    assert isinstance(runner.reporter(verbose=True, quiet=True), runner.Lines)
+
+
+def test_too_little_memory_is_a_failed_case(tiny_bundle, scans, tmp_path, monkeypatch, capsys):
+    predictor = Predictor(tiny_bundle, threads=1)
+
+    def no_memory(*_):
+        raise MemoryError
+
+    monkeypatch.setattr(predictor, "segment_case", no_memory)
+    (report,) = runner.run(predictor, [scans / "flat.npz"], runner.Options(tmp_path), runner.Lines(False, False))
+    assert report.error == f"{scans / 'flat.npz'}: not enough memory for this case"
+    assert report == CaseReport(case=str(scans / "flat.npz"), error=report.error)
+    assert "not enough memory" in capsys.readouterr().err
+
+
+def on_a_terminal(*command):
+    """Exit code and output of a command whose streams are a terminal."""
+    leader, follower = pty.openpty()
+    fcntl.ioctl(follower, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 100, 0, 0))
+    run = subprocess.Popen(list(map(str, command)), stdout=follower, stderr=follower, close_fds=True)
+    os.close(follower)
+    parts = []
+    while True:
+        try:
+            part = os.read(leader, 4096)
+        except OSError:
+            break
+        if not part:
+            break
+        parts.append(part)
+    os.close(leader)
+    return run.wait(), b"".join(parts).decode()
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_a_terminal_shows_one_bar_with_the_time_left(untrained_bundle, tmp_path, workers):
+    pixels = np.random.default_rng(0).integers(0, 255, (40, 48), np.uint8)
+    for name in "abcd":
+        np.savez(tmp_path / f"{name}.npz", imgs=pixels, boxes=[[9, 13, 29, 30]])
+    (tmp_path / "b.npz").write_bytes(b"PK")
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "d.npz").touch()
+    code, text = on_a_terminal(
+        sys.executable, "-m", "litemedsam", "-i", tmp_path, "-o", tmp_path / "out", "--model", untrained_bundle,
+        "--threads", "1", "--workers", workers, "--skip-existing", "--report", tmp_path / "run.json",
+    )  # fmt: skip
+    assert code == 1
+    assert "0 % |" in text
+    assert "0 of 3" in text
+    assert re.search(r"\d+ % \|.*2 of 3.*, \d\d:\d\d left", text)
+    assert f"Error: {tmp_path}/b.npz" in text
+    assert "2 of 3 segmented, 1 failed, 1 skipped" in text
+    assert re.search(r"d\.npz +skipped", text)
+    assert len(json.loads((tmp_path / "run.json").read_text())["cases"]) == 3
