@@ -10,8 +10,8 @@ import numpy as np
 from baseline import BaselineCost, whole_process
 from cases import FOUR_BOXES, SIX_OBJECTS, STANDARD, StandardCase
 from graphs import ENCODER_GFLOP, GraphTiming
+from litemedsam.engine.inference.streams import Streams, streams_of
 from litemedsam.engine.predictor import Predictor
-from litemedsam.engine.system.resources import streams_of
 from processes import time_process
 
 SLICES, BOXES = (10, 40, 120, 300), (1, 31, 81, 161, 241)
@@ -169,7 +169,7 @@ def _xy(values: dict[int, float]) -> tuple[list[int], list[float]]:
 def _encoding_alone(predictor: Predictor, case: StandardCase, threads: int) -> float:
     pixels = case.arrays()["imgs"]
     streams = streams_of(threads)
-    predictor.network.prepare(streams, streams)
+    predictor.network.prepare(Streams(streams, streams))
     with ThreadPoolExecutor(streams) as pool:
         start = perf_counter()
         # One at a time comes back, so that no more embeddings are held than in a volume.

@@ -13,7 +13,7 @@ from litemedsam.engine.backends.offline_openvino import core, openvino
 from litemedsam.engine.backends.registry import load_graph
 from litemedsam.engine.bundle.info import DECODER, ENCODER, BundleInfo
 from litemedsam.engine.bundle.onnx_metadata import read_metadata
-from litemedsam.engine.system.resources import streams_of
+from litemedsam.engine.inference.streams import streams_of
 
 QUANTISED_ENCODER = "encoder.int8.onnx"
 # Of one 256-pixel slice through Swin-LiteMedSAM's encoder graph, image-only decoder work included.

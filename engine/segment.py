@@ -8,11 +8,11 @@ import numpy as np
 
 from ..errors import LiteMedSamError
 from .io.formats import format_of
-from .objects.placed import placed_prompts
 from .objects.sources import BoxesFile, GivenBoxes, ObjectSource, StoredBoxes
 from .predictor import Predictor
+from .running.job import Request, segment_file
+from .running.outputs import LabelMap
 from .scan.intensity import Scaling, scaling_named
-from .scan.scan import prepare, with_spacing
 
 
 @dataclass(frozen=True)
@@ -109,25 +109,27 @@ def segment(
     ((1, 1, 40, 48), (1,), [-1.0, -1.0, 2.0, 1.0])
     """
     path = Path(scan)
-    kind = format_of(path)
-    read = with_spacing(kind.read(path, frame), spacing)
     if box_space not in ("voxel", "world"):
         raise LiteMedSamError(f"box_space is {box_space!r}, expected voxel or world")
-    prepared = prepare(read, _source(boxes, box_space == "world").objects(path, read), _scaling(window))
+    request = Request(path, _source(boxes, box_space == "world"), _scaling(window), frame, spacing)
     own = predictor is None
     predictor = Predictor() if predictor is None else predictor
     try:
-        prompts = placed_prompts(prepared, predictor.prompts, predictor.network.info)
-        result = predictor.segment_case(prepared.case, prompts=prompts)
+        done = segment_file(predictor, request)
     finally:
         if own:
             predictor.close()
-    labels = np.ascontiguousarray(prepared.restore(result.labels))
-    names = prepared.objects.names or ("",) * len(result.scores)
     if output is not None:
-        kind.write(Path(output), labels, read, names)
-    affine = None if read.geometry is None else read.geometry.affine
-    return ScanResult(labels, result.scores, tuple(names), affine, read.spacing, prepared.notes)
+        LabelMap(format_of(path)).write(Path(output), done)
+    geometry = done.scan.geometry
+    return ScanResult(
+        np.ascontiguousarray(done.labels),
+        done.result.scores,
+        done.names,
+        None if geometry is None else geometry.affine,
+        done.scan.spacing,
+        done.prepared.notes,
+    )
 
 
 def _source(boxes: Sequence[Sequence[float]] | str | Path | None, world: bool) -> ObjectSource:

@@ -5,6 +5,7 @@ does without that package where it cannot be imported. Nor does it need its conv
 takes half the time of the import; whoever does can import it by its own name afterwards.
 """
 
+import os
 import sys
 from functools import cache
 
@@ -15,6 +16,8 @@ _without_converter = sys.modules.setdefault(_CONVERTER, None) is None
 
 import numpy as np  # noqa: E402
 import openvino  # noqa: E402
+
+from ...errors import LiteMedSamError  # noqa: E402
 
 if _without_converter:
     del sys.modules[_CONVERTER]
@@ -28,10 +31,38 @@ _ = _probe.data
 __all__ = ["core", "openvino"]
 
 
+# Whether this process was forked from one that had used OpenVINO.
+_forked: list[bool] = []
+
+
 @cache
+def _core() -> openvino.Core:
+    return openvino.Core()
+
+
+def _after_fork() -> None:
+    if _core.cache_info().currsize:
+        _forked.append(True)
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
+
+
 def core() -> openvino.Core:
     """The one OpenVINO of this process.
 
-    Never freed: it owns the stack that this process' signal handlers run on, on processors with AMX.
+    Never freed: it owns the stack that this process's signal handlers run on, on processors with AMX.
+
+    Raises
+    ------
+    LiteMedSamError
+        In a process forked from one that had used OpenVINO: its threads exist in the parent alone, and waiting for them
+        would never end.
     """
-    return openvino.Core()
+    if _forked:
+        raise LiteMedSamError(
+            "OpenVINO was used before this process was forked",
+            'start processes with multiprocessing.get_context("spawn")',
+        )
+    return _core()

@@ -1,19 +1,55 @@
-"""What the first of some cases probably is, so that graphs can be loaded for it before it is read."""
+"""Graphs that load while the rest of the program is imported and the first case is read.
+
+Loading takes longer than anything else at the start. So the command guesses what its first case needs; a wrong guess
+costs one more load.
+"""
 
 from collections.abc import Sequence
 from pathlib import Path
 
 from ...archive import open_archive
 from ...errors import LiteMedSamError
+from ..bundle.info import default_bundle
+from ..inference.graphs import Graphs
+from ..inference.streams import Growing
+from ..settings import EngineSettings
+from ..system.resources import spare_memory
 
 _NPZ = ".npz"
 _PICTURES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff")
-# More than are decoded at once.
+# More objects than are decoded at once.
 _MANY = 100
 
 
+def graphs_ahead(
+    settings: EngineSettings, cases: Sequence[Path], folder: Path | None, given: Sequence[Sequence[float]] = ()
+) -> Graphs:
+    """Open the graphs, and start loading them for the probable first case where memory is not short.
+
+    Parameters
+    ----------
+    settings : EngineSettings
+    cases, folder, given
+        See `likely_kind`.
+
+    Returns
+    -------
+    Graphs
+
+    Raises
+    ------
+    LiteMedSamError
+        See `Graphs.open`.
+    """
+    graphs = Graphs.open(settings.bundle or default_bundle(), settings.backend, settings.precision, settings.processors)
+    if spare_memory():
+        policy = Growing(graphs.threads, many=folder is not None or len(cases) > 1)
+        graphs.begin(policy.wanted(*likely_kind(cases, folder, given), held=None))
+    return graphs
+
+
 def likely_kind(cases: Sequence[Path], folder: Path | None, given: Sequence[Sequence[float]] = ()) -> tuple[bool, int]:
-    """Whether the first case is a volume, and how many objects it has; a guess that costs no more than a look.
+    """Guess whether the first case is a volume, and how many objects it has, at the cost of one look.
 
     Parameters
     ----------
@@ -28,11 +64,11 @@ def likely_kind(cases: Sequence[Path], folder: Path | None, given: Sequence[Sequ
     -------
     volume : bool
     objects : int
-        At least 1; many where that is not easily told.
+        At least 1; many where a look does not show it.
     """
     if given:
         return len(given[0]) == 6, len(given)
-    first = cases[0] if cases else min(folder.glob("*" + _NPZ), default=folder)
+    first = cases[0] if cases else min((folder or Path()).glob("*" + _NPZ), default=folder or Path())
     if first.suffix.lower() in _PICTURES:
         return False, _MANY
     if first.suffix.lower() != _NPZ:
@@ -41,6 +77,6 @@ def likely_kind(cases: Sequence[Path], folder: Path | None, given: Sequence[Sequ
         with open_archive(first) as archive:
             objects, numbers = archive.read("boxes").shape
     except (LiteMedSamError, KeyError, ValueError):
-        # Told when the case itself is read.
+        # Reported when the case itself is read.
         return False, _MANY
     return numbers == 6, max(objects, 1)

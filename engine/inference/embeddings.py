@@ -1,18 +1,15 @@
-"""The embeddings of slices: kept within a budget of bytes, and encoded before their turn."""
+"""The embeddings of slices: encoded once, before their turn, and kept within a budget of bytes."""
 
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterator, Sequence
-from concurrent.futures import Executor, Future
+from concurrent.futures import CancelledError, Executor, Future
+from threading import Lock
 
-from ..system.resources import MEGABYTE
 from .network import Embedding
-
-# Forty slices at 12.6 MB each.
-DEFAULT_MEGABYTES = 512
 
 
 class EmbeddingCache:
-    """The most recently used embeddings that fit a budget.
+    """The most recently used embeddings that fit a budget; several threads may share it.
 
     Parameters
     ----------
@@ -20,10 +17,11 @@ class EmbeddingCache:
         In bytes; 0 keeps nothing.
     """
 
-    def __init__(self, budget: int = DEFAULT_MEGABYTES * MEGABYTE):
+    def __init__(self, budget: int):
         self.budget = budget
         self.nbytes = 0
         self._entries: OrderedDict[Hashable, Embedding] = OrderedDict()
+        self._changing = Lock()
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -33,56 +31,149 @@ class EmbeddingCache:
 
     def get(self, key: Hashable) -> Embedding | None:
         """The embedding of a key, or None."""
-        embedding = self._entries.get(key)
-        if embedding is not None:
-            self._entries.move_to_end(key)
-        return embedding
+        with self._changing:
+            embedding = self._entries.get(key)
+            if embedding is not None:
+                self._entries.move_to_end(key)
+            return embedding
 
     def put(self, key: Hashable, embedding: Embedding) -> None:
         """Keep an embedding, at the expense of those unused for longest; one over the budget is not kept."""
-        self.discard(key)
-        if embedding.nbytes > self.budget:
-            return
-        while self.nbytes + embedding.nbytes > self.budget:
-            self.discard(next(iter(self._entries)))
-        self._entries[key] = embedding
-        self.nbytes += embedding.nbytes
+        with self._changing:
+            self._discard(key)
+            if embedding.nbytes > self.budget:
+                return
+            self._entries[key] = embedding
+            self.nbytes += embedding.nbytes
+            self._trim()
+
+    def shrink(self, budget: int) -> None:
+        """Lower the budget to `budget` bytes, where it is higher."""
+        with self._changing:
+            self.budget = min(self.budget, budget)
+            self._trim()
 
     def discard(self, key: Hashable) -> None:
         """Forget a key; nothing happens where it is not kept."""
+        with self._changing:
+            self._discard(key)
+
+    def discard_where(self, condition: Callable[[Hashable], bool]) -> None:
+        """Forget all keys that meet a condition."""
+        with self._changing:
+            for key in [key for key in self._entries if condition(key)]:
+                self._discard(key)
+
+    def _trim(self) -> None:
+        while self.nbytes > self.budget:
+            self._discard(next(iter(self._entries)))
+
+    def _discard(self, key: Hashable) -> None:
         embedding = self._entries.pop(key, None)
         if embedding is not None:
             self.nbytes -= embedding.nbytes
 
-    def clear(self) -> None:
-        """Forget everything."""
-        self._entries.clear()
-        self.nbytes = 0
 
-
-def encoded_ahead(
-    pool: Executor, encode: Callable[[int], Embedding], slices: Sequence[int], cache: EmbeddingCache, ahead: int
-) -> Iterator[Embedding]:
-    """Embeddings of slices in a given order, while `ahead` further ones are under way or wait for their turn.
+class SliceEmbeddings:
+    """The embeddings of a volume's slices; several threads may follow it at once, each in its own order.
 
     Parameters
     ----------
-    pool : Executor
     encode : callable
         Encodes the slice of an index.
-    slices : sequence of int
-        Indices in the order of use; one may come again.
     cache : EmbeddingCache
-        What it holds is not encoded again. Whoever uses an embedding decides whether it is kept.
-    ahead : int
+        May be shared with other volumes.
+    owner : hashable, optional
+        Tells this volume's entries of the cache from those of others.
+    retain : bool
+        Whether slices are kept for later orders, as far as the budget goes; otherwise only those to which the order
+        comes back.
 
-    Yields
-    ------
-    Embedding
+    Attributes
+    ----------
+    encoded : int
+        The number of slices that were encoded, repetitions included.
     """
-    pending: dict[int, Future[Embedding]] = {}
-    for k, z in enumerate(slices):
-        for near in slices[k : k + ahead + 1]:
-            if near not in pending and near not in cache:
-                pending[near] = pool.submit(encode, near)
-        yield pending.pop(z).result() if z in pending else cache.get(z)
+
+    def __init__(
+        self,
+        encode: Callable[[int], Embedding],
+        cache: EmbeddingCache,
+        owner: Hashable = None,
+        retain: bool = False,
+    ):
+        self.encoded = 0
+        self._encode = encode
+        self._cache = cache
+        self._owner = owner
+        self._retain = retain
+        self._starting = Lock()
+        self._under_way: dict[int, Future[Embedding]] = {}
+
+    def follow(self, order: Sequence[int], pool: Executor, ahead: int) -> Iterator[Embedding]:
+        """The embeddings of slices in order, while `ahead` further slices are being encoded.
+
+        Parameters
+        ----------
+        order : sequence of int
+            Indices in the order of use; one may come again.
+        pool : Executor
+            Runs the encoder.
+        ahead : int
+            At least 0.
+
+        Yields
+        ------
+        Embedding
+
+        Raises
+        ------
+        Exception
+            What `encode` raises, when the slice's turn comes.
+        """
+        last = {z: k for k, z in enumerate(order)}
+        waiting: dict[int, Future[Embedding]] = {}
+        for k, z in enumerate(order):
+            for near in order[k : k + ahead + 1]:
+                future = None if near in waiting else self._begin(near, pool)
+                if future is not None:
+                    waiting[near] = future
+            yield self._taken(z, waiting.pop(z, None), pool, self._retain or last[z] > k)
+
+    def _taken(self, z: int, future: "Future[Embedding] | None", pool: Executor, keep: bool) -> Embedding:
+        embedding = None if future is None else self._finished(future)
+        if embedding is None:
+            embedding = self._cache.get((self._owner, z))
+        if embedding is None:
+            # Another volume took its place in the cache, or another thread gave up encoding it.
+            embedding = self._counted(z)
+        if keep:
+            self._cache.put((self._owner, z), embedding)
+        else:
+            self._cache.discard((self._owner, z))
+        return embedding
+
+    def _begin(self, z: int, pool: Executor) -> "Future[Embedding] | None":
+        """The encoding of a slice, begun unless another thread has; None where the slice is in the cache."""
+        with self._starting:
+            future = self._under_way.get(z)
+            if future is None and (self._owner, z) not in self._cache:
+                future = self._under_way[z] = pool.submit(self._counted, z)
+                future.add_done_callback(lambda _: self._under_way.pop(z, None))
+            return future
+
+    def _counted(self, z: int) -> Embedding:
+        with self._starting:
+            self.encoded += 1
+        embedding = self._encode(z)
+        if self._retain:
+            # Before the encoding counts as finished, so that no other thread begins it anew.
+            self._cache.put((self._owner, z), embedding)
+        return embedding
+
+    @staticmethod
+    def _finished(future: "Future[Embedding]") -> Embedding | None:
+        try:
+            return future.result()
+        except CancelledError:
+            return None

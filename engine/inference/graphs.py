@@ -1,5 +1,6 @@
 """The graphs of a bundle: chosen, checked, and loaded in the background."""
 
+import os
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from ..bundle.digests import check_file
 from ..bundle.info import DECODER, BundleInfo
 from ..bundle.onnx_metadata import read_metadata
 from ..bundle.precision import Choice, encoder_file, floats_beside, resolve
+from .streams import Streams
 
 
 class StreamedGraph:
@@ -34,11 +36,35 @@ class StreamedGraph:
         self._background = ThreadPoolExecutor(1)
         self._loading: Future[Graph] | None = None
         self._streams = 0
+        self._process = os.getpid()
+
+    @property
+    def streams(self) -> int:
+        """The number of streams that the graph is loaded for; 0 before it is."""
+        return self._streams
 
     def begin(self, streams: int) -> None:
-        """Begin to load it for a number of streams, in place of one for another; who runs that one ends with it."""
-        with self._choosing:
+        """Start loading the graph for a number of concurrent runs, replacing the copy loaded for another number.
+
+        Runs under way finish on the old copy.
+        """
+        with self._exclusive():
             self._begin(streams)
+
+    def _exclusive(self) -> Lock:
+        """The lock of this graph, in the process that made it.
+
+        Raises
+        ------
+        LiteMedSamError
+            In a forked child, whose copies of the lock and of the runtime's threads would never answer.
+        """
+        if os.getpid() != self._process:
+            raise LiteMedSamError(
+                "a predictor was made before this process was forked",
+                'make one in each process, or start processes with multiprocessing.get_context("spawn")',
+            )
+        return self._choosing
 
     def _begin(self, streams: int) -> Future[Graph]:
         failed = self._loading is not None and self._loading.done() and self._loading.exception() is not None
@@ -56,18 +82,20 @@ class StreamedGraph:
         LiteMedSamError
             When it cannot be loaded.
         """
-        with self._choosing:
+        with self._exclusive():
             loading = self._begin(streams)
         loading.result()
 
     def run(self, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         """See `litemedsam.engine.backends.registry.Graph.run`; one run at a time unless prepared for more."""
-        with self._choosing:
+        with self._exclusive():
             loading = self._begin(self._streams or 1)
         return loading.result().run(inputs)
 
     def close(self) -> None:
         """Free the runtime's memory; it is loaded again when it is needed."""
+        if os.getpid() != self._process:
+            return
         with self._choosing:
             if self._loading is not None and self._loading.exception() is None:
                 self._loading.result().close()
@@ -136,13 +164,7 @@ class Graphs:
         loaders = (partial(load_graph, path, backend, floats, threads) for path in files)
         return cls(bundle, backend, threads, choice, info, *map(StreamedGraph, loaders))
 
-    def begin(self, encoding: int, decoding: int) -> None:
-        """Begin to load both.
-
-        Parameters
-        ----------
-        encoding, decoding : int
-            From how many threads at once the encoder and the decoder will be run.
-        """
-        self.encoder.begin(encoding)
-        self.decoder.begin(decoding)
+    def begin(self, streams: Streams) -> None:
+        """Start loading both for numbers of concurrent runs."""
+        self.encoder.begin(streams.encoding)
+        self.decoder.begin(streams.decoding)

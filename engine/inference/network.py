@@ -11,6 +11,7 @@ from ..bundle.info import BundleInfo
 from .frame import Frame, to_frame
 from .graphs import Graphs, StreamedGraph
 from .prompt import SCRIBBLES, Prompt
+from .streams import Streams
 
 # More prompts in one call save little time and cost about 50 MB each.
 PROMPTS_PER_CALL = 2
@@ -108,22 +109,28 @@ class Network:
         """`of` what `Graphs.open` gives for the same arguments; raises what they raise."""
         return cls.of(Graphs.open(bundle, backend, precision, threads))
 
-    def prepare(self, encoding: int, decoding: int) -> None:
+    @property
+    def streams(self) -> Streams | None:
+        """The streams that both graphs are loaded for; None before they are."""
+        held = Streams(self.encoder.streams, self.decoder.streams)
+        return held if held.encoding and held.decoding else None
+
+    def prepare(self, streams: Streams) -> None:
         """Load both graphs, at the same time.
 
         Parameters
         ----------
-        encoding, decoding : int
-            From how many threads at once `encode` and `decode` will be called.
+        streams : Streams
+            The numbers of threads that will call `encode` and `decode` at once.
 
         Raises
         ------
         LiteMedSamError
             When a graph cannot be loaded.
         """
-        self.decoder.begin(decoding)
-        self.encoder.prepare(encoding)
-        self.decoder.prepare(decoding)
+        self.decoder.begin(streams.decoding)
+        self.encoder.prepare(streams.encoding)
+        self.decoder.prepare(streams.decoding)
 
     def encode(self, image: np.ndarray) -> Embedding:
         """Everything that depends on the image alone.

@@ -1,19 +1,11 @@
-"""What a run did, as JSON for the record."""
+"""What is kept of one case of a run."""
 
-import csv
-import json
-import platform
-from dataclasses import asdict, dataclass, field
-from io import StringIO
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
-from ... import __version__
-from ...atomic import write_atomically
-from ..backends.registry import runtime_version
 from ..case import Segmentation
-from ..predictor import Predictor
 from ..scan.scan import Prepared
 
 _PART = 1_000_000
@@ -103,63 +95,3 @@ def _voxels(labels: np.ndarray, objects: int) -> list[int]:
     for start in range(0, len(flat), _PART):
         counts += np.bincount(flat[start : start + _PART], minlength=objects + 1)
     return counts[1:].tolist()
-
-
-def settings(predictor: Predictor, seed: int, default_model: bool, seconds_to_load: float) -> dict:
-    """What a run was made with: versions, model, settings."""
-    info = predictor.network.info
-    return {
-        "litemedsam": __version__,
-        "python": platform.python_version(),
-        "numpy": np.__version__,
-        "backend": predictor.backend,
-        "backend_version": runtime_version(predictor.backend),
-        "machine": platform.machine(),
-        "bundle": str(predictor.bundle),
-        "default_model": default_model,
-        "model": info.model,
-        "model_description": info.description,
-        "weights_sha256": info.weights_sha256,
-        "weights_storage": info.storage,
-        "precision": predictor.precision,
-        "precision_reason": predictor.choice.reason,
-        "protocol": predictor.protocol.name,
-        "threads": predictor.threads,
-        "seed": seed,
-        "seconds_to_load": round(seconds_to_load, 4),
-    }
-
-
-def write_report(path: Path, made_with: dict, cases: list[CaseReport]) -> None:
-    """Write a run's report; see `write_atomically`."""
-    text = json.dumps({"run": made_with, "cases": [asdict(case) for case in cases]}, indent=2, ensure_ascii=False)
-    write_atomically(path, lambda file: file.write(text.encode() + b"\n"))
-
-
-_COLUMNS = ("case", "output", "object", "name", "voxels", "volume_ml", "area_mm2", "score", "box", "error")
-
-
-def write_table(path: Path, cases: list[CaseReport]) -> None:
-    """Write one line per object as CSV, and one per failed case; see `write_atomically`."""
-    text = StringIO(newline="")
-    table = csv.writer(text, lineterminator="\n")
-    table.writerow(_COLUMNS)
-    for case in cases:
-        if case.error:
-            table.writerow([case.case, *[""] * (len(_COLUMNS) - 2), case.error])
-        for k in range(case.objects):
-            table.writerow(
-                [
-                    case.case,
-                    case.output,
-                    k + 1,
-                    case.names[k],
-                    case.voxels[k],
-                    case.volumes_ml[k] if case.volumes_ml else "",
-                    case.areas_mm2[k] if case.areas_mm2 else "",
-                    case.scores[k],
-                    " ".join(f"{value:g}" for value in case.boxes[k]),
-                    "",
-                ]
-            )
-    write_atomically(path, lambda file: file.write(text.getvalue().encode()))

@@ -1,14 +1,18 @@
 """A run as one HTML page that needs nothing else: pictures, volumes, timings, the model and the settings."""
 
 import base64
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from html import escape
 from pathlib import Path
 
 from ...atomic import write_atomically
 from ..scan.colours import colour
 from .case_report import CaseReport
+from .run_info import RunInfo
 
+# What all pages start with.
+PAGE_HEAD = '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>litemedsam</title>'
 _STYLE = """
 body{font:15px/1.5 system-ui,sans-serif;margin:2rem auto;max-width:70rem;padding:0 1rem;color:#1b1f24;background:#fff}
 table{border-collapse:collapse;margin:.5rem 0}
@@ -99,14 +103,13 @@ def _section(case: CaseReport, picture: bytes | None) -> str:
     return "\n".join(parts)
 
 
-def page(made_with: Mapping[str, object], cases: list[CaseReport], pictures: Mapping[str, bytes]) -> str:
+def page(info: RunInfo, cases: Sequence[CaseReport], pictures: Mapping[str, bytes]) -> str:
     """The page of a run.
 
     Parameters
     ----------
-    made_with : mapping of str to object
-        See `litemedsam.engine.reporting.case_report.settings`.
-    cases : list of CaseReport
+    info : RunInfo
+    cases : sequence of CaseReport
     pictures : mapping of str to bytes
         PNG files by the cases' names.
 
@@ -116,12 +119,13 @@ def page(made_with: Mapping[str, object], cases: list[CaseReport], pictures: Map
         HTML with everything in it; nothing is fetched when it is opened.
     """
     failed = sum(bool(case.error) for case in cases)
-    card = {text: str(made_with[key]) for key, text in _CARD.items() if made_with.get(key) not in (None, "")}
-    others = {key: value for key, value in made_with.items() if key not in _CARD}
+    settings = asdict(info)
+    card = {text: str(settings[key]) for key, text in _CARD.items() if settings[key] != ""}
+    others = {key: value for key, value in settings.items() if key not in _CARD}
     sections = (_section(case, pictures.get(case.case)) for case in cases)
     return "\n".join(
         [
-            '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>litemedsam</title>',
+            PAGE_HEAD,
             f"<style>{_STYLE}</style></head><body>",
             "<h1>litemedsam</h1>",
             f"<p>{len(cases) - failed} of {len(cases)} segmented, {failed} failed. Not for clinical use.</p>",
@@ -135,9 +139,7 @@ def page(made_with: Mapping[str, object], cases: list[CaseReport], pictures: Map
     )
 
 
-def write_page(
-    path: Path, made_with: Mapping[str, object], cases: list[CaseReport], pictures: Mapping[str, bytes]
-) -> None:
+def write_page(path: Path, info: RunInfo, cases: Sequence[CaseReport], pictures: Mapping[str, bytes]) -> None:
     """Write `page`; see `write_atomically`."""
-    text = page(made_with, cases, pictures)
+    text = page(info, cases, pictures)
     write_atomically(path, lambda file: file.write(text.encode()))

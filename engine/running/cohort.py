@@ -4,15 +4,17 @@ import glob
 import os
 from pathlib import Path
 
-import click
-
 from ...errors import LiteMedSamError
 from ..io.dicom.format import holds_dicom
 from ..io.formats import has_known_suffix
 from ..io.slices import holds_pictures
-from .run import Options
+from .options import Options
 
 _CHALLENGE = ".npz"
+
+
+class NameClash(LiteMedSamError):
+    """Two cases whose results would have the same path."""
 
 
 def search(folder: Path, stacks: bool = False, leave_out: Path | None = None) -> dict[Path, Path]:
@@ -112,7 +114,7 @@ def check_distinct(cases: list[Path], options: Options) -> None:
 
     Raises
     ------
-    click.UsageError
+    NameClash
     """
     first: dict[Path, Path] = {}
     for case in cases:
@@ -123,4 +125,4 @@ def check_distinct(cases: list[Path], options: Options) -> None:
             target = options.output / options.subfolders.get(case, "") / case.name
         other = first.setdefault(target, case)
         if other is not case:
-            raise click.UsageError(f"{other} and {case} would both become {target.name} in the output folder")
+            raise NameClash(f"{other} and {case} would both become {target.name} in the output folder")

@@ -1,99 +1,85 @@
-"""Several cases at once, each worker with a model of its own."""
+"""Several processes on this machine, each with a model of its own."""
 
 import os
 import signal
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
 from functools import partial
 from multiprocessing import get_context, parent_process
 from pathlib import Path
-from typing import Any
 
+from ..inference.streams import Growing
 from ..predictor import Predictor
 from ..reporting.case_report import CaseReport
+from ..settings import EngineSettings
 from ..system.resources import keep_within, memory_limit, resident_memory
-from .run import Lines, Options, Reporter, run, waiting
+from .case_run import run_case
+from .options import Options
+from .reporters import Reporter
 
 # One per worker process, made when it starts.
 _predictors: list[Predictor] = []
 
 
-def _start(settings: Mapping[str, Any], memory: int | None) -> None:
+def _start(settings: EngineSettings, memory: int | None) -> None:
     # The parent decides when to stop; where it ends at once, so do its workers.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
     keep_within(memory)
-    _predictors[:] = [Predictor(**settings)]
+    _predictors[:] = [Predictor.of(settings, policy=Growing(settings.processors, many=True))]
 
 
 def _end_with_parent() -> None:
-    parent_process().join()
+    parent = parent_process()
+    if parent is not None:
+        parent.join()
     os._exit(1)
 
 
-class _Silent(Lines):
-    """Says nothing; the parent does."""
-
-    def __init__(self):
-        super().__init__(verbose=False, quiet=True)
-
-    def finished(self, report: CaseReport) -> None:
-        """See `Reporter.finished`."""
+def _work(case: Path, options: Options) -> CaseReport:
+    return run_case(_predictors[0], case, options, lambda done, total: None)
 
 
-def _work(case: Path, options: Options) -> list[CaseReport]:
-    return run(_predictors[0], [case], options, _Silent())
+@dataclass(frozen=True)
+class Processes:
+    """Worker processes, which divide this machine's processors and the container's memory.
 
-
-def run_parallel(
-    settings: Mapping[str, Any], workers: int, cases: list[Path], options: Options, tell: Reporter
-) -> list[CaseReport]:
-    """As `run`, with several processes; the results are the same, byte for byte.
-
-    Parameters
+    Attributes
     ----------
-    settings : mapping of str to object
-        Arguments of each worker's `Predictor`; its threads and its memory are needed once per worker. What this
-        process leaves of the container's memory is divided between them.
+    settings : EngineSettings
+        Of each worker's predictor; its threads and its memory are needed once per worker.
     workers : int
         At least 1.
-    cases, options, tell
-        See `run`.
-
-    Returns
-    -------
-    list of CaseReport
-        In the order of the cases.
     """
-    left = waiting(cases, options, tell)
-    tell.started(len(left))
-    if not left:
-        return []
-    workers = min(workers, len(left))
-    limit = memory_limit()
-    part = None if limit is None else max(limit - resident_memory(), 0) // workers
-    reports: dict[Path, CaseReport] = {}
-    start = partial(_start, dict(settings), part)
-    pool = ProcessPoolExecutor(workers, get_context("spawn"), initializer=start)
-    try:
-        futures = {pool.submit(_work, case, options): case for case in left}
-        for future in as_completed(futures):
-            case = futures[future]
-            reports[case] = _outcome(future, case)
-            tell.finished(reports[case])
-    finally:
-        # After an interruption no further case is begun.
-        pool.shutdown(wait=True, cancel_futures=True)
-    return [reports[case] for case in left]
+
+    settings: EngineSettings
+    workers: int
+
+    def reports(self, cases: Sequence[Path], options: Options, tell: Reporter) -> Iterator[CaseReport]:
+        """See `litemedsam.engine.running.executor.Executor.reports`."""
+        workers = min(self.workers, len(cases))
+        if not workers:
+            return
+        limit = memory_limit()
+        part = None if limit is None else max(limit - resident_memory(), 0) // workers
+        start = partial(_start, self.settings, part)
+        pool = ProcessPoolExecutor(workers, get_context("spawn"), initializer=start)
+        try:
+            futures = {pool.submit(_work, case, options): case for case in cases}
+            for future in as_completed(futures):
+                yield _outcome(future, futures[future])
+        finally:
+            # After an interruption no further case is begun.
+            pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _outcome(future: Future, case: Path) -> CaseReport:
+def _outcome(future: "Future[CaseReport]", case: Path) -> CaseReport:
     try:
-        (report,) = future.result()
+        return future.result()
     except BrokenProcessPool:
         return CaseReport(
             case=str(case), error=f"{case}: a worker died, perhaps for want of memory; use fewer --workers"
         )
-    return report

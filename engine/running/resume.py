@@ -2,13 +2,14 @@
 
 import csv
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import fields
 from io import StringIO
 from pathlib import Path
 
 from ...errors import LiteMedSamError
 from ..reporting.case_report import CaseReport
+from ..reporting.html import PAGE_HEAD
 
 
 def _content(path: Path) -> str | None:
@@ -62,6 +63,18 @@ def read_table(path: Path) -> list[CaseReport]:
         raise _unusable(path, "table") from error
 
 
+def check_page(path: Path) -> None:
+    """Refuse an existing file that `litemedsam.engine.reporting.html.write_page` did not write.
+
+    Raises
+    ------
+    LiteMedSamError
+    """
+    text = _content(path)
+    if text is not None and not text.startswith(PAGE_HEAD):
+        raise _unusable(path, "page")
+
+
 def _case(rows: list[dict]) -> CaseReport:
     first = rows[0]
     if first["error"]:
@@ -79,7 +92,9 @@ def _case(rows: list[dict]) -> CaseReport:
     )
 
 
-def with_earlier(paths: list[Path], reports: Iterable[CaseReport], earlier: Iterable[CaseReport]) -> list[CaseReport]:
+def with_earlier(
+    paths: Sequence[Path], reports: Iterable[CaseReport], earlier: Iterable[CaseReport]
+) -> list[CaseReport]:
     """The reports of a run in the order of `paths`; where it has none, the earlier ones of cases that went well."""
     found = {case.case: case for case in earlier if not case.error}
     found.update((case.case, case) for case in reports)

@@ -9,7 +9,6 @@ MEGABYTE = 1_000_000
 _CGROUP = Path("/sys/fs/cgroup")
 # cgroup v1 writes "no limit" as the largest page-aligned 63-bit number.
 _NO_LIMIT = 1 << 60
-_MOST_STREAMS = 4
 # In bytes, for one process.
 _PLENTY = 4_000_000_000
 # What `keep_within` set.
@@ -44,42 +43,6 @@ def available_processors(cgroup: Path = _CGROUP) -> int:
     if len(quota) == 2 and quota[0] > 0 and quota[1] > 0:
         count = min(count, -(-quota[0] // quota[1]))
     return max(count, 1)
-
-
-def streams_of(threads: int) -> int:
-    """How many slices of a volume to encode at once, at least 1.
-
-    One thread each is fastest where there are few. Each needs memory of its own, so that many threads share four.
-
-    Parameters
-    ----------
-    threads : int
-        At least 1.
-    """
-    return min(threads, _MOST_STREAMS)
-
-
-def streams_for(threads: int, volume: bool, objects: int) -> tuple[int, int]:
-    """From how many threads at once a case is encoded and decoded.
-
-    One image is fastest with all threads; so is one object on it.
-
-    Parameters
-    ----------
-    threads : int
-        At least 1.
-    volume : bool
-        Whether the case is one, or an image.
-    objects : int
-        At least 1.
-
-    Returns
-    -------
-    encoding, decoding : int
-        Each at least 1.
-    """
-    streams = streams_of(threads)
-    return (streams, streams) if volume else (1, min(streams, objects))
 
 
 def spare_memory() -> bool:

@@ -15,7 +15,10 @@ from click.testing import CliRunner
 from litemedsam.engine.cli.main import main
 from litemedsam.engine.io.npz import write_labels
 from litemedsam.engine.predictor import Predictor
-from litemedsam.engine.running.run import Lines, Options, run
+from litemedsam.engine.running.executor import Local
+from litemedsam.engine.running.options import Options
+from litemedsam.engine.running.reporters import Lines
+from litemedsam.engine.running.run import run
 
 from litemedsam import LiteMedSamError
 from litemedsam.atomic import remove_left_over, write_atomically
@@ -275,14 +278,14 @@ def test_a_folder_that_is_removed_in_mid_run(cases, tiny_bundle, undisturbed, tm
     predictor = Predictor(tiny_bundle, threads=1)
     paths = sorted(cases.iterdir())[:3]
     output = tmp_path / "results"
-    reports = run(predictor, paths, Options(output), RemovesTheFolder(output, lambda folder: None))
+    reports = run(Local(predictor), paths, Options(output), RemovesTheFolder(output, lambda folder: None))
     assert [report.error for report in reports] == ["", "", ""]
     assert {name: undisturbed[0][name] for name in ("case-01.npz", "case-02.npz")} == content(output)
     for path in output.iterdir():
         path.unlink()
     output.rmdir()
     # A file in its place: every later case is reported, and the file is not touched.
-    reports = run(predictor, paths, Options(output), RemovesTheFolder(output, lambda folder: folder.touch()))
+    reports = run(Local(predictor), paths, Options(output), RemovesTheFolder(output, lambda folder: folder.touch()))
     assert [bool(report.error) for report in reports] == [False, True, True]
     assert all("cannot be written" in report.error for report in reports[1:])
     assert output.read_bytes() == b""

@@ -7,9 +7,9 @@ import pytest
 from litemedsam.engine.backends.registry import BACKENDS, load_graph
 from litemedsam.engine.bundle.info import DECODER, ENCODER
 from litemedsam.engine.case import checked_case
+from litemedsam.engine.inference.case_segmenter import CaseSegmenter
 from litemedsam.engine.inference.network import Network
 from litemedsam.engine.inference.prompt import Prompt, RecordedPrompts, Target
-from litemedsam.engine.inference.propagation import CaseSegmenter
 from litemedsam.engine.inference.protocols import PUBLISHED
 from litemedsam.models import load_checkpoint
 from places import GOLDEN, needs_shared, unpack_scribbles

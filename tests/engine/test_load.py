@@ -17,14 +17,18 @@ import gc, sys
 from pathlib import Path
 from litemedsam import Predictor
 from litemedsam.engine.system.resources import resident_memory
-from litemedsam.engine.running.run import Lines, Options, run
+from litemedsam.engine.running.executor import Local
+from litemedsam.engine.running.options import Existing, Options
+from litemedsam.engine.running.reporters import Lines
+from litemedsam.engine.running.run import run
 
 bundle, cases, output = map(Path, sys.argv[1:])
 paths = sorted(cases.iterdir())
-predictor = Predictor(bundle, threads=1)
+executor = Local(Predictor(bundle, threads=1))
+options = Options(output, existing=Existing.REPLACE)
 held = {}
 for number in range(1, 2001):
-    (report,) = run(predictor, [paths[number % len(paths)]], Options(output, overwrite=True), Lines(False, True))
+    (report,) = run(executor, [paths[number % len(paths)]], options, Lines(False, True))
     assert not report.error, report.error
     if number in (50, 2000):
         held[number] = resident_memory()

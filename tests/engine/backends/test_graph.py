@@ -112,9 +112,10 @@ import sys
 
 import numpy as np
 from litemedsam.engine.inference.network import Network
+from litemedsam.engine.inference.streams import Streams
 
 network = Network.load(Path(sys.argv[1]), sys.argv[2], "f32", 2)
-network.prepare(2, 2)
+network.prepare(Streams(2, 2))
 together = threading.Barrier(2)
 # Threads take turns as often as they can, so that one comes in while the other is at its first use.
 sys.setswitchinterval(1e-9)

@@ -41,7 +41,7 @@ def test_names_go_from_json_through_a_mask_to_the_next_result(infer, scans, tmp_
         assert names(case, "--boxes", scans / "boxes.json") == ["liver"]
         mask = (tmp_path / "results" / result).rename(tmp_path / result)
         assert names(case, "--boxes-from", mask) == ["liver"]
-        assert names(case, "--boxes-from", tmp_path / "results" / result, "--pieces")[0] == "liver.1"
+        assert names(case, "--boxes-from", mask, "--pieces")[0] == "liver.1"
     segment_of = pydicom.dcmread(tmp_path / "results" / "series.dcm").SegmentSequence[0]
     assert segment_of.SegmentLabel == "liver.1"
     assert segment_of.SegmentedPropertyTypeCodeSequence[0].CodeMeaning == "Liver"

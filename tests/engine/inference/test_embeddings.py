@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
-from litemedsam.engine.inference.embeddings import EmbeddingCache, encoded_ahead
+from litemedsam.engine.inference.embeddings import EmbeddingCache, SliceEmbeddings
 from litemedsam.engine.inference.frame import Frame
 from litemedsam.engine.inference.network import Embedding
 
@@ -35,15 +35,12 @@ def walk(threads: int, ahead: int, budget: int) -> list[int]:
 
     cache = EmbeddingCache(budget)
     with ThreadPoolExecutor(threads) as pool:
-        answers = encoded_ahead(pool, encode, WAY, cache, ahead)
+        answers = SliceEmbeddings(encode, cache).follow(WAY, pool, ahead)
         for k, (z, embedding) in enumerate(zip(WAY, answers, strict=True)):
             assert embedding.arrays["embedding"] == [z]
+            assert (None, z) not in cache or z in WAY[k + 1 :]
             with lock:
-                held -= z not in cache
-            if z in WAY[k + 1 :]:
-                cache.put(z, embedding)
-            else:
-                cache.discard(z)
+                held -= 1
             assert cache.nbytes <= budget
     assert most <= ahead + 1
     return encoded
@@ -67,7 +64,7 @@ def test_an_error_comes_at_its_slice():
         return embedding_of(z)
 
     with ThreadPoolExecutor(2) as pool:
-        answers = encoded_ahead(pool, encode, [1, 2, 3], EmbeddingCache(0), 3)
+        answers = SliceEmbeddings(encode, EmbeddingCache(0)).follow([1, 2, 3], pool, 3)
         assert next(answers).arrays["embedding"] == [1]
         with pytest.raises(MemoryError):
             next(answers)
@@ -84,7 +81,7 @@ def test_the_cache_forgets():
     cache.put(2, embedding)
     assert cache.nbytes == 64
     cache.discard(9)
-    cache.clear()
+    cache.discard_where(lambda key: True)
     assert (len(cache), cache.nbytes) == (0, 0)
 
 
@@ -104,7 +101,7 @@ def test_the_cache_keeps_to_its_budget(predictor):
     cache.put("d", embedding)
     assert "c" not in cache
     assert len(cache) == 2
-    cache.clear()
+    cache.discard_where(lambda key: True)
     assert cache.nbytes == 0
     tiny = EmbeddingCache(10)
     tiny.put("a", embedding)

@@ -5,6 +5,7 @@ from threading import Event
 import numpy as np
 import pytest
 from litemedsam.engine.inference.graphs import Graphs, StreamedGraph
+from litemedsam.engine.inference.streams import Streams
 from tiny_bundle import write_tiny_bundle
 
 from litemedsam import LiteMedSamError, Predictor
@@ -85,7 +86,7 @@ def test_closing_frees_what_was_loaded_and_running_loads_it_again():
 def test_a_predictor_takes_graphs_that_are_open_and_loading(tmp_path):
     bundle = write_tiny_bundle(tmp_path / "bundle")
     graphs = Graphs.open(bundle, "onnxruntime", "f32", 2)
-    graphs.begin(1, 2)
+    graphs.begin(Streams(1, 2))
     image, boxes = np.arange(20 * 30, dtype=np.uint8).reshape(20, 30), [[3, 2, 20, 15], [1, 1, 9, 9]]
     ahead = Predictor(graphs=graphs, seed=3)
     plain = Predictor(bundle, "onnxruntime", "f32", threads=2, seed=3)

@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 from litemedsam.engine.case import checked_case
+from litemedsam.engine.inference.case_segmenter import CaseSegmenter
 from litemedsam.engine.inference.network import PROMPTS_PER_CALL, Network
 from litemedsam.engine.inference.prompt import AutomaticPrompts, Target
-from litemedsam.engine.inference.propagation import CaseSegmenter, Step, plan
+from litemedsam.engine.inference.propagation import Step, plan
 from litemedsam.engine.inference.protocols import (
     CORRECTED,
     CORRECTED_FOR,
@@ -111,7 +112,7 @@ def test_what_is_not_needed_again_is_not_kept(network, case, monkeypatch):
     """With room for the slices that the other sweep comes back to and no more, each is encoded once."""
     nbytes = network.encode(case.pixels[0]).nbytes
     steps = plan(case.boxes, CORRECTED)
-    needed = sum(step.needed_again for step in steps)
+    needed = len(steps) - len({step.slice_index for step in steps})
     result = CaseSegmenter(network, CORRECTED, AutomaticPrompts(0), needed * nbytes).segment(case)
     assert result.encoded == SHAPE[0]
 
@@ -165,12 +166,12 @@ def test_labels_are_as_wide_as_their_number(network, objects):
 def test_the_plan_of_two_objects():
     boxes = np.array([[0, 0, 1, 9, 9, 4], [0, 0, 0, 9, 9, 2]])
     assert plan(boxes, CORRECTED) == [
-        Step(1, True, (2,), True),
-        Step(2, True, (1, 2), False),
-        Step(3, True, (1,), False),
-        Step(4, True, (1,), False),
-        Step(1, False, (1,), False),
-        Step(0, False, (2,), False),
+        Step(1, True, (2,)),
+        Step(2, True, (1, 2)),
+        Step(3, True, (1,)),
+        Step(4, True, (1,)),
+        Step(1, False, (1,)),
+        Step(0, False, (2,)),
     ]
 
 
@@ -182,6 +183,5 @@ def test_the_plan_visits_each_slice_once_per_sweep():
     assert [step.slice_index for step in up] == [5, 6, 7, 8, 9, 10, 11, 12]
     assert [step.slice_index for step in down] == [7, 6, 5, 4, 3, 2, 1, 0]
     assert up[2].numbers == (1, 3)
-    assert [step.slice_index for step in up if step.needed_again] == [5, 6, 7]
     visits = sorted((number, step.slice_index) for step in steps for number in step.numbers)
     assert visits == [(1, z) for z in range(11)] + [(2, z) for z in range(4, 13)] + [(3, 7)]

@@ -3,6 +3,7 @@
 import re
 from html.parser import HTMLParser
 
+from example_run_info import INFO
 from litemedsam.engine.reporting.case_report import CaseReport
 from litemedsam.engine.reporting.html import page
 from litemedsam.engine.scan.colours import colour
@@ -16,7 +17,6 @@ IMAGE = CaseReport(
     case="photo.png", output="out/photo.png", shape=[40, 50, 3], objects=1, encoded=1, scores=[0.5], voxels=[7],
     names=[""], boxes=[[0, 0, 2, 3]], seconds={"total": 0.25},
 )  # fmt: skip
-MADE_WITH = {"model": "a model", "model_description": "untrained", "threads": 2, "weights_sha256": "ab" * 32}
 
 
 class Texts(HTMLParser):
@@ -36,7 +36,7 @@ class Texts(HTMLParser):
 
 
 def test_the_page_of_a_run():
-    text = page(MADE_WITH, [CASE, IMAGE, CaseReport(case="x", error="x: broken <b>")], {"photo.png": b"picture"})
+    text = page(INFO, [CASE, IMAGE, CaseReport(case="x", error="x: broken <b>")], {"photo.png": b"picture"})
     read = Texts()
     read.feed(text)
     assert "2 of 3 segmented, 1 failed" in text

@@ -3,7 +3,9 @@
 from pathlib import Path
 
 import pytest
-from litemedsam.engine.reporting.case_report import CaseReport, write_report, write_table
+from example_run_info import INFO
+from litemedsam.engine.reporting.case_report import CaseReport
+from litemedsam.engine.reporting.tables import write_report, write_table
 from litemedsam.engine.running.resume import read_report, read_table, with_earlier
 
 from litemedsam import LiteMedSamError
@@ -22,7 +24,7 @@ PATHS = [Path(name) for name in ("in/a/scan.nii.gz", "in/broken.png", "in/photo.
 
 
 def test_notes_of_an_earlier_run_are_read_back(tmp_path):
-    write_report(tmp_path / "run.json", {"seed": 0}, [VOLUME, FAILED, IMAGE])
+    write_report(tmp_path / "run.json", INFO, [VOLUME, FAILED, IMAGE])
     assert read_report(tmp_path / "run.json") == [VOLUME, FAILED, IMAGE]
     write_table(tmp_path / "run.csv", [VOLUME, FAILED, IMAGE])
     write_table(tmp_path / "again.csv", read_table(tmp_path / "run.csv"))

@@ -13,23 +13,26 @@ import termios
 import numpy as np
 import pytest
 from litemedsam.engine.reporting.case_report import CaseReport
-from litemedsam.engine.running import run as runner
+from litemedsam.engine.running.executor import Local
+from litemedsam.engine.running.options import Options
+from litemedsam.engine.running.reporters import Bar, Lines, reporter
+from litemedsam.engine.running.run import run
 
 from litemedsam import Predictor
 
 
 def test_a_terminal_gets_a_bar(tiny_bundle, scans, tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
-    tell = runner.reporter(verbose=True, quiet=False)
-    assert isinstance(tell, runner.Bar)
+    tell = reporter(verbose=True, quiet=False)
+    assert isinstance(tell, Bar)
     paths = [scans / "flat.npz", scans / "volume.npz"]
-    reports = runner.run(Predictor(tiny_bundle, threads=1), paths, runner.Options(tmp_path), tell)
+    reports = run(Local(Predictor(tiny_bundle, threads=1)), paths, Options(tmp_path), tell)
     assert not any(report.error for report in reports)
     out, errors = capsys.readouterr()
     assert "flat.npz: 2 objects in" in out
     assert "1 of 2, flat.npz" in errors
     assert " left" in errors
-    assert isinstance(runner.reporter(verbose=True, quiet=True), runner.Lines)
+    assert isinstance(reporter(verbose=True, quiet=True), Lines)
 
 
 def test_too_little_memory_is_a_failed_case(tiny_bundle, scans, tmp_path, monkeypatch, capsys):
@@ -39,7 +42,7 @@ def test_too_little_memory_is_a_failed_case(tiny_bundle, scans, tmp_path, monkey
         raise MemoryError
 
     monkeypatch.setattr(predictor, "segment_case", no_memory)
-    (report,) = runner.run(predictor, [scans / "flat.npz"], runner.Options(tmp_path), runner.Lines(False, False))
+    (report,) = run(Local(predictor), [scans / "flat.npz"], Options(tmp_path), Lines(False, False))
     assert report.error == f"{scans / 'flat.npz'}: not enough memory for this case"
     assert report == CaseReport(case=str(scans / "flat.npz"), error=report.error)
     assert "not enough memory" in capsys.readouterr().err
@@ -49,7 +52,7 @@ def on_a_terminal(*command):
     """Exit code and output of a command whose streams are a terminal."""
     leader, follower = pty.openpty()
     fcntl.ioctl(follower, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 100, 0, 0))
-    run = subprocess.Popen(list(map(str, command)), stdout=follower, stderr=follower, close_fds=True)
+    process = subprocess.Popen(list(map(str, command)), stdout=follower, stderr=follower, close_fds=True)
     os.close(follower)
     parts = []
     while True:
@@ -61,7 +64,7 @@ def on_a_terminal(*command):
             break
         parts.append(part)
     os.close(leader)
-    return run.wait(), b"".join(parts).decode()
+    return process.wait(), b"".join(parts).decode()
 
 
 @pytest.mark.parametrize("workers", ["1", "2"])

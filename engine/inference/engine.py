@@ -1,0 +1,59 @@
+"""A network with everything that decides how it is used."""
+
+from dataclasses import dataclass
+
+from ..case import Case
+from .budget import MemoryBudget
+from .network import Network
+from .prompt import PromptSource
+from .protocols import Protocol
+from .streams import StreamPolicy, Streams
+
+
+@dataclass(frozen=True)
+class Engine:
+    """A network, how boxes become prompts and masks, and what the machine allows.
+
+    Attributes
+    ----------
+    network : Network
+    protocol : Protocol
+    prompts : PromptSource
+        The automatic prompts.
+    policy : StreamPolicy
+    memory : MemoryBudget
+    cache_bytes : int
+        The user's budget for embeddings.
+    """
+
+    network: Network
+    protocol: Protocol
+    prompts: PromptSource
+    policy: StreamPolicy
+    memory: MemoryBudget
+    cache_bytes: int
+
+    def prepare(self, case: Case) -> tuple[int, int]:
+        """Load the graphs for a case.
+
+        Parameters
+        ----------
+        case : Case
+
+        Returns
+        -------
+        streams : int
+            The number of threads to encode and decode in.
+        cache_bytes : int
+            The budget for the case's embeddings that memory allows.
+
+        Raises
+        ------
+        LiteMedSamError
+            When a graph cannot be loaded, or the case does not fit into memory.
+        """
+        wanted = self.policy.wanted(case.is_volume, len(case.boxes), self.network.streams)
+        streams = self.memory.streams(case, wanted.decoding)
+        cache_bytes = self.memory.cache_bytes(case, self.cache_bytes, streams)
+        self.network.prepare(Streams(min(wanted.encoding, streams), streams))
+        return streams, cache_bytes

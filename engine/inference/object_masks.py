@@ -1,0 +1,111 @@
+"""From an image's embedding and the boxes of its objects to their masks."""
+
+from collections import deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Executor, Future
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..system.stopwatch import Stopwatch
+from .network import PROMPTS_PER_CALL, Decoded, Embedding, Network
+from .prompt import PromptSource, Target
+from .protocols import Protocol
+from .region import Region, to_region
+
+
+@dataclass(frozen=True)
+class ObjectQuery:
+    """One object on one image or slice.
+
+    Attributes
+    ----------
+    target : Target
+    box : ndarray
+        float32 (4,), x_min, y_min, x_max, y_max on this image, in pixels of the frame.
+    own_box : ndarray
+        (4,), the object's own box in pixels of the image, which limits the mask.
+    """
+
+    target: Target
+    box: np.ndarray
+    own_box: np.ndarray
+
+
+@dataclass(frozen=True)
+class ObjectMask:
+    """The answer to an `ObjectQuery`.
+
+    Attributes
+    ----------
+    target : Target
+    region : Region
+        The mask in pixels of the image.
+    score : float32
+        Predicted IoU.
+    logits : ndarray
+        float32 (S, S) in the frame.
+    """
+
+    target: Target
+    region: Region
+    score: np.float32
+    logits: np.ndarray
+
+
+@dataclass(frozen=True)
+class ObjectDecoder:
+    """Decodes the objects of an image a few at a time, while the masks of others are made.
+
+    Attributes
+    ----------
+    network : Network
+    protocol : Protocol
+        Limits masks to boxes.
+    prompts : PromptSource
+        Turns boxes into prompts.
+    pool : Executor
+        Runs the decoder.
+    streams : int
+        The number of threads of `pool`.
+    watch : Stopwatch
+        Gets the stages ``prompts``, ``decode`` (time spent waiting) and ``masks``.
+    """
+
+    network: Network
+    protocol: Protocol
+    prompts: PromptSource
+    pool: Executor
+    streams: int
+    watch: Stopwatch
+
+    def masks(self, embedding: Embedding, queries: Sequence[ObjectQuery]) -> Iterator[ObjectMask]:
+        """The masks of objects on one image.
+
+        Parameters
+        ----------
+        embedding : Embedding
+        queries : sequence of ObjectQuery
+
+        Yields
+        ------
+        ObjectMask
+            In the order of the queries.
+        """
+        pending: deque[tuple[Sequence[ObjectQuery], Future[Decoded]]] = deque()
+        parts = deque(queries[k : k + PROMPTS_PER_CALL] for k in range(0, len(queries), PROMPTS_PER_CALL))
+        while parts or pending:
+            # One part waits for a thread, while the masks of another are made.
+            while parts and len(pending) <= self.streams:
+                part = parts.popleft()
+                with self.watch.stage("prompts"):
+                    prompts = [self.prompts.prompt(query.target, query.box, embedding.foreground) for query in part]
+                pending.append((part, self.pool.submit(self.network.decode, embedding, prompts)))
+            part, future = pending.popleft()
+            with self.watch.stage("decode"):
+                decoded = future.result()
+            for query, logits, score in zip(part, decoded.logits, decoded.scores, strict=True):
+                with self.watch.stage("masks"):
+                    region = to_region(logits, embedding.frame)
+                    region = self.protocol.bounded(region, query.own_box, embedding.frame)
+                yield ObjectMask(query.target, region, score, logits)

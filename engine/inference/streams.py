@@ -1,0 +1,78 @@
+"""How many slices and objects are worked on at once.
+
+A graph is loaded for a number of concurrent runs, its streams, which share the threads. One image is fastest with a
+single stream of all threads; the slices of a volume, and many objects, are fastest with several streams.
+"""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+# Each stream needs memory of its own.
+_MOST_STREAMS = 4
+
+
+@dataclass(frozen=True)
+class Streams:
+    """Numbers of concurrent runs.
+
+    Attributes
+    ----------
+    encoding, decoding : int
+        Of the encoder and of the decoder, each at least 1.
+    """
+
+    encoding: int
+    decoding: int
+
+
+class StreamPolicy(Protocol):
+    """Chooses the streams that graphs are loaded for."""
+
+    def wanted(self, volume: bool, objects: int, held: Streams | None) -> Streams:
+        """The streams for the next case.
+
+        Parameters
+        ----------
+        volume : bool
+            Whether the case is a volume; an image otherwise.
+        objects : int
+            At least 1.
+        held : Streams or None
+            For which the graphs are loaded; None before they are.
+        """
+        ...
+
+
+def streams_of(threads: int) -> int:
+    """The number of a volume's slices to encode at once, at least 1.
+
+    Parameters
+    ----------
+    threads : int
+        At least 1.
+    """
+    return min(threads, _MOST_STREAMS)
+
+
+@dataclass(frozen=True)
+class Growing:
+    """The streams that suit the case, but never fewer than are loaded: loading costs as much as encoding an image.
+
+    Attributes
+    ----------
+    threads : int
+        At least 1.
+    many : bool
+        Whether many cases will come. Then the decoder is loaded for many objects at once, so that no case reloads it.
+    """
+
+    threads: int
+    many: bool = False
+
+    def wanted(self, volume: bool, objects: int, held: Streams | None) -> Streams:
+        """See `StreamPolicy.wanted`."""
+        most = streams_of(self.threads)
+        suited = Streams(most if volume else 1, most if volume or self.many else min(most, objects))
+        if held is None:
+            return suited
+        return Streams(max(suited.encoding, held.encoding), max(suited.decoding, held.decoding))

@@ -1,0 +1,80 @@
+"""The versions, the model and the settings of a run."""
+
+import platform
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from ... import __version__
+from ..backends.registry import runtime_version
+from ..bundle.info import BundleInfo
+from ..bundle.precision import Choice
+from ..settings import EngineSettings
+
+
+@dataclass(frozen=True)
+class RunInfo:
+    """Everything that results and times depend on, beside the cases.
+
+    Attributes
+    ----------
+    litemedsam, python, numpy, backend_version : str
+        Versions.
+    backend, machine, bundle : str
+    default_model : bool
+        Whether the bundle is the package's own.
+    model, model_description, weights_sha256, weights_storage : str
+        See `litemedsam.engine.bundle.info.BundleInfo`.
+    precision, precision_reason : str
+        See `litemedsam.engine.bundle.precision.Choice`.
+    protocol : str
+    threads, seed : int
+    seconds_to_load : float
+        From the start of loading until cases could be worked on.
+    """
+
+    litemedsam: str
+    python: str
+    numpy: str
+    backend: str
+    backend_version: str
+    machine: str
+    bundle: str
+    default_model: bool
+    model: str
+    model_description: str
+    weights_sha256: str
+    weights_storage: str
+    precision: str
+    precision_reason: str
+    protocol: str
+    threads: int
+    seed: int
+    seconds_to_load: float
+
+    @classmethod
+    def of(
+        cls, settings: EngineSettings, bundle: Path, info: BundleInfo, choice: Choice, seconds_to_load: float
+    ) -> "RunInfo":
+        """The record of a run with a bundle that was opened with these settings."""
+        return cls(
+            litemedsam=__version__,
+            python=platform.python_version(),
+            numpy=np.__version__,
+            backend=settings.backend,
+            backend_version=runtime_version(settings.backend),
+            machine=platform.machine(),
+            bundle=str(bundle),
+            default_model=settings.bundle is None,
+            model=info.model,
+            model_description=info.description,
+            weights_sha256=info.weights_sha256,
+            weights_storage=info.storage,
+            precision=choice.precision,
+            precision_reason=choice.reason,
+            protocol=settings.protocol,
+            threads=settings.processors,
+            seed=settings.seed,
+            seconds_to_load=round(seconds_to_load, 4),
+        )

@@ -1,0 +1,47 @@
+"""A run as JSON and as CSV."""
+
+import csv
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from io import StringIO
+from pathlib import Path
+
+from ...atomic import write_atomically
+from .case_report import CaseReport
+from .run_info import RunInfo
+
+
+def write_report(path: Path, info: RunInfo, cases: Sequence[CaseReport]) -> None:
+    """Write a run's report; see `write_atomically`."""
+    text = json.dumps({"run": asdict(info), "cases": [asdict(case) for case in cases]}, indent=2, ensure_ascii=False)
+    write_atomically(path, lambda file: file.write(text.encode() + b"\n"))
+
+
+_COLUMNS = ("case", "output", "object", "name", "voxels", "volume_ml", "area_mm2", "score", "box", "error")
+
+
+def write_table(path: Path, cases: Sequence[CaseReport]) -> None:
+    """Write one line per object as CSV, and one per failed case; see `write_atomically`."""
+    text = StringIO(newline="")
+    table = csv.writer(text, lineterminator="\n")
+    table.writerow(_COLUMNS)
+    for case in cases:
+        if case.error:
+            table.writerow([case.case, *[""] * (len(_COLUMNS) - 2), case.error])
+        for k in range(case.objects):
+            table.writerow(
+                [
+                    case.case,
+                    case.output,
+                    k + 1,
+                    case.names[k],
+                    case.voxels[k],
+                    case.volumes_ml[k] if case.volumes_ml else "",
+                    case.areas_mm2[k] if case.areas_mm2 else "",
+                    case.scores[k],
+                    " ".join(f"{value:g}" for value in case.boxes[k]),
+                    "",
+                ]
+            )
+    write_atomically(path, lambda file: file.write(text.getvalue().encode()))

@@ -1,0 +1,50 @@
+"""Where cases are worked on."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from ..predictor import Predictor
+from ..reporting.case_report import CaseReport
+from .case_run import run_case
+from .options import Options
+from .reporters import Reporter
+
+
+class Executor(Protocol):
+    """Works on the cases of a run; the results do not depend on which one does, byte for byte."""
+
+    def reports(self, cases: Sequence[Path], options: Options, tell: Reporter) -> Iterator[CaseReport]:
+        """Segment cases and write their results.
+
+        Parameters
+        ----------
+        cases : sequence of Path
+        options : Options
+        tell : Reporter
+            Its `progress` is called where the steps of a case can be followed.
+
+        Yields
+        ------
+        CaseReport
+            Of each case as soon as it is finished, in any order.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class Local:
+    """This process, one case after the other.
+
+    Attributes
+    ----------
+    predictor : Predictor
+    """
+
+    predictor: Predictor
+
+    def reports(self, cases: Sequence[Path], options: Options, tell: Reporter) -> Iterator[CaseReport]:
+        """See `Executor.reports`."""
+        for case in cases:
+            yield run_case(self.predictor, case, options, tell.progress(case))

@@ -1,0 +1,101 @@
+"""One scan from its file to masks: the only way, for Python, the command, its workers and servers."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+
+from ..case import Segmentation
+from ..inference.case_segmenter import Progress
+from ..io.formats import format_of
+from ..objects.placed import placed_prompts
+from ..objects.sources import ObjectSource, StoredBoxes
+from ..predictor import Predictor
+from ..scan.intensity import Scaling
+from ..scan.scan import Prepared, Scan, prepare, with_spacing
+from ..system.stopwatch import Stopwatch
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is asked of one scan.
+
+    Attributes
+    ----------
+    path : Path
+        A file of any format that is read, or the folder of a series.
+    objects : ObjectSource
+        Says what to segment; the boxes in the file by default.
+    scaling : Scaling or None
+        Turns intensities into pixels; the usual scaling of the scan when None.
+    time_point : int or None
+        Of a series of volumes, from 0.
+    spacing : sequence of float or None
+        For scans whose files hold none, see `litemedsam.engine.scan.scan.with_spacing`.
+    """
+
+    path: Path
+    objects: ObjectSource = field(default_factory=StoredBoxes)
+    scaling: Scaling | None = None
+    time_point: int | None = None
+    spacing: Sequence[float] | None = None
+
+
+@dataclass(frozen=True)
+class SegmentedScan:
+    """A scan and the masks of its objects.
+
+    Attributes
+    ----------
+    scan : Scan
+    prepared : Prepared
+        The scan and its objects as the model saw them.
+    result : Segmentation
+        The masks as the model saw them.
+    """
+
+    scan: Scan
+    prepared: Prepared
+    result: Segmentation
+
+    @cached_property
+    def labels(self) -> np.ndarray:
+        """(H, W) or (D, H, W) on the file's own grid, 0 for background and k + 1 for object k."""
+        return self.prepared.restore(self.result.labels)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """One per object, empty where it has none."""
+        return tuple(self.prepared.objects.names) or ("",) * len(self.result.scores)
+
+
+def segment_file(
+    predictor: Predictor, request: Request, progress: Progress | None = None, watch: Stopwatch | None = None
+) -> SegmentedScan:
+    """Read a scan, find its objects, and segment them.
+
+    Parameters
+    ----------
+    predictor : Predictor
+    request : Request
+    progress : callable, optional
+        Called with (done, total) steps; may raise to cancel.
+    watch : Stopwatch, optional
+        Gets the stage ``read``.
+
+    Returns
+    -------
+    SegmentedScan
+
+    Raises
+    ------
+    LiteMedSamError
+        For files, boxes and settings that do not make sense.
+    """
+    with (watch or Stopwatch()).stage("read"):
+        scan = with_spacing(format_of(request.path).read(request.path, request.time_point), request.spacing)
+        prepared = prepare(scan, request.objects.objects(request.path, scan), request.scaling)
+    prompts = placed_prompts(prepared, predictor.prompts, predictor.network.info)
+    return SegmentedScan(scan, prepared, predictor.segment_case(prepared.case, progress, prompts))

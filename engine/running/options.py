@@ -1,0 +1,83 @@
+"""What is asked of every case of a run."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+from pathlib import Path
+
+from ..io.formats import Format, format_of, result_name
+from ..objects.sources import ObjectSource, StoredBoxes
+from ..scan.intensity import Scaling
+from .job import Request
+from .outputs import LabelMap, Output
+
+
+class Existing(Enum):
+    """What to do where a result exists."""
+
+    KEEP = "keep"
+    """The case fails."""
+    REPLACE = "replace"
+    SKIP = "skip"
+    """The case is left out."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """What is asked of every case, and where its results go; can be sent to other processes.
+
+    Attributes
+    ----------
+    output : Path
+        Folder for results, made when absent.
+    objects : ObjectSource
+        Says what to segment.
+    scaling : Scaling or None
+        Turns intensities into pixels; the usual scaling of the scan when None.
+    time_point : int or None
+        Of a series of volumes, from 0.
+    spacing : sequence of float or None
+        For scans whose files hold none, see `litemedsam.engine.scan.scan.with_spacing`.
+    format : Format or None
+        Of the results; the scan's own when None.
+    drawings : tuple of Output
+        Written before each label map.
+    existing : Existing
+    subfolders : mapping of Path to Path
+        For some cases, where under `output` their results go.
+    """
+
+    output: Path
+    objects: ObjectSource = field(default_factory=StoredBoxes)
+    scaling: Scaling | None = None
+    time_point: int | None = None
+    spacing: Sequence[float] | None = None
+    format: Format | None = None
+    drawings: tuple[Output, ...] = ()
+    existing: Existing = Existing.KEEP
+    subfolders: Mapping[Path, Path] = field(default_factory=dict)
+
+    def request(self, case: Path) -> Request:
+        """What is asked of one case."""
+        return Request(case, self.objects, self.scaling, self.time_point, self.spacing)
+
+    def target(self, case: Path) -> Path:
+        """The path of a case's label map.
+
+        Raises
+        ------
+        LiteMedSamError
+            When the case cannot be opened or is of no known kind.
+        """
+        kind = self.format or format_of(case)
+        return self.output / self.subfolders.get(case, "") / result_name(case, kind)
+
+    def outputs(self, case: Path) -> tuple[Output, ...]:
+        """What is written of a case; the label map comes last, so that a case with a label map is complete.
+
+        Raises
+        ------
+        LiteMedSamError
+            As `target`.
+        """
+        return (*self.drawings, LabelMap(self.format or format_of(case)))

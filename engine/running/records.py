@@ -1,0 +1,89 @@
+"""The files in which a run is recorded."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..reporting.case_report import CaseReport
+from ..reporting.run_info import RunInfo
+from ..reporting.tables import write_report, write_table
+from .resume import check_page, read_report, read_table, with_earlier
+from .run import pictures
+
+
+@dataclass(frozen=True)
+class Records:
+    """Where a run is recorded.
+
+    Attributes
+    ----------
+    report, table, page : Path or None
+        JSON, CSV and HTML.
+    """
+
+    report: Path | None = None
+    table: Path | None = None
+    page: Path | None = None
+
+    @property
+    def paths(self) -> tuple[Path, ...]:
+        """Those that are asked for."""
+        return tuple(path for path in (self.report, self.table, self.page) if path is not None)
+
+    def earlier(self) -> list[CaseReport]:
+        """The cases of an earlier run, where these files exist.
+
+        Of two notes on a case, the more detailed one of the report comes last.
+
+        Raises
+        ------
+        LiteMedSamError
+            When a file exists that is no record of a run, so that none is ever replaced by a record.
+        """
+        found = [] if self.table is None else read_table(self.table)
+        found += [] if self.report is None else read_report(self.report)
+        if self.page is not None:
+            check_page(self.page)
+        return found
+
+
+@dataclass(frozen=True)
+class RecordKeeper:
+    """Writes the records of one run, as often as it is asked.
+
+    Attributes
+    ----------
+    records : Records
+    info : RunInfo
+    cases : sequence of Path
+        All cases of the run, in the order of the records.
+    earlier : sequence of CaseReport
+        Of an earlier run that this one continues.
+    """
+
+    records: Records
+    info: RunInfo
+    cases: Sequence[Path]
+    earlier: Sequence[CaseReport] = ()
+
+    def note(self, reports: Sequence[CaseReport]) -> None:
+        """Write the report and the table of the cases finished so far.
+
+        Raises
+        ------
+        LiteMedSamError
+            When a file cannot be written.
+        """
+        noted = with_earlier(self.cases, reports, self.earlier)
+        if self.records.report is not None:
+            write_report(self.records.report, self.info, noted)
+        if self.records.table is not None:
+            write_table(self.records.table, noted)
+
+    def finish(self, reports: Sequence[CaseReport]) -> None:
+        """Write the page, which needs the pictures of all cases; raises as `note`."""
+        if self.records.page is not None:
+            from ..reporting.html import write_page
+
+            noted = with_earlier(self.cases, reports, self.earlier)
+            write_page(self.records.page, self.info, noted, pictures(noted))

@@ -1,0 +1,1 @@
+"""Opened images and volumes: encoded once, asked as often as wanted, from any thread."""

@@ -1,0 +1,195 @@
+"""An opened image."""
+
+from concurrent.futures import Executor, Future
+from dataclasses import dataclass
+from threading import Lock
+
+import cv2
+import numpy as np
+
+from ...errors import LiteMedSamError
+from ..case import checked_boxes, checked_pixels
+from ..inference.embeddings import EmbeddingCache
+from ..inference.engine import Engine
+from ..inference.frame import Frame
+from ..inference.network import Embedding
+from ..inference.object_masks import ObjectDecoder, ObjectQuery
+from ..inference.prompt import POINTS, GivenPrompts, Target
+from ..inference.streams import Streams
+from ..system.stopwatch import Stopwatch
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """Masks of n boxes on one image.
+
+    Attributes
+    ----------
+    masks : ndarray
+        bool (n, H, W), in the order of the boxes; they may overlap.
+    scores : ndarray
+        float32 (n,), predicted IoU; not confined to [0, 1].
+    logits : ndarray
+        float32 (n, 256, 256) in the network's frame: the image's longer side scaled to 256 pixels, in the top
+        left corner.
+    """
+
+    masks: np.ndarray
+    scores: np.ndarray
+    logits: np.ndarray
+
+
+class CallingThread(Executor):
+    """Runs everything at once, in the thread that asks."""
+
+    def submit(self, fn, /, *args, **kwargs) -> Future:
+        """See `concurrent.futures.Executor.submit`."""
+        future: Future = Future()
+        try:
+            future.set_result(fn(*args, **kwargs))
+        except Exception as error:  # noqa: BLE001 - handed on by the future
+            future.set_exception(error)
+        return future
+
+
+class ImageSession:
+    """An image that is encoded once and asked as often as wanted; any number of threads may ask at once.
+
+    Its embedding counts towards the budget of the predictor that opened it. When others take its place there, it is
+    encoded again at the next prediction; the masks are the same.
+
+    Parameters
+    ----------
+    engine : Engine
+    image : ndarray
+        uint8 (H, W) or (H, W, 3) in RGB; other numbers in 0..255 are rounded.
+    cache : EmbeddingCache
+        Shared by the sessions of a predictor.
+
+    Raises
+    ------
+    LiteMedSamError
+        For other shapes or values.
+    """
+
+    def __init__(self, engine: Engine, image: np.ndarray, cache: EmbeddingCache):
+        image = np.asarray(image)
+        if image.ndim not in (2, 3) or (image.ndim == 3 and image.shape[2] != 3):
+            raise LiteMedSamError(f"image has shape {image.shape}, expected (H, W) or (H, W, 3)")
+        self._engine = engine
+        self._pixels = checked_pixels("image", image)
+        self._cache = cache
+        self._key = (object(), None)
+        self._encoding = Lock()
+        self.encoded = 0
+        self._embedding()
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(H, W) of the image."""
+        height, width = self._pixels.shape[:2]
+        return height, width
+
+    def predict(
+        self, boxes: np.ndarray, points: np.ndarray | None = None, scribbles: np.ndarray | None = None
+    ) -> Prediction:
+        """Segment the objects in the boxes.
+
+        Parameters
+        ----------
+        boxes : array_like
+            (n, 4), or (4,) for one, x_min, y_min, x_max, y_max in pixels of the image, ends included.
+        points : array_like, optional
+            (n, 4, 2), four points x, y on each object; made automatically when absent.
+        scribbles : array_like, optional
+            bool (n, H, W), true along a stroke on each object; made automatically when absent.
+
+        Returns
+        -------
+        Prediction
+
+        Raises
+        ------
+        LiteMedSamError
+            When a prompt has a wrong shape or lies outside the image, or the model takes no prompts of its kind.
+        """
+        engine = self._engine
+        info = engine.network.info
+        for kind, given in (("points", points), ("scribbles", scribbles)):
+            if given is not None and kind not in info.prompts:
+                taken = ", ".join(info.prompts)
+                raise LiteMedSamError(f"the model {info.model} takes no {kind}, only: {taken}", f"leave out the {kind}")
+        boxes = checked_boxes("boxes", np.atleast_2d(boxes), self.shape)
+        frame = Frame.of(*self.shape, info.frame)
+        source = GivenPrompts(
+            None if points is None else _points_in_frame(points, len(boxes), frame),
+            None if scribbles is None else _scribbles_in_frame(scribbles, len(boxes), frame),
+            engine.prompts,
+        )
+        queries = [
+            ObjectQuery(Target(number), engine.protocol.box_in_frame(box, frame), box)
+            for number, box in enumerate(boxes, start=1)
+        ]
+        decoder = ObjectDecoder(engine.network, engine.protocol, source, CallingThread(), 0, Stopwatch())
+        found = list(decoder.masks(self._embedding(), queries))
+        return Prediction(
+            np.stack([answer.region.full(*self.shape) for answer in found]),
+            np.array([answer.score for answer in found], np.float32),
+            np.stack([answer.logits for answer in found]),
+        )
+
+    def _embedding(self) -> Embedding:
+        embedding = self._cache.get(self._key)
+        if embedding is None:
+            with self._encoding:
+                embedding = self._cache.get(self._key)
+                if embedding is None:
+                    engine = self._engine
+                    wanted = engine.policy.wanted(False, 1, engine.network.streams)
+                    engine.network.prepare(Streams(wanted.encoding, wanted.decoding))
+                    embedding = engine.network.encode(self._pixels)
+                    self.encoded += 1
+                    self._cache.put(self._key, embedding)
+        return embedding
+
+    def close(self) -> None:
+        """Give the embedding's memory back; a later prediction encodes the image again."""
+        self._cache.discard(self._key)
+
+    def __enter__(self) -> "ImageSession":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def _points_in_frame(points: np.ndarray, count: int, frame: Frame) -> np.ndarray:
+    points = np.asarray(points)
+    if points.dtype.kind not in "uif" or points.shape != (count, POINTS, 2):
+        raise LiteMedSamError(
+            f"points has shape {points.shape} and type {points.dtype}, expected numbers ({count}, {POINTS}, 2)"
+        )
+    inside = (points >= 0) & (points <= [frame.width, frame.height])
+    if not inside.all():
+        number = int(np.flatnonzero(~inside.all(axis=(1, 2)))[0]) + 1
+        raise LiteMedSamError(
+            f"object {number}: a point lies outside the image of {frame.width} × {frame.height} pixels"
+        )
+    return (points * frame.scale).astype(np.float32)
+
+
+def _scribbles_in_frame(scribbles: np.ndarray, count: int, frame: Frame) -> np.ndarray:
+    scribbles = np.asarray(scribbles)
+    if scribbles.dtype.kind not in "bui" or scribbles.shape != (count, frame.height, frame.width):
+        raise LiteMedSamError(
+            f"scribbles has shape {scribbles.shape} and type {scribbles.dtype}, "
+            f"expected bool ({count}, {frame.height}, {frame.width})"
+        )
+    framed = np.zeros((count, frame.size, frame.size), bool)
+    for target, scribble in zip(framed, scribbles, strict=True):
+        # Any touch counts, so that a thin stroke survives shrinking.
+        touched = cv2.resize(
+            (scribble > 0).astype(np.float32), (frame.scaled_width, frame.scaled_height), interpolation=cv2.INTER_AREA
+        )
+        target[: frame.scaled_height, : frame.scaled_width] = touched > 0
+    return framed

@@ -1,0 +1,138 @@
+"""An opened volume."""
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from ...errors import LiteMedSamError
+from ..case import Case, checked_boxes, checked_pixels, label_dtype
+from ..inference.case_segmenter import Progress
+from ..inference.embeddings import EmbeddingCache, SliceEmbeddings
+from ..inference.engine import Engine
+from ..inference.object_masks import ObjectDecoder
+from ..inference.prompt import PromptSource
+from ..inference.propagation import propagate
+from ..system.resources import require_memory
+from ..system.stopwatch import Stopwatch
+
+
+@dataclass(frozen=True)
+class VolumePrediction:
+    """Masks of n boxes in one volume.
+
+    Attributes
+    ----------
+    masks : ndarray
+        bool (n, D, H, W), in the order of the boxes; they may overlap.
+    scores : ndarray
+        float32 (n,), the mean over an object's slices of the predicted IoU; not confined to [0, 1].
+    """
+
+    masks: np.ndarray
+    scores: np.ndarray
+
+    @cached_property
+    def labels(self) -> np.ndarray:
+        """(D, H, W), 0 for background and k + 1 for object k; where objects overlap, the highest."""
+        labels = np.zeros(self.masks.shape[1:], label_dtype(len(self.masks)))
+        for number, mask in enumerate(self.masks, start=1):
+            labels[mask] = number
+        return labels
+
+
+class VolumeSession:
+    """A volume whose slices are encoded when a box first covers them; any number of threads may ask at once.
+
+    The embeddings count towards the budget of the predictor that opened it. What does not fit there is encoded again;
+    the masks are the same.
+
+    Parameters
+    ----------
+    engine : Engine
+    volume : ndarray
+        uint8 (D, H, W) or (D, H, W, 3) in RGB; other numbers in 0..255 are rounded.
+    cache : EmbeddingCache
+        Shared by the sessions of a predictor.
+
+    Raises
+    ------
+    LiteMedSamError
+        For other shapes or values.
+    """
+
+    def __init__(self, engine: Engine, volume: np.ndarray, cache: EmbeddingCache):
+        volume = np.asarray(volume)
+        if volume.ndim not in (3, 4) or (volume.ndim == 4 and volume.shape[3] != 3):
+            raise LiteMedSamError(f"volume has shape {volume.shape}, expected (D, H, W) or (D, H, W, 3)")
+        self._engine = engine
+        self._pixels = checked_pixels("volume", volume)
+        self._cache = cache
+        self._owner = object()
+        self._embeddings = SliceEmbeddings(
+            lambda z: engine.network.encode(self._pixels[z]), cache, self._owner, retain=True
+        )
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """(D, H, W) of the volume."""
+        depth, height, width = self._pixels.shape[:3]
+        return depth, height, width
+
+    @property
+    def encoded(self) -> int:
+        """The number of slices encoded so far, repetitions included."""
+        return self._embeddings.encoded
+
+    def predict(
+        self, boxes: np.ndarray, prompts: PromptSource | None = None, progress: Progress | None = None
+    ) -> VolumePrediction:
+        """Segment the objects in the boxes.
+
+        Parameters
+        ----------
+        boxes : array_like
+            (n, 6), or (6,) for one, x_min, y_min, z_min, x_max, y_max, z_max in voxels, ends included.
+        prompts : PromptSource, optional
+            Makes points and scribbles; automatic when absent.
+        progress : callable, optional
+            Called with (done, total) slices; may raise to cancel.
+
+        Returns
+        -------
+        VolumePrediction
+
+        Raises
+        ------
+        LiteMedSamError
+            When a box has a wrong shape or lies outside the volume, or the masks do not fit into memory.
+        """
+        boxes = checked_boxes("boxes", np.atleast_2d(boxes), self.shape)
+        case = Case("volume", self._pixels, boxes)
+        engine = self._engine
+        streams, cache_bytes = engine.prepare(case)
+        self._cache.shrink(cache_bytes)
+        require_memory("volume: the masks", len(boxes) * int(np.prod(self.shape)))
+        masks = np.zeros((len(boxes), *self.shape), bool)
+        scores: list[list[float]] = [[] for _ in boxes]
+        pool = ThreadPoolExecutor(streams)
+        decoder = ObjectDecoder(engine.network, engine.protocol, prompts or engine.prompts, pool, streams, Stopwatch())
+        try:
+            for found in propagate(boxes, self._embeddings, decoder, progress or (lambda done, total: None)):
+                k = found.target.number - 1
+                masks[k, found.target.slice_index][found.region.window] |= found.region.mask
+                scores[k].append(float(found.score))
+        finally:
+            pool.shutdown(cancel_futures=True)
+        return VolumePrediction(masks, np.array([np.mean(values) for values in scores], np.float32))
+
+    def close(self) -> None:
+        """Give the embeddings' memory back; a later prediction encodes slices again."""
+        self._cache.discard_where(lambda key: isinstance(key, tuple) and key[0] is self._owner)
+
+    def __enter__(self) -> "VolumeSession":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
