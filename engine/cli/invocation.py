@@ -22,7 +22,6 @@ from ..running.cohort import check_distinct, gather
 from ..running.executor import Executor, Local
 from ..running.options import Existing, Options
 from ..running.outputs import Film, Picture
-from ..running.processes import Processes
 from ..running.records import RecordKeeper, Records
 from ..running.reporters import Record, reporter
 from ..running.run import output_paths, remove_left_over_results, run
@@ -137,7 +136,11 @@ class Invocation:
         predictor = Predictor.of(settings, graphs, Growing(settings.processors, many=len(cases) > 1))
         seconds += perf_counter() - start
         info = RunInfo.of(settings, graphs.bundle, graphs.info, graphs.choice, seconds)
-        executor = Processes(settings, workers) if workers > 1 else Local(predictor)
+        executor: Executor = Local(predictor)
+        if workers > 1:
+            from ..running.processes import Processes
+
+            executor = Processes(settings, workers)
         keeper = RecordKeeper(records, info, cases, earlier)
         return cls(executor, cases, options, keeper, given["verbose"], given["quiet"])
 

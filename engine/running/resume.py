@@ -9,7 +9,6 @@ from pathlib import Path
 
 from ...errors import LiteMedSamError
 from ..reporting.case_report import CaseReport
-from ..reporting.html import PAGE_HEAD
 
 
 def _content(path: Path) -> str | None:
@@ -71,7 +70,11 @@ def check_page(path: Path) -> None:
     LiteMedSamError
     """
     text = _content(path)
-    if text is not None and not text.startswith(PAGE_HEAD):
+    if text is None:
+        return
+    from ..reporting.html import PAGE_HEAD
+
+    if not text.startswith(PAGE_HEAD):
         raise _unusable(path, "page")
 
 
