@@ -12,8 +12,10 @@ EXAMPLES = ROOT / "examples"
 SHARED = Path(os.environ.get("LITEMEDSAM_SHARED", ROOT.parent / "shared"))
 GOLDEN = SHARED / "golden"
 DATA = SHARED / "data"
+PUBLIC = DATA / "public"
 
 needs_shared = pytest.mark.skipif(not GOLDEN.is_dir(), reason="recorded outputs are not beside the project")
+needs_data = pytest.mark.skipif(not PUBLIC.is_dir(), reason="real scans are not beside the project")
 
 
 def unpack_scribbles(packed: np.ndarray) -> np.ndarray:

@@ -12,17 +12,7 @@ from places import ROOT
 
 import litemedsam
 
-from .conftest import (
-    BASE_IMAGE,
-    CHALLENGE_CALL,
-    HARDENED,
-    IMAGE,
-    OPTIONS_CALL,
-    Docker,
-    Folders,
-    picture,
-    volume,
-)
+from .conftest import BASE_IMAGE, CHALLENGE_CALL, HARDENED, IMAGE, OPTIONS_CALL, Docker, Folders, picture, volume
 
 pytestmark = pytest.mark.usefixtures("image")
 

@@ -5,16 +5,11 @@ import sys
 
 import numpy as np
 import pytest
-from litemedsam.engine.backends.registry import BACKENDS, load_graph
+from litemedsam.engine.backends.registry import load_graph
 from litemedsam.engine.bundle.info import DECODER, ENCODER, BundleInfo, default_bundle
 from tiny_bundle import write_tiny_bundle
 
 from litemedsam.errors import LiteMedSamError
-
-
-@pytest.fixture(scope="module", params=BACKENDS)
-def backend(request):
-    return request.param
 
 
 @pytest.fixture(scope="module")

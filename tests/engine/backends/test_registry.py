@@ -9,11 +9,6 @@ from litemedsam.engine.inference.network import Network
 from litemedsam import LiteMedSamError
 
 
-@pytest.fixture(scope="module", params=BACKENDS)
-def backend(request):
-    return request.param
-
-
 def test_an_unknown_precision_is_refused(backend):
     with pytest.raises(LiteMedSamError, match="precision 'f8'"):
         load_graph(default_bundle() / ENCODER, backend, "f8", 1)

@@ -1,8 +1,6 @@
 """``litemedsam-infer`` as a user calls it."""
 
 import json
-import subprocess
-import sys
 
 import cv2
 import numpy as np
@@ -219,15 +217,3 @@ def test_ort_refuses_bf16(small_cases, tmp_path):
     run = infer(small_cases / "c.npz", "-o", tmp_path, "--backend", "onnxruntime", "--precision", "bf16")
     assert run.exit_code == 1
     assert "use --backend openvino" in run.output
-
-
-def test_the_engine_imports_neither_torch_nor_onnx_and_starts_light():
-    code = (
-        "import sys, litemedsam.engine.cli.main; light = {m.split('.')[0] for m in sys.modules};"
-        "import litemedsam.engine.predictor, litemedsam.engine.running.run, litemedsam.engine.backends.openvino,"
-        "litemedsam.engine.backends.onnxruntime; full = {m.split('.')[0] for m in sys.modules};"
-        "print(sorted(light & {'numpy', 'cv2', 'openvino', 'onnxruntime', 'nibabel', 'tqdm'}),"
-        "sorted(full & {'torch', 'onnx', 'nibabel', 'tqdm', 'scipy'}))"
-    )
-    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert run.stdout.strip() == "[] []"

@@ -10,14 +10,12 @@ import numpy as np
 import pydicom
 import pytest
 from litemedsam.engine.io.formats import FORMATS, format_of, result_name
-from places import DATA
+from places import PUBLIC, needs_data
 
 from litemedsam import LiteMedSamError, Predictor, segment
 
 NIBABEL = Path(find_spec("nibabel").origin).parent / "tests" / "data"
 PYDICOM = Path(find_spec("pydicom").origin).parent / "data" / "test_files"
-PUBLIC = DATA / "public"
-needs_data = pytest.mark.skipif(not PUBLIC.is_dir(), reason="real scans are not beside the project")
 
 # Each with its time point, the orientation of its axes and whether it is oblique or of unequal spacing.
 SHIPPED = [

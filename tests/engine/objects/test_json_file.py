@@ -1,43 +1,16 @@
 """Boxes, points and strokes from a JSON file."""
 
-import json
 from pathlib import Path
 
-import nibabel
 import numpy as np
 import pytest
-from litemedsam.engine.bundle.info import BundleInfo
-from litemedsam.engine.inference.prompt import AutomaticPrompts, Target
+from litemedsam.engine.inference.prompt import Target
 from litemedsam.engine.io.formats import FORMATS
-from litemedsam.engine.objects.placed import placed_prompts
-from litemedsam.engine.objects.sources import (
-    BoxesFile,
-)
-from litemedsam.engine.scan.scan import Objects, Scan, prepare
+from litemedsam.engine.objects.sources import BoxesFile
+from litemedsam.engine.scan.scan import Objects, Scan
+from object_files import BOX, near, objects_of, scribbled, scribbles_of, write
 
 from litemedsam import LiteMedSamError
-
-GRID = (6, 20, 30)
-MODEL = BundleInfo("any", 256, ("boxes", "points", "scribbles"), (), "", "f32", "single", "", "")
-
-
-@pytest.fixture
-def scan(tmp_path):
-    """A volume of 30 × 20 × 6 voxels of 2 × 1 × 3 mm, x towards left, y towards anterior, z towards superior."""
-    volume = np.arange(np.prod(GRID), dtype=np.int16).reshape(GRID)
-    affine = np.array([[-2.0, 0, 0, 10], [0, 1, 0, -5], [0, 0, 3, 7], [0, 0, 0, 1]])
-    nibabel.Nifti1Image(volume.transpose(), affine).to_filename(tmp_path / "scan.nii.gz")
-    return FORMATS["nifti"].read(tmp_path / "scan.nii.gz")
-
-
-def write(path, content):
-    path.write_text(json.dumps(content))
-    return path
-
-
-def objects_of(tmp_path, scan, content):
-    path = write(tmp_path / "boxes.json", content)
-    return BoxesFile(path).objects(tmp_path / "scan.nii.gz", scan)
 
 
 def test_our_own_json(tmp_path, scan):
@@ -69,14 +42,6 @@ def test_rectangles_of_sam_tools(tmp_path, scan):
     found = BoxesFile(write(tmp_path / "boxes.json", content)).objects(tmp_path / "flat.npz", image)
     np.testing.assert_array_equal(found.boxes, [[1, 2, 10, 11]])
     np.testing.assert_array_equal(found.points[1], [[3, 4]])
-
-
-BOX = [1, 2, 0, 10, 11, 5]
-
-
-def scribbled(*strokes, **more):
-    """The content of a file with one object and its scribble."""
-    return {"version": 1, "objects": [{"box": BOX, "scribble": {"strokes": list(strokes), **more}}]}
 
 
 @pytest.mark.parametrize(
@@ -118,18 +83,6 @@ def test_mistakes_in_json_are_named(tmp_path, scan, content, words):
         objects_of(tmp_path, scan, content)
     assert words in str(error.value)
     assert "boxes.json" in str(error.value)
-
-
-def scribbles_of(scan, objects, model=MODEL):
-    return placed_prompts(prepare(scan, objects), AutomaticPrompts(), model).scribbles
-
-
-def near(places, width):
-    """The voxels of a slice, bool (H, W), whose centres lie within half a width of a place (x, y)."""
-    page = np.zeros(GRID[1:], bool)
-    for y, x in np.ndindex(page.shape):
-        page[y, x] = any(np.hypot(x - u, y - v) <= width / 2 for u, v in places)
-    return page
 
 
 def test_strokes_on_an_image_have_places_of_two_numbers(tmp_path):

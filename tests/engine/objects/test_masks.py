@@ -5,31 +5,13 @@ import numpy as np
 import pydicom
 import pytest
 from litemedsam.engine.io.formats import FORMATS
-from litemedsam.engine.objects.sources import (
-    MaskBoxes,
-    read_mask,
-)
+from litemedsam.engine.objects.sources import MaskBoxes, read_mask
 from litemedsam.engine.scan.scan import Scan
-from places import DATA
+from object_files import GRID, mask_file
+from places import PUBLIC, needs_data
 from synthetic_scans import phantom, stored, write_series
 
 from litemedsam import LiteMedSamError
-
-GRID = (6, 20, 30)
-
-
-@pytest.fixture
-def scan(tmp_path):
-    """A volume of 30 × 20 × 6 voxels of 2 × 1 × 3 mm, x towards left, y towards anterior, z towards superior."""
-    volume = np.arange(np.prod(GRID), dtype=np.int16).reshape(GRID)
-    affine = np.array([[-2.0, 0, 0, 10], [0, 1, 0, -5], [0, 0, 3, 7], [0, 0, 0, 1]])
-    nibabel.Nifti1Image(volume.transpose(), affine).to_filename(tmp_path / "scan.nii.gz")
-    return FORMATS["nifti"].read(tmp_path / "scan.nii.gz")
-
-
-def mask_file(tmp_path, mask, affine):
-    nibabel.Nifti1Image(mask.transpose(), affine).to_filename(tmp_path / "mask.nii.gz")
-    return tmp_path / "mask.nii.gz"
 
 
 def test_boxes_from_a_mask(tmp_path, scan):
@@ -161,10 +143,6 @@ def test_too_many_objects_of_a_mask(tmp_path, monkeypatch):
     np.savez(tmp_path / "a.npz", segs=dots)
     with pytest.raises(LiteMedSamError, match="more than 3 objects; clean the mask from noise first"):
         MaskBoxes(tmp_path / "a.npz", pieces=True).objects(tmp_path / "scan", scan)
-
-
-PUBLIC = DATA / "public"
-needs_data = pytest.mark.skipif(not PUBLIC.is_dir(), reason="real scans are not beside the project")
 
 
 @needs_data

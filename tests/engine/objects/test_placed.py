@@ -1,7 +1,5 @@
 """Points and strokes on the slices that the model sees."""
 
-import json
-
 import nibabel
 import numpy as np
 import pytest
@@ -9,49 +7,12 @@ from litemedsam.engine.bundle.info import BundleInfo
 from litemedsam.engine.inference.prompt import AutomaticPrompts, Target
 from litemedsam.engine.io.formats import FORMATS
 from litemedsam.engine.objects.placed import placed_prompts
-from litemedsam.engine.objects.sources import (
-    BoxesFile,
-    WithScribbles,
-)
+from litemedsam.engine.objects.sources import BoxesFile, WithScribbles
 from litemedsam.engine.scan.scan import Objects, Scan, prepare
+from object_files import BOX, GRID, MODEL, mask_file, near, objects_of, scribbled, scribbles_of, write
 from synthetic_scans import phantom
 
 from litemedsam import LiteMedSamError
-
-GRID = (6, 20, 30)
-MODEL = BundleInfo("any", 256, ("boxes", "points", "scribbles"), (), "", "f32", "single", "", "")
-
-
-@pytest.fixture
-def scan(tmp_path):
-    """A volume of 30 × 20 × 6 voxels of 2 × 1 × 3 mm, x towards left, y towards anterior, z towards superior."""
-    volume = np.arange(np.prod(GRID), dtype=np.int16).reshape(GRID)
-    affine = np.array([[-2.0, 0, 0, 10], [0, 1, 0, -5], [0, 0, 3, 7], [0, 0, 0, 1]])
-    nibabel.Nifti1Image(volume.transpose(), affine).to_filename(tmp_path / "scan.nii.gz")
-    return FORMATS["nifti"].read(tmp_path / "scan.nii.gz")
-
-
-def write(path, content):
-    path.write_text(json.dumps(content))
-    return path
-
-
-def objects_of(tmp_path, scan, content):
-    path = write(tmp_path / "boxes.json", content)
-    return BoxesFile(path).objects(tmp_path / "scan.nii.gz", scan)
-
-
-BOX = [1, 2, 0, 10, 11, 5]
-
-
-def scribbled(*strokes, **more):
-    """The content of a file with one object and its scribble."""
-    return {"version": 1, "objects": [{"box": BOX, "scribble": {"strokes": list(strokes), **more}}]}
-
-
-def mask_file(tmp_path, mask, affine):
-    nibabel.Nifti1Image(mask.transpose(), affine).to_filename(tmp_path / "mask.nii.gz")
-    return tmp_path / "mask.nii.gz"
 
 
 def test_points_and_strokes_reach_their_slice_through_the_view(tmp_path, scan):
@@ -78,18 +39,6 @@ def test_points_and_strokes_reach_their_slice_through_the_view(tmp_path, scan):
     prepared = prepare(scan, Objects(np.array([BOX]), scribbles=strokes))
     with pytest.raises(LiteMedSamError, match="a scribble of object 4"):
         placed_prompts(prepared, None, MODEL)
-
-
-def scribbles_of(scan, objects, model=MODEL):
-    return placed_prompts(prepare(scan, objects), AutomaticPrompts(), model).scribbles
-
-
-def near(places, width):
-    """The voxels of a slice, bool (H, W), whose centres lie within half a width of a place (x, y)."""
-    page = np.zeros(GRID[1:], bool)
-    for y, x in np.ndindex(page.shape):
-        page[y, x] = any(np.hypot(x - u, y - v) <= width / 2 for u, v in places)
-    return page
 
 
 @pytest.mark.parametrize("width", [1, 2, 3, 4.5, 9])

@@ -1,20 +1,11 @@
 """Single DICOM files."""
 
 import numpy as np
-import pytest
 from litemedsam.engine.io.dicom.format import Dicom, holds_dicom
-from litemedsam.engine.io.formats import FORMATS, format_of
+from scan_files import refused
 from synthetic_scans import dicom_image, phantom
 
-from litemedsam import LiteMedSamError
-
 PIXELS = phantom(1, 8, 10)[0]
-
-
-def refused(path, words, frame=None, kind=None):
-    with pytest.raises(LiteMedSamError) as error:
-        (format_of(path) if kind is None else FORMATS[kind]).read(path, frame)
-    assert words in str(error.value), str(error.value)
 
 
 def test_dicom_files(tmp_path):

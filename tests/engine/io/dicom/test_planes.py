@@ -3,12 +3,8 @@
 import numpy as np
 import pydicom
 import pytest
-from litemedsam.engine.io.formats import format_of
+from scan_files import read
 from synthetic_scans import dicom_image, phantom, stored, write_series
-
-
-def read(path, frame=None):
-    return format_of(path).read(path, frame)
 
 
 def test_frames_of_an_enhanced_image_are_ordered_by_place(tmp_path):

@@ -1,0 +1,41 @@
+"""Scans are written, read and refused."""
+
+import nibabel
+import numpy as np
+import pytest
+from litemedsam.engine.io.formats import FORMATS, format_of
+from litemedsam.engine.scan.scan import Objects, prepare
+
+from litemedsam import LiteMedSamError
+
+
+def read(path, frame=None):
+    return format_of(path).read(path, frame)
+
+
+def refused(path, words, frame=None, kind=None):
+    with pytest.raises(LiteMedSamError) as error:
+        (format_of(path) if kind is None else FORMATS[kind]).read(path, frame)
+    assert words in str(error.value), str(error.value)
+
+
+def refusal(path, frame=None):
+    with pytest.raises(LiteMedSamError) as error:
+        prepare(read(path, frame), Objects(np.array([[0.0, 0, 0, 1, 1, 0]])))
+    assert "\n" not in str(error.value)
+    return str(error.value)
+
+
+def block(scan):
+    """A label map with one block in the far corner of the last axes."""
+    labels = np.zeros(scan.grid, np.uint8)
+    labels[tuple(slice(n // 2, None) for n in scan.grid)] = 1
+    return labels
+
+
+def save(path, array, affine=None, **header):
+    image = nibabel.Nifti1Image(array, np.diag([2.0, 2, 2, 1]) if affine is None else affine)
+    for key, value in header.items():
+        image.header[key] = value
+    image.to_filename(path)
+    return path
