@@ -11,7 +11,8 @@ from ....archive import check_unpacked
 from ....atomic import write_atomically
 from ....errors import LiteMedSamError
 from ...scan.geometry import Geometry
-from ...scan.scan import Mask, Scan
+from ...scan.mask import Mask
+from ...scan.scan import Scan
 from ...system.resources import require_memory
 from .files import files, holds_dicom, is_dicom, load, looks_like_dicom, readable
 from .pixels import declared_bytes, decoded, has_pixels, without_pixels
@@ -29,6 +30,7 @@ class Dicom:
 
     name = "dicom"
     suffixes = (".dcm", ".dicom", ".ima")
+    result_suffixes = suffixes
 
     def recognises(self, path: Path, head: bytes) -> bool:
         """See `Format.recognises`."""

@@ -16,7 +16,8 @@ from ....archive import BROKEN, check_unpacked
 from ....errors import LiteMedSamError
 from ...scan.colours import colour
 from ...scan.geometry import Geometry
-from ...scan.scan import Mask, Scan
+from ...scan.mask import Mask
+from ...scan.scan import Scan
 from ...system.optional import needed
 from .codes import codes_of
 from .files import load, short_reason
@@ -180,8 +181,6 @@ def _with_thickness(image: Any, measures: Any) -> Any:
 
 def _segmentation(highdicom: Any, images: Sequence[Any], pages: np.ndarray, names: Sequence[str], measures: Any) -> Any:
     codes = needed("pydicom.sr.codedict", "dicom").codes
-    objects = max(len(names), int(pages.max()), 1)
-    names = [*names, *[""] * (objects - len(names))]
     algorithm = highdicom.AlgorithmIdentificationSequence(
         name="litemedsam", version=__version__, family=codes.DCM.ArtificialIntelligence
     )
