@@ -3,13 +3,7 @@
 import numpy as np
 import pytest
 from litemedsam.engine.inference.frame import Frame
-from litemedsam.engine.inference.protocols import (
-    CORRECTED,
-    CORRECTED_FOR,
-    Passage,
-    ellipsoid_width,
-    protocol_named,
-)
+from litemedsam.engine.inference.protocols import CORRECTED, CORRECTED_FOR, Passage, ellipsoid_width, protocol_named
 from litemedsam.engine.inference.protocols import PUBLISHED as PIPELINES
 from litemedsam.engine.inference.region import Region
 

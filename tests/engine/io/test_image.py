@@ -6,7 +6,9 @@ import zlib
 import numpy as np
 import pytest
 from litemedsam.engine.io.formats import FORMATS, format_of
-from litemedsam.engine.scan.scan import Objects, Scan, prepare
+from litemedsam.engine.objects.objects import Objects
+from litemedsam.engine.objects.prepare import prepare
+from litemedsam.engine.scan.scan import Scan
 from PIL import Image
 from synthetic_scans import phantom
 
@@ -26,7 +28,7 @@ def block(scan):
 
 def refusal(path, frame=None):
     with pytest.raises(LiteMedSamError) as error:
-        prepare(read(path, frame), Objects(np.array([[0.0, 0, 0, 1, 1, 0]])))
+        prepare(read(path, frame), Objects.of_boxes("scan", np.array([[0.0, 0, 0, 1, 1, 0]])))
     assert "\n" not in str(error.value)
     return str(error.value)
 
@@ -45,7 +47,7 @@ def test_pictures_of_every_kind(tmp_path):
     for name, pixels in shown.items():
         Image.fromarray(pixels).save(tmp_path / name)
         np.testing.assert_array_equal(read(tmp_path / name).voxels, pixels)
-    prepared = prepare(read(tmp_path / "deep.png"), Objects(np.array([[0.0, 0, 5, 5]])))
+    prepared = prepare(read(tmp_path / "deep.png"), Objects.of_boxes("scan", np.array([[0.0, 0, 5, 5]])))
     assert prepared.case.pixels.max() == 255
 
     Image.fromarray(colour).convert("RGBA").save(tmp_path / "alpha.png")
@@ -84,7 +86,7 @@ def test_pictures_of_every_kind(tmp_path):
     cut.write_bytes((tmp_path / "deep.png").read_bytes()[:200])
     assert "damaged" in refusal(cut)
     with pytest.raises(LiteMedSamError, match="6 numbers for an image of 30 × 20"):
-        prepare(flat, Objects(np.array([[0.0, 0, 0, 1, 1, 1]])))
+        prepare(flat, Objects.of_boxes("scan", np.array([[0.0, 0, 0, 1, 1, 1]])))
 
 
 PIXELS = phantom(1, 8, 10)[0]

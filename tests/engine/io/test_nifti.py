@@ -9,7 +9,8 @@ import nibabel
 import numpy as np
 import pytest
 from litemedsam.engine.io.formats import FORMATS, format_of
-from litemedsam.engine.scan.scan import Objects, prepare
+from litemedsam.engine.objects.objects import Objects
+from litemedsam.engine.objects.prepare import prepare
 from synthetic_scans import oblique, phantom, stored, write_series
 
 from litemedsam import LiteMedSamError
@@ -30,7 +31,7 @@ def block(scan):
 
 def refusal(path, frame=None):
     with pytest.raises(LiteMedSamError) as error:
-        prepare(read(path, frame), Objects(np.array([[0.0, 0, 0, 1, 1, 0]])))
+        prepare(read(path, frame), Objects.of_boxes("scan", np.array([[0.0, 0, 0, 1, 1, 0]])))
     assert "\n" not in str(error.value)
     return str(error.value)
 
@@ -79,7 +80,7 @@ def test_nifti_intensities_units_and_colours(tmp_path):
     hounsfield = np.full((6, 5, 4), -1000, np.int16)
     hounsfield[2:4] = 40
     path = save(tmp_path / "ct.nii.gz", hounsfield)
-    prepared = prepare(read(path), Objects(np.array([[0.0, 0, 0, 1, 1, 1]])))
+    prepared = prepare(read(path), Objects.of_boxes("scan", np.array([[0.0, 0, 0, 1, 1, 1]])))
     assert set(np.unique(prepared.case.pixels)) == {0, 128}
     assert "Hounsfield" in prepared.notes[0]
 

@@ -7,13 +7,14 @@ import nibabel
 import numpy as np
 import pytest
 from litemedsam.engine.bundle.info import BundleInfo
-from litemedsam.engine.inference.prompt import AutomaticPrompts, Target
+from litemedsam.engine.inference.automatic_prompts import AutomaticPrompts
+from litemedsam.engine.inference.prompt import Target
 from litemedsam.engine.io.formats import FORMATS
-from litemedsam.engine.objects.placed import placed_prompts
-from litemedsam.engine.objects.sources import (
-    BoxesFile,
-)
-from litemedsam.engine.scan.scan import Objects, Scan, prepare
+from litemedsam.engine.objects.json_file import BoxesFile
+from litemedsam.engine.objects.objects import Objects
+from litemedsam.engine.objects.prepare import prepare
+from litemedsam.engine.objects.user_prompts import user_prompts
+from litemedsam.engine.scan.scan import Scan
 
 from litemedsam import LiteMedSamError
 
@@ -55,7 +56,7 @@ def test_our_own_json(tmp_path, scan):
     )
     np.testing.assert_array_equal(found.boxes, [[1, 2, 0, 10, 11, 5], [3, 4, 1, 8, 9, 2]])
     assert found.names == ("liver", "")
-    np.testing.assert_array_equal(found.points[2], [[5, 6, 1], [6, 7, 2]])
+    np.testing.assert_array_equal(found.prompts[1].points, [[5, 6, 1], [6, 7, 2]])
 
 
 def test_rectangles_of_sam_tools(tmp_path, scan):
@@ -68,7 +69,7 @@ def test_rectangles_of_sam_tools(tmp_path, scan):
     image = flat.read(tmp_path / "flat.npz")
     found = BoxesFile(write(tmp_path / "boxes.json", content)).objects(tmp_path / "flat.npz", image)
     np.testing.assert_array_equal(found.boxes, [[1, 2, 10, 11]])
-    np.testing.assert_array_equal(found.points[1], [[3, 4]])
+    np.testing.assert_array_equal(found.prompts[0].points, [[3, 4]])
 
 
 BOX = [1, 2, 0, 10, 11, 5]
@@ -121,7 +122,7 @@ def test_mistakes_in_json_are_named(tmp_path, scan, content, words):
 
 
 def scribbles_of(scan, objects, model=MODEL):
-    return placed_prompts(prepare(scan, objects), AutomaticPrompts(), model).scribbles
+    return user_prompts(prepare(scan, objects), AutomaticPrompts(), model).scribbles
 
 
 def near(places, width):
@@ -135,7 +136,9 @@ def near(places, width):
 def test_strokes_on_an_image_have_places_of_two_numbers(tmp_path):
     content = {"version": 1, "objects": [{"box": [1, 2, 10, 11], "scribble": {"strokes": [[[4, 5], [8, 5]]]}}]}
     mask = near([(x, 5) for x in range(4, 9)], 3).astype(np.uint8)
-    expected = scribbles_of(Scan("image", mask, False), Objects(np.array([[1, 2, 10, 11]]), scribbles=mask))
+    expected = scribbles_of(
+        Scan("image", mask, False), Objects.of_boxes("scan", np.array([[1, 2, 10, 11]]), stroke_mask=mask)
+    )
     np.savez(tmp_path / "image.npz", imgs=mask)
     images = Scan("image", mask, False), FORMATS["npz"].read(tmp_path / "image.npz"), Scan("image", mask[None], True)
     for image in images:
@@ -192,4 +195,6 @@ def test_bad_boxes_of_a_file_are_explained(tmp_path, content, words):
 def test_points_of_a_single_slice_may_leave_it_out(tmp_path):
     (tmp_path / "a.json").write_text('{"version": 1, "objects": [{"box": [1, 1, 3, 3], "points": [[2, 3]]}]}')
     single = Scan("scan", np.zeros((1, 6, 7), np.uint8), True)
-    np.testing.assert_array_equal(BoxesFile(tmp_path / "a.json").objects(Path("s"), single).points[1], [[2, 3, 0]])
+    np.testing.assert_array_equal(
+        BoxesFile(tmp_path / "a.json").objects(Path("s"), single).prompts[0].points, [[2, 3, 0]]
+    )

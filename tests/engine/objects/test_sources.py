@@ -7,13 +7,11 @@ import nibabel
 import numpy as np
 import pytest
 from litemedsam.engine.io.formats import FORMATS, format_of
-from litemedsam.engine.objects.sources import (
-    BoxesFile,
-    GivenBoxes,
-    StoredBoxes,
-)
+from litemedsam.engine.objects.json_file import BoxesFile
+from litemedsam.engine.objects.prepare import prepare
+from litemedsam.engine.objects.sources import GivenBoxes, StoredBoxes
 from litemedsam.engine.scan.geometry import Geometry
-from litemedsam.engine.scan.scan import Scan, prepare
+from litemedsam.engine.scan.scan import Scan
 from synthetic_scans import phantom
 
 from litemedsam import LiteMedSamError
@@ -66,7 +64,7 @@ def test_boxes_in_millimetres(tmp_path, scan):
     in_file = {"version": 1, "space": "world", "objects": [{"box": list(world), "points": [[0, 0, 10]]}]}
     found = objects_of(tmp_path, scan, in_file)
     np.testing.assert_array_equal(found.boxes, [[3, 4, 1, 7, 9, 4]])
-    np.testing.assert_allclose(found.points[1], [[5, 5, 1]])
+    np.testing.assert_allclose(found.prompts[0].points, [[5, 5, 1]])
 
 
 VOLUME = Scan("scan", np.zeros((3, 6, 7), np.uint8), True)

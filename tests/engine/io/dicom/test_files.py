@@ -7,7 +7,8 @@ import pydicom
 import pytest
 from litemedsam.engine.io.dicom.format import Dicom
 from litemedsam.engine.io.formats import FORMATS, format_of
-from litemedsam.engine.scan.scan import Objects, prepare
+from litemedsam.engine.objects.objects import Objects
+from litemedsam.engine.objects.prepare import prepare
 from synthetic_scans import ROOT, dicom_image, phantom, stored, write_series
 
 from litemedsam import LiteMedSamError
@@ -19,7 +20,7 @@ def read(path, frame=None):
 
 def refusal(path, frame=None):
     with pytest.raises(LiteMedSamError) as error:
-        prepare(read(path, frame), Objects(np.array([[0.0, 0, 0, 1, 1, 0]])))
+        prepare(read(path, frame), Objects.of_boxes("scan", np.array([[0.0, 0, 0, 1, 1, 0]])))
     assert "\n" not in str(error.value)
     return str(error.value)
 
