@@ -15,7 +15,8 @@ import cv2
 import numpy as np
 import torch
 import torch.nn.functional as F
-from litemedsam.engine.inference.prompt import AutomaticPrompts, Target
+from litemedsam.engine.inference.automatic_prompts import AutomaticPrompts
+from litemedsam.engine.inference.prompt import Target
 from litemedsam.models import SwinLiteMedSAM
 from litemedsam.models.swin_litemedsam import ImageFeatures
 

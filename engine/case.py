@@ -1,6 +1,6 @@
 """A case as it comes in, checked, and as it goes out."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence, Sized
 from dataclasses import dataclass
 
 import numpy as np
@@ -108,6 +108,58 @@ def checked_pixels(name: str, pixels: np.ndarray) -> np.ndarray:
     return np.rint(pixels, out=np.empty(pixels.shape, np.uint8), casting="unsafe")
 
 
+def number_list(values: Iterable[float]) -> str:
+    """Numbers as a message shows them, such as ``(1, 2.5, 3)``."""
+    return "(" + ", ".join(f"{value:g}" for value in values) + ")"
+
+
+def check_box_form(name: str, boxes: np.ndarray) -> None:
+    """Refuse an array that is not of shape (N, 4) or (N, 6).
+
+    Raises
+    ------
+    LiteMedSamError
+    """
+    if boxes.ndim != 2 or boxes.shape[1] not in (4, 6):
+        raise LiteMedSamError(
+            f"{name}: boxes has shape {boxes.shape}, expected (N, 4) for an image or (N, 6) for a volume"
+        )
+
+
+def check_box_count(name: str, boxes: Sized) -> None:
+    """Refuse no boxes, and more than 65535.
+
+    Raises
+    ------
+    LiteMedSamError
+    """
+    if len(boxes) == 0:
+        raise LiteMedSamError(
+            f"{name}: there are no boxes", "this model needs at least one box; it has no automatic mode"
+        )
+    if len(boxes) > LARGEST_NUMBER:
+        raise LiteMedSamError(f"{name}: {len(boxes)} boxes, expected at most {LARGEST_NUMBER}", "split the case")
+
+
+def check_corners(where: str, box: Sequence[float] | np.ndarray) -> None:
+    """Refuse a box (4,) or (6,) that holds NaN or infinity, or whose smaller corner does not come first.
+
+    Raises
+    ------
+    LiteMedSamError
+        Begins with `where`.
+    """
+    if not np.isfinite(box).all():
+        raise LiteMedSamError(f"{where}: the box {number_list(box)} holds NaN or infinity")
+    rank = len(box) // 2
+    for axis, low, high in zip("xyz", box[:rank], box[rank:], strict=False):
+        if low > high:
+            raise LiteMedSamError(
+                f"{where}: {axis}_min {low:g} is greater than {axis}_max {high:g} in box {number_list(box)}",
+                "give the smaller corner first",
+            )
+
+
 def checked_boxes(name: str, boxes: np.ndarray, grid: tuple[int, ...], whole: str = "z") -> np.ndarray:
     """Boxes as float64 (N, 2 · rank).
 
@@ -133,28 +185,17 @@ def checked_boxes(name: str, boxes: np.ndarray, grid: tuple[int, ...], whole: st
         raise LiteMedSamError(
             f"{name}: boxes has shape {boxes.shape} and type {boxes.dtype}, expected numbers of shape (N, {2 * rank})"
         )
-    if len(boxes) == 0:
-        raise LiteMedSamError(
-            f"{name}: there are no boxes", "this model needs at least one box; it has no automatic mode"
-        )
-    if len(boxes) > LARGEST_NUMBER:
-        raise LiteMedSamError(f"{name}: {len(boxes)} boxes, expected at most {LARGEST_NUMBER}", "split the case")
+    check_box_count(name, boxes)
     boxes = boxes.astype(np.float64)
     axes, sizes = "xyz"[:rank], grid[::-1]
     for number, box in enumerate(boxes, start=1):
         where = f"{name}: object {number}"
-        if not np.isfinite(box).all():
-            raise LiteMedSamError(f"{where}: the box {_plain(box)} holds NaN or infinity")
+        check_corners(where, box)
         for axis, size, low, high in zip(axes, sizes, box[:rank], box[rank:], strict=True):
-            if low > high:
-                raise LiteMedSamError(
-                    f"{where}: {axis}_min {low:g} is greater than {axis}_max {high:g} in box {_plain(box)}",
-                    "give the smaller corner first",
-                )
             edge = size - 1 if axis in whole else size
             if low < 0 or low > size - 1 or high > edge:
                 raise LiteMedSamError(
-                    f"{where}: {axis} from {low:g} to {high:g} in box {_plain(box)} is outside the image, "
+                    f"{where}: {axis} from {low:g} to {high:g} in box {number_list(box)} is outside the image, "
                     f"expected 0 to {size - 1}"
                 )
             if axis in whole and (low != int(low) or high != int(high)):
@@ -185,12 +226,8 @@ def checked_spacing(name: str, spacing: np.ndarray, axes: int) -> np.ndarray:
         )
     spacing = spacing.astype(np.float64)
     if not (np.isfinite(spacing).all() and (spacing > 0).all()):
-        raise LiteMedSamError(f"{name}: spacing is {_plain(spacing)}, expected positive numbers in mm")
+        raise LiteMedSamError(f"{name}: spacing is {number_list(spacing)}, expected positive numbers in mm")
     return spacing
-
-
-def _plain(box: np.ndarray) -> str:
-    return "(" + ", ".join(f"{c:g}" for c in box) + ")"
 
 
 def checked_case(name: str, pixels: np.ndarray, boxes: np.ndarray, spacing: np.ndarray | None = None) -> Case:
@@ -201,10 +238,7 @@ def checked_case(name: str, pixels: np.ndarray, boxes: np.ndarray, spacing: np.n
     LiteMedSamError
         See `checked_pixels` and `checked_boxes`; also for wrong ranks, channel counts and spacings.
     """
-    if boxes.ndim != 2 or boxes.shape[1] not in (4, 6):
-        raise LiteMedSamError(
-            f"{name}: boxes has shape {boxes.shape}, expected (N, 4) for an image or (N, 6) for a volume"
-        )
+    check_box_form(name, boxes)
     rank = boxes.shape[1] // 2
     coloured = pixels.ndim == rank + 1
     if pixels.ndim not in (rank, rank + 1) or (coloured and pixels.shape[-1] != 3):

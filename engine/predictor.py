@@ -10,13 +10,14 @@ from ..errors import LiteMedSamError
 from .bundle.info import default_bundle
 from .bundle.precision import AUTOMATIC
 from .case import Case, Segmentation, checked_case
+from .inference.automatic_prompts import AutomaticPrompts
 from .inference.budget import MemoryBudget
 from .inference.case_segmenter import CaseSegmenter, Progress
 from .inference.embeddings import EmbeddingCache
 from .inference.engine import Engine
 from .inference.graphs import Graphs
 from .inference.network import Network
-from .inference.prompt import AutomaticPrompts, PromptSource
+from .inference.prompt import PromptSource
 from .inference.protocols import Protocol, protocol_named
 from .inference.streams import Growing, StreamPolicy
 from .sessions.image import ImageSession, Prediction

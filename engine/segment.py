@@ -8,7 +8,8 @@ import numpy as np
 
 from ..errors import LiteMedSamError
 from .io.formats import format_of
-from .objects.sources import BoxesFile, GivenBoxes, ObjectSource, StoredBoxes
+from .objects.json_file import BoxesFile
+from .objects.sources import GivenBoxes, ObjectSource, StoredBoxes
 from .predictor import Predictor
 from .running.job import Request, segment_file
 from .running.outputs import LabelMap

@@ -76,7 +76,7 @@ def export_bundle(
     quantised : bool
         Also write an int8 encoder, calibrated on a part of that folder.
     scribble : str
-        How inference makes a scribble from a box, a key of `inference.prompt.SCRIBBLES`, as in the training
+        How inference makes a scribble from a box, a key of `inference.automatic_prompts.SCRIBBLES`, as in the training
         of these weights.
 
     Returns

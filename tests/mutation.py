@@ -28,6 +28,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 # For each module the quick tests that a change of it has to meet, within tests/engine/inference.
 TESTS = {
+    "engine/inference/automatic_prompts.py": ["test_automatic_prompts.py"],
     "engine/inference/prompt.py": ["test_prompt.py"],
     "engine/inference/frame.py": ["test_frame.py", "test_region.py"],
     "engine/inference/region.py": ["test_region.py", "test_protocols.py", "test_propagation.py"],

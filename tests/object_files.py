@@ -5,10 +5,10 @@ import json
 import nibabel
 import numpy as np
 from litemedsam.engine.bundle.info import BundleInfo
-from litemedsam.engine.inference.prompt import AutomaticPrompts
-from litemedsam.engine.objects.placed import placed_prompts
-from litemedsam.engine.objects.sources import BoxesFile
-from litemedsam.engine.scan.scan import prepare
+from litemedsam.engine.inference.automatic_prompts import AutomaticPrompts
+from litemedsam.engine.objects.json_file import BoxesFile
+from litemedsam.engine.objects.prepare import prepare
+from litemedsam.engine.objects.user_prompts import user_prompts
 
 GRID = (6, 20, 30)
 MODEL = BundleInfo("any", 256, ("boxes", "points", "scribbles"), (), "", "f32", "single", "", "")
@@ -36,7 +36,7 @@ def mask_file(tmp_path, mask, affine):
 
 
 def scribbles_of(scan, objects, model=MODEL):
-    return placed_prompts(prepare(scan, objects), AutomaticPrompts(), model).scribbles
+    return user_prompts(prepare(scan, objects), AutomaticPrompts(), model).scribbles
 
 
 def near(places, width):

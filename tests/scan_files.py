@@ -4,7 +4,8 @@ import nibabel
 import numpy as np
 import pytest
 from litemedsam.engine.io.formats import FORMATS, format_of
-from litemedsam.engine.scan.scan import Objects, prepare
+from litemedsam.engine.objects.objects import Objects
+from litemedsam.engine.objects.prepare import prepare
 
 from litemedsam import LiteMedSamError
 
@@ -21,7 +22,7 @@ def refused(path, words, frame=None, kind=None):
 
 def refusal(path, frame=None):
     with pytest.raises(LiteMedSamError) as error:
-        prepare(read(path, frame), Objects(np.array([[0.0, 0, 0, 1, 1, 0]])))
+        prepare(read(path, frame), Objects.of_boxes("scan", np.array([[0.0, 0, 0, 1, 1, 0]])))
     assert "\n" not in str(error.value)
     return str(error.value)
 

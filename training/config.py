@@ -5,7 +5,7 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
-from ..engine.inference.prompt import SCRIBBLES
+from ..engine.inference.automatic_prompts import SCRIBBLES
 from ..errors import LiteMedSamError
 from .examples import Prompting
 
@@ -59,7 +59,7 @@ class TrainingConfig:
     mixed : bool
         bfloat16 where autocast allows it.
     scribble : str
-        How inference will make the scribble from a box, see `litemedsam.engine.inference.prompt.SCRIBBLES`.
+        How inference will make the scribble from a box, see `litemedsam.engine.inference.automatic_prompts.SCRIBBLES`.
     strokes : float
         Share of the prompts, in [0, 1], that have the published random stroke instead, so that scribbles of a user's
         own keep their meaning.

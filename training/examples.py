@@ -5,8 +5,9 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from ..engine.inference.automatic_prompts import AutomaticPrompts, fill_ellipse
 from ..engine.inference.frame import Frame, to_frame
-from ..engine.inference.prompt import AutomaticPrompts, Prompt, PromptSource, Target, fill_ellipse
+from ..engine.inference.prompt import Prompt, PromptSource, Target
 from .samples import Sample
 
 _JITTER_PIXELS = 2.0
@@ -60,7 +61,7 @@ class Prompting:
     jitter : float
         Half of the boxes stay tight, the others move by up to this share of their sides; 0 keeps all tight.
     scribble : str
-        A key of `litemedsam.engine.inference.prompt.SCRIBBLES`.
+        A key of `litemedsam.engine.inference.automatic_prompts.SCRIBBLES`.
     strokes, misplaced : float
         Share of the prompts that have a random stroke, or a `MisplacedEllipse`, instead.
     propagated : float

@@ -45,8 +45,8 @@ class BundleInfo:
         Which published pipeline the model comes from, a key of `inference.protocols.PUBLISHED`; older bundles do not
         say.
     scribble : str
-        How the scribble is made from a box alone, a key of `inference.prompt.SCRIBBLES`; older bundles, which do not
-        say, take the published stroke.
+        How the scribble is made from a box alone, a key of `inference.automatic_prompts.SCRIBBLES`; older bundles,
+        which do not say, take the published stroke.
     """
 
     model: str

@@ -14,7 +14,9 @@ from ..bundle.info import default_bundle
 from ..inference.graphs import Graphs
 from ..inference.streams import Growing
 from ..io.formats import FORMATS
-from ..objects.sources import BoxesFile, GivenBoxes, MaskBoxes, ObjectSource, StoredBoxes, WithScribbles
+from ..objects.json_file import BoxesFile
+from ..objects.masks import MaskBoxes, WithScribbles
+from ..objects.sources import GivenBoxes, ObjectSource, StoredBoxes
 from ..predictor import Predictor
 from ..reporting.case_report import CaseReport
 from ..reporting.run_info import RunInfo

@@ -12,11 +12,11 @@ from ...errors import LiteMedSamError
 from ..bundle.info import default_bundle
 from ..inference.graphs import Graphs
 from ..inference.streams import Growing
+from ..io.image import Image
+from ..io.npz import Npz
 from ..settings import EngineSettings
 from ..system.resources import spare_memory
 
-_NPZ = ".npz"
-_PICTURES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff")
 # More objects than are decoded at once.
 _MANY = 100
 
@@ -68,10 +68,10 @@ def likely_kind(cases: Sequence[Path], folder: Path | None, given: Sequence[Sequ
     """
     if given:
         return len(given[0]) == 6, len(given)
-    first = cases[0] if cases else min((folder or Path()).glob("*" + _NPZ), default=folder or Path())
-    if first.suffix.lower() in _PICTURES:
+    first = cases[0] if cases else min((folder or Path()).glob("*" + Npz.suffixes[0]), default=folder or Path())
+    if first.suffix.lower() in Image.suffixes:
         return False, _MANY
-    if first.suffix.lower() != _NPZ:
+    if first.suffix.lower() not in Npz.suffixes:
         return True, _MANY
     try:
         with open_archive(first) as archive:

@@ -8,9 +8,10 @@ import numpy as np
 
 from ...errors import LiteMedSamError
 from ..bundle.info import BundleInfo
+from .automatic_prompts import SCRIBBLES
 from .frame import Frame, to_frame
 from .graphs import Graphs, StreamedGraph
-from .prompt import SCRIBBLES, Prompt
+from .prompt import Prompt
 from .streams import Streams
 
 # More prompts in one call save little time and cost about 50 MB each.

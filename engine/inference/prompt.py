@@ -1,21 +1,18 @@
-"""Prompts in the frame, and where they come from.
+"""Prompts in the frame: what the decoder is given for one object, and the user's own points and scribbles."""
 
-The automatic ones follow the published pipeline: four points and one free-form scribble drawn inside the box
-(strokes after Yu et al., "Free-Form Image Inpainting with Gated Convolution", 2019,
-https://arxiv.org/abs/1806.03589), except that each object draws from a stream of its own. Weights that were trained
-with another scribble say so in their bundle.
-"""
-
-from collections.abc import Callable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import cv2
 import numpy as np
 
+from ...errors import LiteMedSamError
+from ..bundle.info import BundleInfo
+from .frame import Frame
+
+# As many points as the decoder takes of each object.
 POINTS = 4
-_SCRIBBLE_TRIES = 6
-_SCRIBBLE_PIXELS = 5
 
 
 @dataclass(frozen=True)
@@ -72,219 +69,151 @@ class PromptSource(Protocol):
 
 
 @dataclass(frozen=True)
-class AutomaticPrompts:
-    """Points drawn at random from the foreground inside the box, and a scribble.
-
-    They depend on the seed, the box and the image alone. "Foreground" is every pixel brighter than the image's
-    darkest, as in the published pipeline.
+class UserPrompts:
+    """A user's points and scribbles by object and slice; another source makes what the user did not give.
 
     Attributes
     ----------
-    seed : int
-        At least 0.
-    kinds : tuple of str
-        What the model takes; of ``points`` and ``scribbles`` only these are drawn.
-    scribble : str
-        How the scribble is drawn: a key of `SCRIBBLES`.
-    """
-
-    seed: int = 0
-    kinds: tuple[str, ...] = ("points", "scribbles")
-    scribble: str = "stroke"
-
-    def prompt(self, target: Target, box: np.ndarray, foreground: np.ndarray) -> Prompt:
-        """See `PromptSource.prompt`; the target makes no difference."""
-        box = np.asarray(box, np.float32)
-        rng = np.random.default_rng([self.seed, *box.view(np.uint32).tolist()])
-        points = draw_points(rng, box, foreground) if "points" in self.kinds else None
-        scribble = SCRIBBLES[self.scribble](rng, box, foreground) if "scribbles" in self.kinds else None
-        return Prompt(box, points, scribble)
-
-
-@dataclass(frozen=True)
-class GivenPrompts:
-    """Points and scribbles of the user's, in the frame; what is None comes from another source.
-
-    Attributes
-    ----------
-    points : ndarray or None
-        float32 (n, 4, 2), object `number` takes entry number − 1.
-    scribbles : ndarray or None
-        bool (n, S, S).
+    points : mapping of Target to ndarray
+        float32 (4, 2) in pixels of the frame.
+    scribbles : mapping of Target to ndarray
+        bool (S, S) in the frame.
     otherwise : PromptSource
-        Where the missing kind comes from.
     """
 
-    points: np.ndarray | None
-    scribbles: np.ndarray | None
+    points: Mapping[Target, np.ndarray]
+    scribbles: Mapping[Target, np.ndarray]
     otherwise: PromptSource
+
+    @classmethod
+    def in_image(
+        cls,
+        points: Mapping[Target, np.ndarray],
+        scribbles: Iterable[tuple[Target, np.ndarray]],
+        frame: Frame,
+        otherwise: PromptSource,
+    ) -> "UserPrompts":
+        """Prompts that are given in pixels of the image or the slice.
+
+        Parameters
+        ----------
+        points : mapping of Target to ndarray
+            Numbers (k, 2), x, y, one to four points; fewer than four count again, the first one first.
+        scribbles : iterable of (Target, ndarray)
+            bool (H, W); several of one target are joined.
+        frame : Frame
+            Of the image.
+        otherwise : PromptSource
+        """
+        framed: dict[Target, np.ndarray] = {}
+        for target, page in scribbles:
+            scribble = _scribble_in_frame(page, frame)
+            framed[target] = framed[target] | scribble if target in framed else scribble
+        repeated = {
+            target: np.resize(given * frame.scale, (POINTS, 2)).astype(np.float32) for target, given in points.items()
+        }
+        return cls(repeated, framed, otherwise)
 
     def prompt(self, target: Target, box: np.ndarray, foreground: np.ndarray) -> Prompt:
         """See `PromptSource.prompt`."""
         made = self.otherwise.prompt(target, box, foreground)
-        k = target.number - 1
-        points = made.points if self.points is None else self.points[k]
-        scribble = made.scribble if self.scribbles is None else self.scribbles[k]
-        return Prompt(made.box, points, scribble)
+        return Prompt(made.box, self.points.get(target, made.points), self.scribbles.get(target, made.scribble))
 
 
-@dataclass(frozen=True)
-class RecordedPrompts:
-    """Prompts recorded earlier, by object and slice; the box that is asked for is kept.
-
-    Attributes
-    ----------
-    prompts : mapping of Target to Prompt
-    """
-
-    prompts: Mapping[Target, Prompt]
-
-    def prompt(self, target: Target, box: np.ndarray, foreground: np.ndarray) -> Prompt:
-        """See `PromptSource.prompt`; raises KeyError for a target that was not recorded."""
-        recorded = self.prompts[target]
-        return Prompt(np.asarray(box, np.float32), recorded.points, recorded.scribble)
+def _scribble_in_frame(page: np.ndarray, frame: Frame) -> np.ndarray:
+    # Any touch counts, so that a thin stroke survives shrinking.
+    size = frame.scaled_width, frame.scaled_height
+    touched = cv2.resize(page.astype(np.float32), size, interpolation=cv2.INTER_AREA) > 0
+    whole = np.zeros((frame.size, frame.size), bool)
+    whole[: frame.scaled_height, : frame.scaled_width] = touched
+    return whole
 
 
-def _integer_below(rng: np.random.Generator, low: int, high: int) -> int:
-    return int(rng.integers(low, high)) if low < high else 0
-
-
-def _shrunk(rng: np.random.Generator, box: np.ndarray, ranges: list[tuple[int, int]]) -> tuple[int, int, int, int]:
-    by_x, by_y = (_integer_below(rng, low, high) for low, high in ranges)
-    x0, y0, x1, y1 = (int(c) for c in box)
-    return x0 + by_x, y0 + by_y, x1 - by_x, y1 - by_y
-
-
-def _sides(box: np.ndarray) -> tuple[float, float]:
-    return float(box[2] - box[0]), float(box[3] - box[1])
-
-
-def draw_points(rng: np.random.Generator, box: np.ndarray, foreground: np.ndarray) -> np.ndarray:
-    """Draw one point in each quadrant of the shrunk box.
+def check_taken(info: BundleInfo, kinds: Iterable[str], where: str = "") -> None:
+    """Refuse kinds of prompts that a model does not take.
 
     Parameters
     ----------
-    rng : numpy.random.Generator
-    box : ndarray
-        (4,) in pixels of the frame.
-    foreground : ndarray
-        bool (S, S).
+    info : BundleInfo
+    kinds : iterable of str
+        ``points``, ``scribbles``.
+    where : str
+        Begins the message, such as ``scan.png: ``.
 
-    Returns
-    -------
-    ndarray
-        float32 (4, 2), x, y: top left, bottom left, bottom right, top right. x and y are drawn independently
-        among the quadrant's foreground; a quadrant without any gives the box's centre.
+    Raises
+    ------
+    LiteMedSamError
     """
-    x0, y0, x1, y1 = _shrunk(rng, box, [(int(s // 5), int(s // 2) - 1) for s in _sides(box)])
-    centre_x, centre_y = int((box[0] + box[2]) // 2), int((box[1] + box[3]) // 2)
-    quadrants = [
-        (x0, y0, centre_x, centre_y),
-        (x0, centre_y, centre_x, y1),
-        (centre_x, centre_y, x1, y1),
-        (centre_x, y0, x1, centre_y),
-    ]
-    points = np.empty((POINTS, 2), np.float32)
-    for k, (left, top, right, bottom) in enumerate(quadrants):
-        ys, xs = np.nonzero(foreground[max(top, 0) : max(bottom, 0), max(left, 0) : max(right, 0)])
-        if len(xs) == 0:
-            points[k] = centre_x, centre_y
-        else:
-            points[k] = rng.choice(xs) + max(left, 0), rng.choice(ys) + max(top, 0)
+    for kind in kinds:
+        if kind not in info.prompts:
+            raise LiteMedSamError(
+                f"{where}the model {info.model} takes no {kind}, only: {', '.join(info.prompts)}",
+                f"leave out the {kind}",
+            )
+
+
+def image_prompts(
+    points: Any, scribbles: Any, count: int, frame: Frame, info: BundleInfo, otherwise: PromptSource
+) -> PromptSource:
+    """The prompts of the objects on one image, from arrays.
+
+    Parameters
+    ----------
+    points : array_like or None
+        (n, k, 2), one to four points x, y on each object, in pixels of the image.
+    scribbles : array_like or None
+        bool (n, H, W), or integers that are greater than 0 along a stroke on each object.
+    count : int
+        n, the number of objects.
+    frame : Frame
+        Of the image.
+    info : BundleInfo
+        Of the model that takes them.
+    otherwise : PromptSource
+        Makes what is None.
+
+    Raises
+    ------
+    LiteMedSamError
+        For other shapes and types, points outside the image, and kinds that the model does not take.
+    """
+    given = {"points": points, "scribbles": scribbles}
+    check_taken(info, (kind for kind, value in given.items() if value is not None))
+    placed = {} if points is None else dict(enumerate(_checked_points(points, count, frame), start=1))
+    drawn = {} if scribbles is None else dict(enumerate(_checked_scribbles(scribbles, count, frame), start=1))
+    return UserPrompts.in_image(
+        {Target(number): each for number, each in placed.items()},
+        ((Target(number), page > 0) for number, page in drawn.items()),
+        frame,
+        otherwise,
+    )
+
+
+def _checked_points(points: Any, count: int, frame: Frame) -> np.ndarray:
+    try:
+        points = np.asarray(points)
+    except ValueError as error:
+        raise LiteMedSamError("points are not as many for each object", "repeat some of the fewer") from error
+    form = points.ndim == 3 and points.shape[::2] == (count, 2) and 1 <= points.shape[1] <= POINTS
+    if points.dtype.kind not in "uif" or not form:
+        raise LiteMedSamError(
+            f"points has shape {points.shape} and type {points.dtype}, "
+            f"expected numbers ({count}, k, 2), k from 1 to {POINTS}"
+        )
+    inside = (points >= 0) & (points <= [frame.width, frame.height])
+    if not inside.all():
+        number = int(np.flatnonzero(~inside.all(axis=(1, 2)))[0]) + 1
+        raise LiteMedSamError(
+            f"object {number}: a point lies outside the image of {frame.width} × {frame.height} pixels"
+        )
     return points
 
 
-def draw_stroke(rng: np.random.Generator, box: np.ndarray, foreground: np.ndarray) -> np.ndarray:
-    """Draw one free-form stroke on the foreground inside the shrunk box.
-
-    Parameters
-    ----------
-    rng : numpy.random.Generator
-    box : ndarray
-        (4,) in pixels of the frame.
-    foreground : ndarray
-        bool (S, S).
-
-    Returns
-    -------
-    ndarray
-        bool (S, S), the stroke's largest 8-connected piece on the foreground; empty when none of six strokes
-        leaves more than five pixels.
-    """
-    scribble = np.zeros(foreground.shape, bool)
-    x0, y0, x1, y1 = _shrunk(rng, box, [(int(s // 8), int(s // 6)) for s in _sides(box)])
-    left, top = max(x0, 0), max(y0, 0)
-    allowed = foreground[top : max(y1, 0), left : max(x1, 0)]
-    ys, xs = np.nonzero(allowed)
-    if len(xs) <= _SCRIBBLE_PIXELS:
-        return scribble
-    for _ in range(_SCRIBBLE_TRIES):
-        start = rng.integers(len(xs))
-        stroke = _stroke(rng, (float(xs[start]), float(ys[start])), allowed.shape)
-        piece = _largest_piece(stroke & allowed)
-        if np.count_nonzero(piece) > _SCRIBBLE_PIXELS:
-            scribble[top : top + piece.shape[0], left : left + piece.shape[1]] = piece
-            break
-    return scribble
-
-
-def _stroke(rng: np.random.Generator, start: tuple[float, float], shape: tuple[int, int]) -> np.ndarray:
-    count = int(rng.integers(10, 30))
-    heading, speed = rng.uniform(0, 2 * np.pi), rng.uniform(0, 20)
-    vertices = np.empty((count, 2))
-    x, y = start
-    for k in range(count):
-        vertices[k] = x, y
-        speed = min(max(speed + rng.uniform(-15, 15), 0), 20)
-        heading += rng.uniform(-0.5, 0.5)
-        x, y = x + speed * np.cos(heading), y + speed * np.sin(heading)
-    brush = int(rng.integers(3, 10))
-    direction, length = rng.uniform(0, 2 * np.pi), abs(rng.normal(0, 3))
-    vertices += length * np.array([np.cos(direction), np.sin(direction)])
-    moved = rng.random(count) < 0.5
-    vertices[moved] += rng.integers(-3, 3, (int(moved.sum()), 2))
-    canvas = np.zeros(shape, np.uint8)
-    corners = np.rint(vertices).astype(np.int32)
-    # OpenCV ends thick lines with round caps.
-    cv2.polylines(canvas, [corners[:, None]], isClosed=False, color=1, thickness=brush)
-    return canvas.astype(bool)
-
-
-def _largest_piece(mask: np.ndarray) -> np.ndarray:
-    count, labels, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=8)
-    if count == 1:
-        return np.zeros_like(mask)
-    return labels == 1 + int(np.argmax(stats[1:, cv2.CC_STAT_AREA]))
-
-
-def fill_ellipse(rng: np.random.Generator, box: np.ndarray, foreground: np.ndarray) -> np.ndarray:
-    """The ellipse that fills the box, whatever the image shows.
-
-    Parameters
-    ----------
-    rng : numpy.random.Generator
-        Not drawn from.
-    box : ndarray
-        (4,) in pixels of the frame, ends included.
-    foreground : ndarray
-        bool (S, S).
-
-    Returns
-    -------
-    ndarray
-        bool (S, S), true where a pixel's centre lies in the ellipse; the pixel at the box's centre at least, if it
-        is in the frame.
-    """
-    low, high = np.asarray(box[:2], np.float64), np.asarray(box[2:], np.float64)
-    centre, radii = (low + high) / 2, (high - low + 1) / 2
-    y, x = np.ogrid[: foreground.shape[0], : foreground.shape[1]]
-    inside = ((x - centre[0]) / radii[0]) ** 2 + ((y - centre[1]) / radii[1]) ** 2 <= 1
-    column, row = (int(c) for c in np.rint(centre))
-    inside[max(row, 0) : row + 1, max(column, 0) : column + 1] = True
-    return inside
-
-
-Scribble = Callable[[np.random.Generator, np.ndarray, np.ndarray], np.ndarray]
-
-SCRIBBLES: dict[str, Scribble] = {"stroke": draw_stroke, "ellipse": fill_ellipse}
-"""Ways to make a scribble from a box, by the names under which bundles ask for them."""
+def _checked_scribbles(scribbles: Any, count: int, frame: Frame) -> np.ndarray:
+    scribbles = np.asarray(scribbles)
+    if scribbles.dtype.kind not in "bui" or scribbles.shape != (count, frame.height, frame.width):
+        raise LiteMedSamError(
+            f"scribbles has shape {scribbles.shape} and type {scribbles.dtype}, "
+            f"expected bool ({count}, {frame.height}, {frame.width})"
+        )
+    return scribbles

@@ -225,7 +225,7 @@ class PublishedSwinLiteMedSAM(PublishedLiteMedSAM):
 
 
 CORRECTED = Corrected()
-# By how the weights' automatic scribble is made, a key of `litemedsam.engine.inference.prompt.SCRIBBLES`.
+# By the name of the weights' automatic scribble, a key of `litemedsam.engine.inference.automatic_prompts.SCRIBBLES`.
 CORRECTED_FOR = {"stroke": CORRECTED, "ellipse": CorrectedEllipsoid()}
 # By the names under which bundles ask for them.
 PUBLISHED = {"swin_litemedsam": PublishedSwinLiteMedSAM(), "litemedsam": PublishedLiteMedSAM()}

@@ -1,4 +1,4 @@
-"""Which format a file has, told by its content; the one interface that all formats share."""
+"""The file formats: the interface that all of them share, and the choice of one by content or by name."""
 
 import os
 from collections.abc import Sequence
@@ -8,6 +8,7 @@ from typing import Protocol
 import numpy as np
 
 from ...errors import LiteMedSamError
+from ..scan.mask import Mask
 from ..scan.scan import Scan
 from .dicom.format import Dicom
 from .image import Image
@@ -25,11 +26,15 @@ class Format(Protocol):
     ----------
     name : str
     suffixes : tuple of str
-        Of its files, lower case; only used to list folders and where the content says nothing.
+        Of its files, lower case; only used to search folders and where the content is of no known kind. Empty for a
+        format whose scans are folders.
+    result_suffixes : tuple of str
+        Of results, lower case; where it is empty, results are folders.
     """
 
     name: str
     suffixes: tuple[str, ...]
+    result_suffixes: tuple[str, ...]
 
     def recognises(self, path: Path, head: bytes) -> bool:
         """Whether a file that starts with `head`, or a folder (`head` is empty then), is of this kind."""
@@ -69,8 +74,21 @@ class Format(Protocol):
         """
         ...
 
+    def read_mask(self, path: Path, scan: Scan) -> Mask:
+        """Read labels on the grid of a scan, with the names that the file keeps for them.
 
-FORMATS: dict[str, Format] = {kind.name: kind for kind in (Npz(), Nifti(), Dicom(), Image(), Slices())}
+        Raises
+        ------
+        LiteMedSamError
+            When the file cannot be read, holds other than whole numbers, or lies on another grid.
+        """
+        ...
+
+
+# In the order in which they are tried. NIfTI comes first: among masks of one name it is the one that states its place.
+FORMATS: dict[str, Format] = {kind.name: kind for kind in (Nifti(), Npz(), Dicom(), Image(), Slices())}
+SUFFIXES = tuple(suffix for kind in FORMATS.values() for suffix in kind.suffixes)
+"""Of the files of all formats, lower case."""
 
 
 def stem_of(name: str) -> str:
@@ -84,7 +102,36 @@ def stem_of(name: str) -> str:
 
 def has_known_suffix(path: Path) -> bool:
     """Whether a file is listed as a scan when a folder is searched."""
-    return path.name.lower().endswith(tuple(suffix for kind in FORMATS.values() for suffix in kind.suffixes))
+    return path.name.lower().endswith(SUFFIXES)
+
+
+def format_by_suffix(path: Path) -> Format | None:
+    """The format whose files have a path's suffix; None where no format has it. The file may not exist."""
+    return next((kind for kind in FORMATS.values() if path.name.lower().endswith(kind.suffixes)), None)
+
+
+def format_for_result(path: Path, usual: Format | None = None) -> Format:
+    """The format that the name of a result asks for.
+
+    Parameters
+    ----------
+    path : Path
+        Of the result; nothing is read.
+    usual : Format, optional
+        The scan's own. Where its results are folders, a path without any format's suffix is one.
+
+    Raises
+    ------
+    LiteMedSamError
+        When no format writes results of that suffix.
+    """
+    for kind in FORMATS.values():
+        if path.name.lower().endswith(kind.result_suffixes):
+            return kind
+    if usual is not None and not usual.result_suffixes and not path.name.lower().endswith(SUFFIXES):
+        return usual
+    known = ", ".join(suffix for kind in FORMATS.values() for suffix in kind.result_suffixes)
+    raise LiteMedSamError(f"{path}: no format of results has this suffix, expected one of: {known}")
 
 
 def format_of(path: Path) -> Format:
@@ -105,10 +152,9 @@ def format_of(path: Path) -> Format:
     for kind in FORMATS.values():
         if kind.recognises(path, head):
             return kind
-    if not path.is_dir():
-        for kind in FORMATS.values():
-            if path.name.lower().endswith(kind.suffixes):
-                return kind
+    named = None if path.is_dir() else format_by_suffix(path)
+    if named is not None:
+        return named
     what = "folder without DICOM files and pictures" if path.is_dir() else "file of unknown kind"
     raise LiteMedSamError(f"{path}: a {what}", "expected npz, NIfTI, DICOM, PNG, JPEG, TIFF or BMP")
 

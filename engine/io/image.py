@@ -3,12 +3,14 @@
 from collections.abc import Sequence
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from ...archive import BROKEN, check_unpacked
 from ...atomic import write_atomically
 from ...errors import LiteMedSamError
+from ..scan.mask import Mask, mask_of_scan
 from ..scan.scan import Scan
 from ..system.optional import needed
 
@@ -23,7 +25,7 @@ _ROW_BYTES = 16
 _FORMATS = ("PNG", "JPEG", "TIFF", "BMP")
 
 
-def _pixels(page) -> np.ndarray:
+def _pixels(page: Any) -> np.ndarray:
     """(H, W) of the picture's own depth or uint8 (H, W, 3); transparency is left aside."""
     if page.mode in _GREY:
         return np.array(page)
@@ -33,12 +35,13 @@ def _pixels(page) -> np.ndarray:
 class Image:
     """See `litemedsam.engine.io.formats.Format`.
 
-    A box' x counts columns and y rows of the picture as it is shown, the camera's rotation (EXIF) applied; z
+    The x of a box counts columns and y rows of the picture as it is shown, the camera's rotation (EXIF) applied; z
     counts a TIFF's pages.
     """
 
     name = "png"
-    suffixes = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp")
+    suffixes = (".png", ".tif", ".tiff", ".bmp", ".jpg", ".jpeg")
+    result_suffixes = (".png", *_TIFF)
 
     def recognises(self, path: Path, head: bytes) -> bool:
         """See `Format.recognises`."""
@@ -93,3 +96,7 @@ class Image:
         # Pages are read back while they are written, which a file opened for writing does not allow.
         first.save(content, "TIFF" if tiff else "PNG", **options)
         write_atomically(path, lambda file: file.write(content.getvalue()))
+
+    def read_mask(self, path: Path, scan: Scan) -> Mask:
+        """See `Format.read_mask`."""
+        return mask_of_scan(path, self.read(path), scan)

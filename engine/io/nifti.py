@@ -18,6 +18,7 @@ from ...archive import BROKEN, LARGEST_RATIO, LARGEST_UNPACKED, check_unpacked
 from ...atomic import write_atomically
 from ...errors import LiteMedSamError
 from ..scan.geometry import Geometry
+from ..scan.mask import Mask, mask_of_scan
 from ..scan.scan import Scan
 from ..system.resources import require_memory
 
@@ -71,8 +72,8 @@ def _check_offset(path: Path, start: bytes) -> None:
 
 
 @contextmanager
-def _whole(path: Path, nibabel) -> Iterator[None]:
-    """Within, what reading raises for a damaged file becomes a message, and no repair is told of."""
+def _whole(path: Path, nibabel: Any) -> Iterator[None]:
+    """A context that turns the reader's exceptions on a damaged file into a `LiteMedSamError`; no repair is logged."""
     log = nibabel.imageglobals.logger
     level = log.level
     try:
@@ -91,13 +92,13 @@ def _whole(path: Path, nibabel) -> Iterator[None]:
         log.setLevel(level)
 
 
-def _itemsize(image) -> int:
+def _itemsize(image: Any) -> int:
     """Bytes of a voxel once it is read: scaled ones become double."""
     stored = image.dataobj
     return stored.dtype.itemsize if (stored.slope, stored.inter) == (1, 0) else max(stored.dtype.itemsize, 8)
 
 
-def _load(path: Path, nibabel):
+def _load(path: Path, nibabel: Any) -> Any:
     """The image of a file; nibabel goes by the name, so that a file whose name misleads is read by its content."""
     with open(path, "rb") as file:
         head = file.read(_HEAD)
@@ -118,7 +119,7 @@ def _unpacked(path: Path) -> bytes:
     return content
 
 
-def _names(header) -> dict[int, str]:
+def _names(header: Any) -> dict[int, str]:
     """Names of labels as `Nifti.write` keeps them; comments of others are left aside."""
     for extension in header.extensions:
         if extension.get_code() != _COMMENT:
@@ -139,11 +140,12 @@ def _names(header) -> dict[int, str]:
 class Nifti:
     """See `litemedsam.engine.io.formats.Format`.
 
-    A box' x, y, z count along the file's first, second and third axis, as ``nibabel`` indexes them.
+    The x, y, z of a box count along the file's first, second and third axis, as ``nibabel`` indexes them.
     """
 
     name = "nifti"
     suffixes = (".nii.gz", ".nii", ".hdr")
+    result_suffixes = (".nii.gz", ".nii")
 
     def recognises(self, path: Path, head: bytes) -> bool:
         """See `Format.recognises`."""
@@ -183,7 +185,6 @@ class Nifti:
             is_volume=True,
             geometry=geometry,
             spacing=geometry.spacing,
-            names=_names(image.header),
             origin=NiftiOrigin(image.header.copy(), affine, shape),
         )
 
@@ -199,7 +200,7 @@ class Nifti:
 
     def result_name(self, source: str, stem: str) -> str:
         """See `Format.result_name`; the scan's own name where it is a NIfTI file."""
-        return source if source.lower().endswith((".nii", ".nii.gz")) else f"{stem}.nii.gz"
+        return source if source.lower().endswith(self.result_suffixes) else f"{stem}.nii.gz"
 
     def write(self, path: Path, labels: np.ndarray, scan: Scan, names: Sequence[str]) -> None:
         """See `Format.write`.
@@ -238,3 +239,8 @@ class Nifti:
             # Without a time, so that the same labels give the same bytes.
             content = gzip.compress(content, 6, mtime=0)
         write_atomically(path, lambda file: file.write(content))
+
+    def read_mask(self, path: Path, scan: Scan) -> Mask:
+        """See `Format.read_mask`; with the names that `write` keeps."""
+        read = self.read(path)
+        return mask_of_scan(path, read, scan, _names(read.origin.header))

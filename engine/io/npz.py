@@ -10,10 +10,12 @@ from ...archive import open_archive
 from ...atomic import write_atomically
 from ...errors import LiteMedSamError
 from ..case import Case, checked_case
+from ..scan.mask import Mask, checked_mask
 from ..scan.scan import Scan
 from ..system.resources import require_memory
 
 REQUIRED = ("imgs", "boxes")
+_MASK_KEYS = ("gts", "segs")
 
 
 def read_arrays(path: Path, required: tuple[str, ...], optional: tuple[str, ...] = ()) -> dict[str, np.ndarray]:
@@ -74,6 +76,7 @@ class Npz:
 
     name = "npz"
     suffixes = (".npz",)
+    result_suffixes = suffixes
 
     def recognises(self, path: Path, head: bytes) -> bool:
         """See `Format.recognises`: a zip archive."""
@@ -91,3 +94,10 @@ class Npz:
     def write(self, path: Path, labels: np.ndarray, scan: Scan, names: Sequence[str]) -> None:
         """See `Format.write`."""
         write_labels(path, labels)
+
+    def read_mask(self, path: Path, scan: Scan) -> Mask:
+        """See `Format.read_mask`; ``gts``, else ``segs``."""
+        arrays = read_arrays(path, (), _MASK_KEYS)
+        if not arrays:
+            raise LiteMedSamError(f"{path}: lacks a mask; expected the key {' or '.join(_MASK_KEYS)}")
+        return checked_mask(path, next(iter(arrays.values())), scan)

@@ -10,6 +10,7 @@ import numpy as np
 
 from ...atomic import write_folder_atomically
 from ...errors import LiteMedSamError
+from ..scan.mask import Mask, mask_of_scan
 from ..scan.scan import Scan
 from ..system.optional import needed
 from ..system.resources import require_memory
@@ -76,12 +77,13 @@ def _check_numbers(folder: Path, paths: list[Path], numbers: list[int]) -> None:
 class Slices:
     """See `litemedsam.engine.io.formats.Format`.
 
-    A box' x counts columns and y rows of the pictures as they are shown; z counts the pictures in the order of the
-    numbers in their names.
+    The x of a box counts columns and y rows of the pictures as they are shown; z counts the pictures in the order of
+    the numbers in their names.
     """
 
     name = "slices"
-    suffixes = ()
+    suffixes: tuple[str, ...] = ()
+    result_suffixes = suffixes
 
     def recognises(self, path: Path, head: bytes) -> bool:
         """See `Format.recognises`."""
@@ -127,6 +129,10 @@ class Slices:
             pillow.fromarray(np.ascontiguousarray(page)).save(content, "PNG")
             files[f"{stem}.png"] = content.getvalue()
         write_folder_atomically(path, files)
+
+    def read_mask(self, path: Path, scan: Scan) -> Mask:
+        """See `Format.read_mask`; a folder of pictures."""
+        return mask_of_scan(path, self.read(path), scan)
 
 
 def _described(page: np.ndarray) -> str:

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from ..case import Segmentation
-from ..scan.scan import Prepared
+from ..objects.prepare import Prepared
 
 _PART = 1_000_000
 
@@ -70,7 +70,6 @@ class CaseReport:
             volumes = [round(float(count) * cubic_mm / 1000, 4) for count in voxels]
         elif case.spacing is not None:
             areas = [round(float(count * case.spacing[0] * case.spacing[1]), 4) for count in voxels]
-        names = list(prepared.objects.names) or [""] * objects
         return cls(
             case=case.name,
             output=str(output),
@@ -79,7 +78,7 @@ class CaseReport:
             encoded=result.encoded,
             scores=[round(float(score), 4) for score in result.scores],
             voxels=voxels,
-            names=names,
+            names=list(prepared.objects.names),
             volumes_ml=volumes,
             areas_mm2=areas,
             boxes=prepared.boxes.tolist(),

@@ -1,4 +1,4 @@
-"""Pictures of a result: image, boxes, masks; for a volume a contact sheet and a way through its slices."""
+"""Pictures of a result: image, boxes, masks; for a volume a contact sheet and a film of its slices."""
 
 import math
 import tempfile
@@ -103,20 +103,20 @@ def _proportions(case: Case) -> tuple[float, float]:
     return (1.0, 1.0) if case.spacing is None else (float(case.spacing[0]), float(case.spacing[1]))
 
 
-def _bearing(case: Case) -> list[int]:
+def _with_objects(case: Case) -> list[int]:
     first, last = case.boxes[:, 2], case.boxes[:, 5]
     return [z for z in range(case.grid[0]) if ((first <= z) & (z <= last)).any()]
 
 
-def _slice(case: Case, labels: np.ndarray, z: int, side: int, view: View | None) -> np.ndarray:
+def _slice(case: Case, labels: np.ndarray, z: int, side: int, view: View) -> np.ndarray:
     boxes = {n: box[[0, 1, 3, 4]] for n, box in enumerate(case.boxes, start=1) if box[2] <= z <= box[5]}
     tile = draw(case.pixels[z], labels[z], boxes, side, _proportions(case))
-    axis, index = ("z", z) if view is None else view.stored_slice(z)
+    axis, index = view.stored_slice(z)
     _write(tile, f"{axis} {index}", (6, 18))
     return tile
 
 
-def overlay(case: Case, labels: np.ndarray, view: View | None = None) -> np.ndarray:
+def overlay(case: Case, labels: np.ndarray, view: View) -> np.ndarray:
     """The picture of a case.
 
     Parameters
@@ -124,42 +124,39 @@ def overlay(case: Case, labels: np.ndarray, view: View | None = None) -> np.ndar
     case : Case
     labels : ndarray
         As in `Segmentation`.
-    view : View, optional
+    view : View
         How the case was turned, so that slices are named as in the file.
 
     Returns
     -------
     ndarray
-        uint8 (h, w, 3) in BGR; for a volume up to sixteen slices that bear objects, evenly chosen.
+        uint8 (h, w, 3) in BGR; for a volume up to sixteen slices that contain objects, evenly chosen.
     """
     if not case.is_volume:
         side = min(max((*case.grid, _SMALLEST_SIDE)), _LARGEST_SIDE)
         return draw(case.pixels, labels, dict(enumerate(case.boxes, start=1)), side, _proportions(case))
-    bearing = _bearing(case)
-    picks = np.unique(np.linspace(0, len(bearing) - 1, min(len(bearing), _TILES)).round().astype(int))
-    tiles = [_slice(case, labels, bearing[k], _TILE_SIDE, view) for k in picks]
+    slices = _with_objects(case)
+    picks = np.unique(np.linspace(0, len(slices) - 1, min(len(slices), _TILES)).round().astype(int))
+    tiles = [_slice(case, labels, slices[k], _TILE_SIDE, view) for k in picks]
     columns = math.ceil(math.sqrt(len(tiles)))
     blank = np.zeros_like(tiles[0])
     tiles += [blank] * (-len(tiles) % columns)
     return np.vstack([np.hstack(tiles[k : k + columns]) for k in range(0, len(tiles), columns)])
 
 
-def film(case: Case, labels: np.ndarray, view: View | None = None) -> Iterator[np.ndarray]:
-    """The object-bearing slices of a volume one after the other, uint8 (h, w, 3) in BGR; an image gives one."""
-    if case.is_volume:
-        for z in _bearing(case):
-            yield _slice(case, labels, z, _FILM_SIDE, view)
-    else:
-        yield overlay(case, labels)
+def film(case: Case, labels: np.ndarray, view: View) -> Iterator[np.ndarray]:
+    """The slices of a volume that contain objects, one after the other, uint8 (h, w, 3) in BGR."""
+    for z in _with_objects(case):
+        yield _slice(case, labels, z, _FILM_SIDE, view)
 
 
-def png_bytes(case: Case, labels: np.ndarray, view: View | None = None) -> bytes:
+def png_bytes(case: Case, labels: np.ndarray, view: View) -> bytes:
     """`overlay` as a PNG file."""
     _, encoded = cv2.imencode(".png", overlay(case, labels, view))
     return encoded.tobytes()
 
 
-def write_overlay(path: Path, case: Case, labels: np.ndarray, view: View | None = None) -> None:
+def write_overlay(path: Path, case: Case, labels: np.ndarray, view: View) -> None:
     """Write `overlay` as a PNG; see `write_atomically`."""
     content = png_bytes(case, labels, view)
     write_atomically(path, lambda file: file.write(content))
@@ -194,7 +191,7 @@ def _mp4(frames: Iterator[np.ndarray]) -> bytes:
 FILMS: dict[str, Callable[[Iterator[np.ndarray]], bytes]] = {"gif": _gif, "mp4": _mp4}
 
 
-def write_film(path: Path, kind: str, case: Case, labels: np.ndarray, view: View | None = None) -> None:
+def write_film(path: Path, kind: str, case: Case, labels: np.ndarray, view: View) -> None:
     """Write `film` as a gif or mp4; see `write_atomically`.
 
     Raises

@@ -7,10 +7,9 @@ from pathlib import Path
 from ...errors import LiteMedSamError
 from ..io.dicom.format import holds_dicom
 from ..io.formats import has_known_suffix
+from ..io.npz import Npz
 from ..io.slices import holds_pictures
 from .options import Options
-
-_CHALLENGE = ".npz"
 
 
 class NameClash(LiteMedSamError):
@@ -102,10 +101,10 @@ def gather(
         return paths, subfolders
     if not folder.is_dir():
         raise LiteMedSamError(f"{folder}: no such folder of cases")
-    own = sorted(path for path in folder.iterdir() if path.suffix == _CHALLENGE and not path.name.startswith("."))
+    own = sorted(path for path in folder.iterdir() if path.suffix in Npz.suffixes and not path.name.startswith("."))
     found = dict.fromkeys(own, Path()) or search(folder, stacks, leave_out)
     if not found:
-        raise LiteMedSamError(f"{folder}: holds no {_CHALLENGE} files and no other scans")
+        raise LiteMedSamError(f"{folder}: holds no {Npz.suffixes[0]} files and no other scans")
     return list(found), found
 
 

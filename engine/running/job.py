@@ -10,11 +10,12 @@ import numpy as np
 from ..case import Segmentation
 from ..inference.case_segmenter import Progress
 from ..io.formats import format_of
-from ..objects.placed import placed_prompts
+from ..objects.prepare import Prepared, prepare
 from ..objects.sources import ObjectSource, StoredBoxes
+from ..objects.user_prompts import user_prompts
 from ..predictor import Predictor
 from ..scan.intensity import Scaling
-from ..scan.scan import Prepared, Scan, prepare, with_spacing
+from ..scan.scan import Scan, with_spacing
 from ..system.stopwatch import Stopwatch
 
 
@@ -68,7 +69,7 @@ class SegmentedScan:
     @property
     def names(self) -> tuple[str, ...]:
         """One per object, empty where it has none."""
-        return tuple(self.prepared.objects.names) or ("",) * len(self.result.scores)
+        return self.prepared.objects.names
 
 
 def segment_file(
@@ -97,5 +98,5 @@ def segment_file(
     with (watch or Stopwatch()).stage("read"):
         scan = with_spacing(format_of(request.path).read(request.path, request.time_point), request.spacing)
         prepared = prepare(scan, request.objects.objects(request.path, scan), request.scaling)
-    prompts = placed_prompts(prepared, predictor.prompts, predictor.network.info)
+    prompts = user_prompts(prepared, predictor.prompts, predictor.network.info)
     return SegmentedScan(scan, prepared, predictor.segment_case(prepared.case, progress, prompts))

@@ -1,5 +1,6 @@
 """Where a scan's voxels lie in the patient, and how they are turned for the model and for pictures."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import permutations
 
@@ -48,72 +49,84 @@ class Geometry:
 class View:
     """How a stored volume is turned: which stored axis becomes which, and in which direction.
 
+    An image has a view too, of two axes: the identity.
+
     Attributes
     ----------
     shape : tuple of int
-        (D, H, W) as stored.
+        (D, H, W) or (H, W) as stored.
     axes : tuple of int
-        The stored axis (0 for x, 1 for y, 2 for z) that is seen as x, y, z.
+        The stored axis (0 for x, 1 for y, 2 for z) that is seen as x, y and, in a volume, z.
     reversed : tuple of bool
-        Whether it is seen from its end, for x, y, z as seen.
+        Whether it is seen from its end, for x, y and z as seen.
     """
 
-    shape: tuple[int, int, int]
-    axes: tuple[int, int, int] = (0, 1, 2)
-    reversed: tuple[bool, bool, bool] = (False, False, False)
+    shape: tuple[int, ...]
+    axes: tuple[int, ...] = (0, 1, 2)
+    reversed: tuple[bool, ...] = (False, False, False)
+
+    @classmethod
+    def identity(cls, shape: Sequence[int]) -> "View":
+        """The view that turns nothing, of an image (H, W) or a volume (D, H, W)."""
+        return cls(tuple(shape), tuple(range(len(shape))), (False,) * len(shape))
 
     @property
-    def is_stored(self) -> bool:
-        """Whether nothing is turned."""
-        return self.axes == (0, 1, 2) and not any(self.reversed)
+    def through(self) -> str:
+        """Name of the stored axis that counts the slices, ``x``, ``y`` or ``z``; empty for an image."""
+        return "xyz"[self.axes[2]] if len(self.axes) > 2 else ""
 
-    def _order(self) -> tuple[int, int, int]:
-        # Arrays are indexed z, y, x: the axis of a coordinate is 2 less that coordinate.
-        return tuple(2 - self.axes[2 - k] for k in range(3))
+    def _order(self) -> tuple[int, ...]:
+        # Arrays are indexed z, y, x: the axis of a coordinate is the last axis less that coordinate.
+        last = len(self.axes) - 1
+        return tuple(last - axis for axis in self.axes[::-1])
 
     def _flips(self) -> list[int]:
-        return [2 - k for k in range(3) if self.reversed[k]]
+        return [len(self.axes) - 1 - k for k, turned in enumerate(self.reversed) if turned]
+
+    def _last(self) -> np.ndarray:
+        """Index of the last voxel along each axis as seen, x first."""
+        return np.array(self.shape[::-1])[list(self.axes)] - 1
 
     def see(self, stored: np.ndarray) -> np.ndarray:
-        """A stored volume (D, H, W) or (D, H, W, 3) as seen; a view of the same memory."""
-        colours = tuple(range(3, stored.ndim))
+        """A stored array of the shape, with or without a last axis of colours, as seen; a view of the same memory."""
+        colours = tuple(range(len(self.axes), stored.ndim))
         return np.flip(stored.transpose(*self._order(), *colours), self._flips())
 
     def restore(self, seen: np.ndarray) -> np.ndarray:
-        """The opposite of `see`, for a volume (D, H, W)."""
+        """The opposite of `see`, for an array without colours."""
         return np.flip(seen, self._flips()).transpose(*np.argsort(self._order()))
 
     def see_spacing(self, spacing: np.ndarray) -> np.ndarray:
-        """Spacing (3,) along x, y, z as stored, as seen."""
+        """Spacing, one number per axis, x first, as stored, as seen."""
         return np.asarray(spacing)[list(self.axes)]
 
     def see_boxes(self, boxes: np.ndarray) -> np.ndarray:
-        """Boxes (N, 6), see `Case`, in stored indices, as seen; an end on a reversed axis' far edge comes to 0."""
-        low, high = boxes[:, list(self.axes)], boxes[:, [3 + axis for axis in self.axes]]
-        last = np.array([self.shape[2 - axis] - 1 for axis in self.axes])
-        turned = np.array(self.reversed)
+        """Boxes, see `Case`, in stored indices, as seen; an end on the far edge of a reversed axis comes to 0."""
+        rank = len(self.axes)
+        low, high = boxes[:, list(self.axes)], boxes[:, [rank + axis for axis in self.axes]]
+        last, turned = self._last(), np.array(self.reversed)
         first = np.where(turned, np.maximum(last - high, 0), low)
         return np.concatenate([first, np.where(turned, last - low, high)], axis=1)
 
     def see_points(self, points: np.ndarray) -> np.ndarray:
-        """Points (n, 3), x, y, z in stored indices, as seen."""
-        last = np.array([self.shape[2 - axis] - 1 for axis in self.axes])
+        """Points (n, 2) x, y or (n, 3) x, y, z, one number per axis, in stored indices, as seen."""
         chosen = points[:, list(self.axes)]
-        return np.where(self.reversed, last - chosen, chosen)
+        return np.where(self.reversed, self._last() - chosen, chosen)
 
     def stored_slice(self, z: int) -> tuple[str, int]:
-        """Name and index of the stored slice that is seen as slice z."""
-        axis = self.axes[2]
-        return "xyz"[axis], self.shape[2 - axis] - 1 - z if self.reversed[2] else z
+        """Name and index of the stored slice that is seen as slice z; (``z``, 0) for an image."""
+        if not self.through:
+            return "z", z
+        return self.through, int(self._last()[2]) - z if self.reversed[2] else z
 
 
-def _patient_axes(affine: np.ndarray) -> tuple[int, int, int]:
+def _patient_axes(affine: np.ndarray) -> tuple[int, ...]:
     """Which of right, anterior, superior each of x, y, z is closest to, each once."""
     cosines = np.abs(affine[:3, :3] / np.linalg.norm(affine[:3, :3], axis=0))
     return max(permutations(range(3)), key=lambda order: sum(cosines[order[axis], axis] for axis in range(3)))
 
 
-def radiological_view(geometry: Geometry, shape: tuple[int, int, int]) -> View:
+def radiological_view(geometry: Geometry, shape: tuple[int, ...]) -> View:
     """The view of a volume that does not depend on how its axes are stored.
 
     Slices are taken along the direction of acquisition: the only axis with a single voxel, else the axis whose

@@ -4,7 +4,6 @@ from concurrent.futures import Executor, Future
 from dataclasses import dataclass
 from threading import Lock
 
-import cv2
 import numpy as np
 
 from ...errors import LiteMedSamError
@@ -14,7 +13,7 @@ from ..inference.engine import Engine
 from ..inference.frame import Frame
 from ..inference.network import Embedding
 from ..inference.object_masks import ObjectDecoder, ObjectQuery
-from ..inference.prompt import POINTS, GivenPrompts, Target
+from ..inference.prompt import Target, image_prompts
 from ..inference.streams import Streams
 from ..system.stopwatch import Stopwatch
 
@@ -100,7 +99,7 @@ class ImageSession:
         boxes : array_like
             (n, 4), or (4,) for one, x_min, y_min, x_max, y_max in pixels of the image, ends included.
         points : array_like, optional
-            (n, 4, 2), four points x, y on each object; made automatically when absent.
+            (n, k, 2), one to four points x, y on each object; made automatically when absent.
         scribbles : array_like, optional
             bool (n, H, W), true along a stroke on each object; made automatically when absent.
 
@@ -114,18 +113,9 @@ class ImageSession:
             When a prompt has a wrong shape or lies outside the image, or the model takes no prompts of its kind.
         """
         engine = self._engine
-        info = engine.network.info
-        for kind, given in (("points", points), ("scribbles", scribbles)):
-            if given is not None and kind not in info.prompts:
-                taken = ", ".join(info.prompts)
-                raise LiteMedSamError(f"the model {info.model} takes no {kind}, only: {taken}", f"leave out the {kind}")
         boxes = checked_boxes("boxes", np.atleast_2d(boxes), self.shape)
-        frame = Frame.of(*self.shape, info.frame)
-        source = GivenPrompts(
-            None if points is None else _points_in_frame(points, len(boxes), frame),
-            None if scribbles is None else _scribbles_in_frame(scribbles, len(boxes), frame),
-            engine.prompts,
-        )
+        frame = Frame.of(*self.shape, engine.network.info.frame)
+        source = image_prompts(points, scribbles, len(boxes), frame, engine.network.info, engine.prompts)
         queries = [
             ObjectQuery(Target(number), engine.protocol.box_in_frame(box, frame), box)
             for number, box in enumerate(boxes, start=1)
@@ -161,35 +151,3 @@ class ImageSession:
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-
-def _points_in_frame(points: np.ndarray, count: int, frame: Frame) -> np.ndarray:
-    points = np.asarray(points)
-    if points.dtype.kind not in "uif" or points.shape != (count, POINTS, 2):
-        raise LiteMedSamError(
-            f"points has shape {points.shape} and type {points.dtype}, expected numbers ({count}, {POINTS}, 2)"
-        )
-    inside = (points >= 0) & (points <= [frame.width, frame.height])
-    if not inside.all():
-        number = int(np.flatnonzero(~inside.all(axis=(1, 2)))[0]) + 1
-        raise LiteMedSamError(
-            f"object {number}: a point lies outside the image of {frame.width} × {frame.height} pixels"
-        )
-    return (points * frame.scale).astype(np.float32)
-
-
-def _scribbles_in_frame(scribbles: np.ndarray, count: int, frame: Frame) -> np.ndarray:
-    scribbles = np.asarray(scribbles)
-    if scribbles.dtype.kind not in "bui" or scribbles.shape != (count, frame.height, frame.width):
-        raise LiteMedSamError(
-            f"scribbles has shape {scribbles.shape} and type {scribbles.dtype}, "
-            f"expected bool ({count}, {frame.height}, {frame.width})"
-        )
-    framed = np.zeros((count, frame.size, frame.size), bool)
-    for target, scribble in zip(framed, scribbles, strict=True):
-        # Any touch counts, so that a thin stroke survives shrinking.
-        touched = cv2.resize(
-            (scribble > 0).astype(np.float32), (frame.scaled_width, frame.scaled_height), interpolation=cv2.INTER_AREA
-        )
-        target[: frame.scaled_height, : frame.scaled_width] = touched > 0
-    return framed

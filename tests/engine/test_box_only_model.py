@@ -12,10 +12,11 @@ import torch
 from litemedsam.engine.backends.registry import BACKENDS, load_graph
 from litemedsam.engine.bundle.info import DECODER, ENCODER, BundleInfo, default_bundle
 from litemedsam.engine.case import checked_case
+from litemedsam.engine.inference.automatic_prompts import AutomaticPrompts
 from litemedsam.engine.inference.case_segmenter import CaseSegmenter
 from litemedsam.engine.inference.frame import Frame
 from litemedsam.engine.inference.network import Network
-from litemedsam.engine.inference.prompt import AutomaticPrompts, Target
+from litemedsam.engine.inference.prompt import Target
 from litemedsam.engine.inference.protocols import PUBLISHED, Passage, protocol_named
 from litemedsam.engine.inference.region import Region
 from litemedsam.export.litemedsam import RECIPE

@@ -9,7 +9,7 @@ from litemedsam.engine.bundle.info import DECODER, ENCODER
 from litemedsam.engine.case import checked_case
 from litemedsam.engine.inference.case_segmenter import CaseSegmenter
 from litemedsam.engine.inference.network import Network
-from litemedsam.engine.inference.prompt import Prompt, RecordedPrompts, Target
+from litemedsam.engine.inference.prompt import Prompt, Target
 from litemedsam.engine.inference.protocols import PUBLISHED
 from litemedsam.models import load_checkpoint
 from places import GOLDEN, needs_shared, unpack_scribbles
@@ -50,12 +50,16 @@ def call_order(boxes):
     return order
 
 
-class CheckedPrompts(RecordedPrompts):
-    """Recorded prompts that insist on the recorded box."""
+class RecordedPrompts:
+    """A source of recorded prompts by target, which insists on the recorded box."""
+
+    def __init__(self, prompts):
+        self.prompts = prompts
 
     def prompt(self, target, box, foreground):
         np.testing.assert_array_equal(box, self.prompts[target].box, err_msg=str(target))
-        return super().prompt(target, box, foreground)
+        recorded = self.prompts[target]
+        return Prompt(np.asarray(box, np.float32), recorded.points, recorded.scribble)
 
 
 def published_run(name, network):
@@ -68,7 +72,7 @@ def published_run(name, network):
         unpack_scribbles(record["prompt_scribbles256"]),
     )
     assert len(order) == len(arrays[0])
-    prompts = CheckedPrompts(dict(zip(order, (Prompt(*each) for each in zip(*arrays, strict=True)), strict=True)))
+    prompts = RecordedPrompts(dict(zip(order, (Prompt(*each) for each in zip(*arrays, strict=True)), strict=True)))
     case = checked_case(name, record["imgs"], record["boxes"])
     segmenter = CaseSegmenter(network, PUBLISHED["swin_litemedsam"], prompts, 10**9)
     return segmenter.segment(case).labels, record["segs"]

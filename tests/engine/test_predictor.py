@@ -150,7 +150,7 @@ def test_given_points_and_scribbles_are_used(predictor):
         ({"boxes": [[5, 5, 3, 8]]}, "object 1: x_min 5 is greater than x_max 3"),
         ({"boxes": [[5, 5, 8, 999]]}, "outside the image"),
         ({"boxes": []}, "shape"),
-        ({"boxes": [[1, 1, 5, 5]], "points": np.zeros((1, 3, 2))}, r"expected numbers \(1, 4, 2\)"),
+        ({"boxes": [[1, 1, 5, 5]], "points": np.zeros((1, 5, 2))}, r"expected numbers \(1, k, 2\)"),
         ({"boxes": [[1, 1, 5, 5]], "points": np.full((1, 4, 2), 999)}, "object 1: a point lies outside"),
         ({"boxes": [[1, 1, 5, 5]], "scribbles": np.zeros((1, 3, 3), bool)}, "scribbles has shape"),
     ],
@@ -190,7 +190,10 @@ def test_prompts_that_make_no_sense(own_bundle, tmp_path):
     predictor.set_image(PIXELS)
     box = [[0, 0, 6, 5]]
     for given, words in (
-        ({"points": np.zeros((1, 3, 2))}, r"expected numbers \(1, 4, 2\)"),
+        ({"points": np.zeros((1, 5, 2))}, r"expected numbers \(1, k, 2\), k from 1 to 4"),
+        ({"points": np.zeros((1, 0, 2))}, r"expected numbers \(1, k, 2\), k from 1 to 4"),
+        ({"points": np.zeros((2, 4, 2))}, r"expected numbers \(1, k, 2\), k from 1 to 4"),
+        ({"points": [[[1, 2]], [[1, 2], [3, 4]]]}, "points are not as many for each object; repeat some of the fewer"),
         ({"points": np.full((1, 4, 2), 8)}, "object 1: a point lies outside the image of 7 × 6 pixels"),
         ({"scribbles": np.zeros((1, 6, 7))}, r"expected bool \(1, 6, 7\)"),
     ):

@@ -10,13 +10,17 @@ from pathlib import Path
 import numpy as np
 from litemedsam.engine.bundle.info import DECODER, ENCODER, BundleInfo
 from litemedsam.engine.bundle.onnx_metadata import read_metadata
+from litemedsam.engine.inference.automatic_prompts import AutomaticPrompts
 from litemedsam.engine.inference.network import Network
-from litemedsam.engine.inference.prompt import AutomaticPrompts, Target
+from litemedsam.engine.inference.prompt import Target
 from litemedsam.engine.io.formats import format_of
 from litemedsam.engine.io.npz import read_case
-from litemedsam.engine.objects.sources import BoxesFile, GivenBoxes, MaskBoxes, StoredBoxes, WithScribbles
+from litemedsam.engine.objects.json_file import BoxesFile
+from litemedsam.engine.objects.masks import MaskBoxes, WithScribbles
+from litemedsam.engine.objects.prepare import prepare
+from litemedsam.engine.objects.sources import GivenBoxes, StoredBoxes
 from litemedsam.engine.scan.geometry import Geometry
-from litemedsam.engine.scan.scan import Scan, prepare
+from litemedsam.engine.scan.scan import Scan
 
 from litemedsam import LiteMedSamError
 

@@ -7,9 +7,10 @@ import onnx
 import pytest
 from litemedsam.engine.backends.registry import BACKENDS
 from litemedsam.engine.bundle.info import DECODER, ENCODER
+from litemedsam.engine.inference.automatic_prompts import AutomaticPrompts
 from litemedsam.engine.inference.frame import Frame
 from litemedsam.engine.inference.network import Embedding, Network
-from litemedsam.engine.inference.prompt import AutomaticPrompts, Target
+from litemedsam.engine.inference.prompt import Target
 from tiny_bundle import INFO, write_tiny_bundle
 
 from litemedsam import LiteMedSamError

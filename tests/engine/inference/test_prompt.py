@@ -1,241 +1,105 @@
-"""Automatic prompts: inside the box, on the foreground, from the seed, the box and the image alone."""
-
-import hashlib
+"""A user's own points and scribbles, in the frame."""
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from litemedsam.engine.inference.prompt import (
-    SCRIBBLES,
-    AutomaticPrompts,
-    GivenPrompts,
-    Prompt,
-    RecordedPrompts,
-    Target,
-    fill_ellipse,
+from litemedsam.engine.bundle.info import BundleInfo
+from litemedsam.engine.inference.automatic_prompts import AutomaticPrompts
+from litemedsam.engine.inference.frame import Frame
+from litemedsam.engine.inference.prompt import Target, UserPrompts, check_taken, image_prompts
+
+from litemedsam import LiteMedSamError
+
+FRAME = Frame.of(40, 80, 64)
+MODEL = BundleInfo("any", 64, ("boxes", "points", "scribbles"), (), "", "f32", "single", "", "")
+BOXY = BundleInfo("boxy", 64, ("boxes",), (), "", "f32", "single", "", "")
+FOREGROUND = np.ones((64, 64), bool)
+BOX = np.float32([4, 4, 40, 20])
+
+
+def prompt(source, number, z=0):
+    return source.prompt(Target(number, z), BOX, FOREGROUND)
+
+
+@pytest.mark.parametrize("kind", ["points", "scribbles", "both", "neither"])
+def test_what_is_not_given_is_made(kind):
+    points = np.full((2, 4, 2), 10.0) if kind in ("points", "both") else None
+    scribbles = np.zeros((2, 40, 80), bool)
+    scribbles[1, 10:20, 30:50] = True
+    scribbles = scribbles if kind in ("scribbles", "both") else None
+    source = image_prompts(points, scribbles, 2, FRAME, MODEL, AutomaticPrompts(0))
+    made, mixed = prompt(AutomaticPrompts(0), 2), prompt(source, 2)
+    np.testing.assert_array_equal(mixed.box, BOX)
+    np.testing.assert_array_equal(mixed.points, made.points if points is None else np.full((4, 2), 8.0))
+    drawn = np.zeros((64, 64), bool)
+    drawn[8:16, 24:40] = True
+    np.testing.assert_array_equal(mixed.scribble, made.scribble if scribbles is None else drawn)
+    if scribbles is not None:
+        assert not prompt(source, 1).scribble.any()
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 4])
+def test_fewer_points_than_four_count_again(count):
+    given = np.array([[5.0, 10], [40, 20], [79.5, 39], [80, 40]])[:count]
+    source = image_prompts(given[None], None, 1, FRAME, MODEL, AutomaticPrompts(0))
+    points = prompt(source, 1).points
+    assert points.dtype == np.float32
+    np.testing.assert_array_equal(points, np.float32([given[k % count] * 0.8 for k in range(4)]))
+
+
+@pytest.mark.parametrize(
+    ("points", "scribbles", "words"),
+    [
+        (np.zeros((1, 5, 2)), None, r"points has shape \(1, 5, 2\) .*, expected numbers \(1, k, 2\), k from 1 to 4"),
+        (np.zeros((1, 0, 2)), None, "k from 1 to 4"),
+        (np.zeros((2, 4, 2)), None, "k from 1 to 4"),
+        (np.zeros((1, 4, 3)), None, "k from 1 to 4"),
+        (np.zeros((4, 2)), None, "k from 1 to 4"),
+        (np.full((1, 1, 2), "a"), None, "k from 1 to 4"),
+        ([[[1, 2]], [[1, 2], [3, 4]]], None, "points are not as many for each object; repeat some of the fewer"),
+        ([[[81, 2]]], None, "object 1: a point lies outside the image of 80 × 40 pixels"),
+        ([[[3, np.nan]]], None, "object 1: a point lies outside the image of 80 × 40 pixels"),
+        ([[[-1, 2]]], None, "object 1: a point lies outside"),
+        (None, np.zeros((1, 40, 80)), r"expected bool \(1, 40, 80\)"),
+        (None, np.zeros((1, 80, 40), bool), r"expected bool \(1, 40, 80\)"),
+    ],
 )
+def test_arrays_that_make_no_sense_are_refused(points, scribbles, words):
+    with pytest.raises(LiteMedSamError, match=words):
+        image_prompts(points, scribbles, 1, FRAME, MODEL, AutomaticPrompts(0))
 
 
-@st.composite
-def boxes(draw):
-    x0, y0 = draw(st.floats(0, 250)), draw(st.floats(0, 250))
-    return np.float32([x0, y0, draw(st.floats(x0, 256)), draw(st.floats(y0, 256))])
+def test_a_thin_stroke_survives_shrinking_and_strokes_of_one_target_are_joined():
+    frame = Frame.of(200, 200, 64)
+    across, down = np.zeros((2, 200, 200), bool)
+    across[100, 10:190], down[10:190, 50] = True, True
+    joined = UserPrompts.in_image({}, [(Target(1), across), (Target(1), down)], frame, AutomaticPrompts(0))
+    alone = [
+        UserPrompts.in_image({}, [(Target(1), page)], frame, AutomaticPrompts(0)).scribbles[Target(1)]
+        for page in (across, down)
+    ]
+    assert alone[0].any(axis=0).sum() >= 57
+    np.testing.assert_array_equal(joined.scribbles[Target(1)], alone[0] | alone[1])
 
 
-@settings(max_examples=150, deadline=None)
-@given(boxes(), st.integers(0, 1000), st.sampled_from([0.0, 0.02, 0.5, 1.0]))
-def test_points_and_scribble_lie_in_the_box_and_on_the_foreground(box, seed, share):
-    foreground = np.random.default_rng(seed).random((256, 256)) < share
-    prompt = AutomaticPrompts(seed).prompt(Target(1), box, foreground)
-    assert prompt.points.shape == (4, 2)
-    assert prompt.points.dtype == np.float32
-    low, high = np.floor(box[:2]), np.ceil(box[2:])
-    assert (prompt.points >= low).all()
-    assert (prompt.points <= high).all()
-    assert prompt.scribble.shape == (256, 256)
-    assert not (prompt.scribble & ~foreground).any()
-    ys, xs = np.nonzero(prompt.scribble)
-    if len(xs):
-        assert len(xs) > 5
-        assert xs.min() >= low[0]
-        assert xs.max() <= high[0]
-        assert ys.min() >= low[1]
-        assert ys.max() <= high[1]
+def test_prompts_are_those_of_their_object_and_slice():
+    points = {Target(2, 5): np.array([[10.0, 10]])}
+    source = UserPrompts.in_image(points, [], FRAME, AutomaticPrompts(3))
+    made = prompt(AutomaticPrompts(3), 2, 5)
+    np.testing.assert_array_equal(prompt(source, 2, 5).points, np.full((4, 2), 8.0))
+    for number, z in ((2, 4), (1, 5)):
+        np.testing.assert_array_equal(prompt(source, number, z).points, made.points)
 
 
-def test_the_same_inputs_give_the_same_prompt_whatever_the_object():
-    foreground = np.random.default_rng(0).random((256, 256)) < 0.7
-    box = np.float32([30.5, 40, 170, 200])
-    first = AutomaticPrompts(3).prompt(Target(1, 0), box, foreground)
-    again = AutomaticPrompts(3).prompt(Target(9, 5), box.copy(), foreground)
-    np.testing.assert_array_equal(first.points, again.points)
-    np.testing.assert_array_equal(first.scribble, again.scribble)
-    other = AutomaticPrompts(4).prompt(Target(1, 0), box, foreground)
-    assert not np.array_equal(first.points, other.points)
-    assert not np.array_equal(first.scribble, other.scribble)
-
-
-def test_each_point_lies_in_its_quadrant():
-    foreground = np.ones((256, 256), bool)
-    box = np.float32([20, 60, 220, 160])
-    for seed in range(30):
-        points = AutomaticPrompts(seed).prompt(Target(1), box, foreground).points
-        left, top = points[:, 0] < 120, points[:, 1] < 110
-        np.testing.assert_array_equal(left, [True, True, False, False])
-        np.testing.assert_array_equal(top, [True, False, False, True])
-
-
-def test_strokes_differ_in_size_and_are_connected_pieces():
-    foreground = np.ones((256, 256), bool)
-    box = np.float32([0, 0, 255, 255])
-    sizes = [AutomaticPrompts(seed).prompt(Target(1), box, foreground).scribble.sum() for seed in range(20)]
-    assert min(sizes) > 5
-    assert len(set(sizes)) > 15
-
-
-def test_an_empty_foreground_gives_the_centre_and_no_scribble():
-    prompt = AutomaticPrompts(0).prompt(Target(1), np.float32([10, 20, 30, 60]), np.zeros((256, 256), bool))
-    np.testing.assert_array_equal(prompt.points, [[20, 40]] * 4)
-    assert not prompt.scribble.any()
-
-
-@pytest.mark.parametrize("given_kind", ["points", "scribbles", "both"])
-def test_what_is_not_given_is_made(given_kind):
-    foreground = np.ones((256, 256), bool)
-    box = np.float32([10, 20, 200, 160])
-    points = np.full((2, 4, 2), 50, np.float32)
-    scribbles = np.zeros((2, 256, 256), bool)
-    scribbles[1, 80:90, 80:90] = True
-    source = GivenPrompts(
-        points if given_kind != "scribbles" else None,
-        scribbles if given_kind != "points" else None,
-        AutomaticPrompts(0),
-    )
-    made, mixed = AutomaticPrompts(0).prompt(Target(2), box, foreground), source.prompt(Target(2), box, foreground)
-    np.testing.assert_array_equal(mixed.points, points[1] if given_kind != "scribbles" else made.points)
-    np.testing.assert_array_equal(mixed.scribble, scribbles[1] if given_kind != "points" else made.scribble)
-
-
-@settings(max_examples=100, deadline=None)
-@given(boxes(), st.integers(0, 1000))
-def test_an_ellipse_fills_the_box_whatever_the_image_shows(box, seed):
-    foreground = np.random.default_rng(seed).random((256, 256)) < 0.5
-    scribble = AutomaticPrompts(seed, scribble="ellipse").prompt(Target(1), box, foreground).scribble
-    again = AutomaticPrompts(seed + 1, scribble="ellipse").prompt(Target(2), box, ~foreground).scribble
-    np.testing.assert_array_equal(scribble, again)
-    area = np.prod(box[2:] - box[:2] + 1) * np.pi / 4
-    ys, xs = np.nonzero(scribble)
-    assert len(xs) > 0
-    assert xs.min() >= np.floor(box[0])
-    assert xs.max() <= np.ceil(box[2])
-    assert ys.min() >= np.floor(box[1])
-    assert ys.max() <= np.ceil(box[3])
-    # A thinner ellipse may pass between the centres of the pixels.
-    if (box < 255).all() and (box[2:] - box[:2] >= 3).all():
-        assert abs(len(xs) - area) <= 4 * np.sqrt(area) + 4
-
-
-def test_every_scribble_can_be_asked_for_at_export():
-    from litemedsam.export.cli import main
-
-    asked = next(option for option in main.params if option.name == "scribble")
-    assert set(asked.type.choices) == set(SCRIBBLES)
-
-
-# Recorded with numpy 2.4 and OpenCV 5.0: the same inputs give the same prompts in every version of this package.
-RECORDED = {
-    "points": "456b74690f90a99f9193808a2af815b951a2cfbca48e0d95b72576d9236f6d48",
-    "scribbles": "ee34f7cd2ea6a8517292669e30d0b5bbd67d888fff93c70ea6bd24b90bf0f8a2",
-}
-
-
-@pytest.mark.parametrize("kind", RECORDED)
-def test_prompts_are_those_of_earlier_versions(kind):
-    digest = hashlib.sha256()
-    rng = np.random.default_rng(7)
-    whole = np.float32(
-        [[0, 0, 255, 255], [0, 0, 256, 256], [-3, -2, 20, 30], [250, 1, 256, 9], [5, 5, 5, 5], [9, 9, 12, 14]]
-    )
-    corners = np.sort(rng.uniform(0, 256, (24, 2, 2)), axis=1).reshape(24, 4).astype(np.float32)
-    for share in (0.02, 0.5, 1.0):
-        foreground = rng.random((256, 256)) < share
-        for number, box in enumerate([*whole, *corners]):
-            prompt = AutomaticPrompts(number // 5).prompt(Target(1), box, foreground)
-            array = prompt.points if kind == "points" else np.packbits(prompt.scribble)
-            digest.update(array.tobytes())
-    assert digest.hexdigest() == RECORDED[kind]
-
-
-def test_a_scribble_has_more_than_five_pixels_of_foreground():
-    """Six pixels are enough to try; of five, no stroke would do."""
-    box = np.float32([0, 0, 64, 64])
-    for count in (5, 6):
-        foreground = np.zeros((64, 64), bool)
-        foreground[30, 20 : 20 + count] = True
-        found = [AutomaticPrompts(seed).prompt(Target(1), box, foreground).scribble.sum() for seed in range(30)]
-        assert max(found) == (0 if count == 5 else 6)
-        assert set(found) <= {0, 6}
-
-
-def test_a_scribble_is_tried_six_times():
-    """Recorded: with one try fewer there are 57."""
-    foreground = np.zeros((64, 64), bool)
-    foreground[30, 20:26] = True
-    box = np.float32([0, 0, 64, 64])
-    found = [AutomaticPrompts(seed).prompt(Target(1), box, foreground).scribble.any() for seed in range(60)]
-    assert np.count_nonzero(found) == 58
-
-
-def test_the_frame_s_own_size_is_kept():
-    prompt = AutomaticPrompts().prompt(Target(1), np.float32([1, 1, 60, 60]), np.ones((64, 70), bool))
-    assert prompt.scribble.shape == (64, 70)
-    assert prompt.box.dtype == np.float32
-
-
-def test_only_what_the_model_takes_is_drawn():
-    foreground = np.ones((64, 64), bool)
-    box = [1, 1, 60, 60]
-    everything = AutomaticPrompts(2).prompt(Target(1), box, foreground)
-    points = AutomaticPrompts(2, ("boxes", "points")).prompt(Target(1), box, foreground)
-    np.testing.assert_array_equal(points.points, everything.points)
-    assert points.scribble is None
-    scribble = AutomaticPrompts(2, ("boxes", "scribbles")).prompt(Target(1), box, foreground)
-    assert scribble.points is None
-    assert scribble.scribble.any()
-    assert AutomaticPrompts(2, ("boxes",)).prompt(Target(1), box, foreground).scribble is None
-
-
-def test_targets_of_images_are_on_slice_zero_and_the_seed_is_zero():
-    assert Target(3) == Target(3, 0)
-    foreground = np.ones((64, 64), bool)
-    box = np.float32([1, 1, 60, 60])
-    default, zero = (source.prompt(Target(1), box, foreground) for source in (AutomaticPrompts(), AutomaticPrompts(0)))
-    np.testing.assert_array_equal(default.points, zero.points)
-
-
-def test_recorded_prompts_keep_the_box_that_is_asked_for():
-    recorded = Prompt(np.float32([0, 0, 9, 9]), np.ones((4, 2), np.float32), np.ones((8, 8), bool))
-    made = RecordedPrompts({Target(2, 5): recorded}).prompt(Target(2, 5), [1, 2, 3, 4], np.zeros((8, 8), bool))
-    np.testing.assert_array_equal(made.box, np.float32([1, 2, 3, 4]))
-    assert made.box.dtype == np.float32
-    assert made.points is recorded.points
-    assert made.scribble is recorded.scribble
-    with pytest.raises(KeyError):
-        RecordedPrompts({}).prompt(Target(1), [1, 2, 3, 4], np.zeros((8, 8), bool))
-
-
-@pytest.mark.parametrize("box", [[0, -8, 60, 0], [-8, 0, 0, 60], [-9, -9, -2, -2]])
-def test_a_box_beyond_the_image_has_no_foreground(box):
-    """A published box may leave the image; what it leaves is not wrapped around."""
-    prompt = AutomaticPrompts(0).prompt(Target(1), np.float32(box), np.ones((64, 64), bool))
-    np.testing.assert_array_equal(prompt.points, [[(box[0] + box[2]) // 2, (box[1] + box[3]) // 2]] * 4)
-    assert not prompt.scribble.any()
-
-
-def test_the_first_row_and_column_count():
-    points = AutomaticPrompts(0).prompt(Target(1), np.float32([0, 0, 3, 3]), np.ones((64, 64), bool)).points
-    assert points[0].tolist() == [0, 0]
-    assert points[1, 0] == 0
-    assert points[3, 1] == 0
-
-
-def test_an_ellipse_is_drawn_point_by_point_as_its_equation_says():
-    foreground = np.zeros((30, 50), bool)
-    for box in ([10, 5, 20, 9], [0.5, 0.5, 5.5, 5.5], [-4, 20.3, 17.25, 40], [40, 2, 60, 28]):
-        x0, y0, x1, y1 = box
-        across, down = (x1 - x0 + 1) / 2, (y1 - y0 + 1) / 2
-        expected = [
-            [((x - (x0 + x1) / 2) / across) ** 2 + ((y - (y0 + y1) / 2) / down) ** 2 <= 1 for x in range(50)]
-            for y in range(30)
-        ]
-        found = fill_ellipse(np.random.default_rng(0), np.float32(box), foreground)
-        np.testing.assert_array_equal(found, expected)
-    # On the ellipse itself, three pixels from its centre.
-    assert fill_ellipse(np.random.default_rng(0), np.float32([0.5, 0.5, 5.5, 5.5]), foreground)[3, 0]
-
-
-@pytest.mark.parametrize(("x", "y", "row", "column"), [(10.6, 4.4, 4, 11), (0.4, 0.4, 0, 0), (48.6, 28.6, 29, 49)])
-def test_the_ellipse_of_less_than_a_pixel_is_the_pixel_at_its_centre(x, y, row, column):
-    found = fill_ellipse(np.random.default_rng(0), np.float32([x, y, x, y]), np.zeros((30, 50), bool))
-    assert np.argwhere(found).tolist() == [[row, column]]
+def test_kinds_that_the_model_does_not_take_are_refused_alike():
+    for kind in ("points", "scribbles"):
+        with pytest.raises(LiteMedSamError) as error:
+            check_taken(BOXY, [kind], "scan.png: ")
+        text = f"the model boxy takes no {kind}, only: boxes; leave out the {kind}"
+        assert str(error.value) == f"scan.png: {text}"
+        given = {"points": [[[1, 2]]], "scribbles": np.ones((1, 40, 80), bool)}
+        arguments = [given[kind] if name == kind else None for name in ("points", "scribbles")]
+        with pytest.raises(LiteMedSamError) as error:
+            image_prompts(*arguments, 1, FRAME, BOXY, AutomaticPrompts(0))
+        assert str(error.value) == text
+    check_taken(BOXY, [])
+    image_prompts(None, None, 1, FRAME, BOXY, AutomaticPrompts(0))

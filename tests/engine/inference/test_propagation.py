@@ -3,17 +3,12 @@
 import numpy as np
 import pytest
 from litemedsam.engine.case import checked_case
+from litemedsam.engine.inference.automatic_prompts import AutomaticPrompts
 from litemedsam.engine.inference.case_segmenter import CaseSegmenter
 from litemedsam.engine.inference.network import PROMPTS_PER_CALL, Network
-from litemedsam.engine.inference.prompt import AutomaticPrompts, Target
+from litemedsam.engine.inference.prompt import Target
 from litemedsam.engine.inference.propagation import Step, plan
-from litemedsam.engine.inference.protocols import (
-    CORRECTED,
-    CORRECTED_FOR,
-    PUBLISHED,
-    Passage,
-    ellipsoid_width,
-)
+from litemedsam.engine.inference.protocols import CORRECTED, CORRECTED_FOR, PUBLISHED, Passage, ellipsoid_width
 from litemedsam.engine.inference.region import to_region
 from tiny_bundle import write_tiny_bundle
 

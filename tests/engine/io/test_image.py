@@ -6,12 +6,31 @@ import zlib
 import numpy as np
 import pytest
 from litemedsam.engine.io.formats import FORMATS, format_of
-from litemedsam.engine.scan.scan import Objects, Scan, prepare
+from litemedsam.engine.objects.objects import Objects
+from litemedsam.engine.objects.prepare import prepare
+from litemedsam.engine.scan.scan import Scan
 from PIL import Image
-from scan_files import block, read, refusal, refused
 from synthetic_scans import phantom
 
 from litemedsam import LiteMedSamError
+
+
+def read(path, frame=None):
+    return format_of(path).read(path, frame)
+
+
+def block(scan):
+    """A label map with one block in the far corner of the last axes."""
+    labels = np.zeros(scan.grid, np.uint8)
+    labels[tuple(slice(n // 2, None) for n in scan.grid)] = 1
+    return labels
+
+
+def refusal(path, frame=None):
+    with pytest.raises(LiteMedSamError) as error:
+        prepare(read(path, frame), Objects.of_boxes("scan", np.array([[0.0, 0, 0, 1, 1, 0]])))
+    assert "\n" not in str(error.value)
+    return str(error.value)
 
 
 def test_pictures_of_every_kind(tmp_path):
@@ -28,7 +47,7 @@ def test_pictures_of_every_kind(tmp_path):
     for name, pixels in shown.items():
         Image.fromarray(pixels).save(tmp_path / name)
         np.testing.assert_array_equal(read(tmp_path / name).voxels, pixels)
-    prepared = prepare(read(tmp_path / "deep.png"), Objects(np.array([[0.0, 0, 5, 5]])))
+    prepared = prepare(read(tmp_path / "deep.png"), Objects.of_boxes("scan", np.array([[0.0, 0, 5, 5]])))
     assert prepared.case.pixels.max() == 255
 
     Image.fromarray(colour).convert("RGBA").save(tmp_path / "alpha.png")
@@ -67,10 +86,16 @@ def test_pictures_of_every_kind(tmp_path):
     cut.write_bytes((tmp_path / "deep.png").read_bytes()[:200])
     assert "damaged" in refusal(cut)
     with pytest.raises(LiteMedSamError, match="6 numbers for an image of 30 × 20"):
-        prepare(flat, Objects(np.array([[0.0, 0, 0, 1, 1, 1]])))
+        prepare(flat, Objects.of_boxes("scan", np.array([[0.0, 0, 0, 1, 1, 1]])))
 
 
 PIXELS = phantom(1, 8, 10)[0]
+
+
+def refused(path, words, frame=None, kind=None):
+    with pytest.raises(LiteMedSamError) as error:
+        (format_of(path) if kind is None else FORMATS[kind]).read(path, frame)
+    assert words in str(error.value), str(error.value)
 
 
 def test_pictures(tmp_path):

@@ -7,12 +7,47 @@ from pathlib import Path
 
 import nibabel
 import numpy as np
+import pytest
 from litemedsam.engine.io.formats import FORMATS, format_of
-from litemedsam.engine.scan.scan import Objects, prepare
-from scan_files import block, read, refusal, refused, save
-from synthetic_scans import oblique, phantom, write_series
+from litemedsam.engine.objects.objects import Objects
+from litemedsam.engine.objects.prepare import prepare
+from synthetic_scans import oblique, phantom, stored, write_series
+
+from litemedsam import LiteMedSamError
 
 NIBABEL = Path(find_spec("nibabel").origin).parent / "tests" / "data"
+
+
+def read(path, frame=None):
+    return format_of(path).read(path, frame)
+
+
+def block(scan):
+    """A label map with one block in the far corner of the last axes."""
+    labels = np.zeros(scan.grid, np.uint8)
+    labels[tuple(slice(n // 2, None) for n in scan.grid)] = 1
+    return labels
+
+
+def refusal(path, frame=None):
+    with pytest.raises(LiteMedSamError) as error:
+        prepare(read(path, frame), Objects.of_boxes("scan", np.array([[0.0, 0, 0, 1, 1, 0]])))
+    assert "\n" not in str(error.value)
+    return str(error.value)
+
+
+@pytest.fixture
+def series(tmp_path):
+    folder = tmp_path / "series"
+    return folder, write_series(folder, stored(phantom(5, 8, 9), (0, 1, 2), (False,) * 3))
+
+
+def save(path, array, affine=None, **header):
+    image = nibabel.Nifti1Image(array, np.diag([2.0, 2, 2, 1]) if affine is None else affine)
+    for key, value in header.items():
+        image.header[key] = value
+    image.to_filename(path)
+    return path
 
 
 def test_bad_nifti_is_refused_in_one_line(tmp_path):
@@ -45,7 +80,7 @@ def test_nifti_intensities_units_and_colours(tmp_path):
     hounsfield = np.full((6, 5, 4), -1000, np.int16)
     hounsfield[2:4] = 40
     path = save(tmp_path / "ct.nii.gz", hounsfield)
-    prepared = prepare(read(path), Objects(np.array([[0.0, 0, 0, 1, 1, 1]])))
+    prepared = prepare(read(path), Objects.of_boxes("scan", np.array([[0.0, 0, 0, 1, 1, 1]])))
     assert set(np.unique(prepared.case.pixels)) == {0, 128}
     assert "Hounsfield" in prepared.notes[0]
 
@@ -82,6 +117,12 @@ def test_oblique_dicom_goes_to_nifti_with_its_geometry(tmp_path):
     mask = nibabel.load(tmp_path / "mask.nii.gz")
     np.testing.assert_allclose(mask.affine, source.ras, atol=1e-4)
     np.testing.assert_allclose(mask.get_qform(), source.ras, atol=1e-4)
+
+
+def refused(path, words, frame=None, kind=None):
+    with pytest.raises(LiteMedSamError) as error:
+        (format_of(path) if kind is None else FORMATS[kind]).read(path, frame)
+    assert words in str(error.value), str(error.value)
 
 
 def test_nifti_files(tmp_path):

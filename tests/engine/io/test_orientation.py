@@ -6,7 +6,9 @@ import nibabel
 import numpy as np
 import pytest
 from litemedsam.engine.io.formats import FORMATS, format_of
-from litemedsam.engine.scan.scan import Objects, prepare
+from litemedsam.engine.objects.objects import Objects
+from litemedsam.engine.objects.prepare import prepare
+from litemedsam.engine.scan.geometry import View
 from synthetic_scans import oblique, phantom, read_segmentation, stored, world, write_series
 
 VOLUME = phantom(5, 6, 7)
@@ -39,7 +41,7 @@ def test_nifti_in_every_orientation(order, flips, tmp_path):
     image.to_filename(path)
 
     read = format_of(path).read(path)
-    prepared = prepare(read, Objects(stored_box(order, flips)))
+    prepared = prepare(read, Objects.of_boxes("scan", stored_box(order, flips)))
     np.testing.assert_array_equal(prepared.case.pixels, VOLUME)
     np.testing.assert_array_equal(prepared.case.boxes, BOX)
     np.testing.assert_allclose(prepared.case.spacing, [1.2, 1.0, 1.4], rtol=1e-6)
@@ -61,7 +63,7 @@ def test_dicom_in_every_orientation(order, flips, tmp_path):
 
     read = format_of(tmp_path / "series").read(tmp_path / "series")
     view = read.view()
-    np.testing.assert_array_equal(prepare(read, Objects(np.zeros((1, 6)))).case.pixels, VOLUME)
+    np.testing.assert_array_equal(prepare(read, Objects.of_boxes("scan", np.zeros((1, 6)))).case.pixels, VOLUME)
 
     result = tmp_path / "result.dcm"
     FORMATS["dicom"].write(result, view.restore(DRAWN), read, ("first", "second"))
@@ -78,11 +80,11 @@ def test_an_oblique_volume_goes_by_its_closest_axes(tmp_path):
     path = tmp_path / "oblique.nii"
     image.to_filename(path)
     read = format_of(path).read(path)
-    assert read.view().is_stored
+    assert read.view() == View.identity(read.grid)
     FORMATS["nifti"].write(tmp_path / "mask.nii", DRAWN, read, ())
     np.testing.assert_allclose(nibabel.load(tmp_path / "mask.nii").affine, image.affine, atol=1e-4)
 
     write_series(tmp_path / "series", scan)
     series = format_of(tmp_path / "series").read(tmp_path / "series")
     np.testing.assert_allclose(series.geometry.affine, scan.ras, atol=1e-4)
-    assert series.view().is_stored
+    assert series.view() == View.identity(series.grid)

@@ -185,7 +185,7 @@ def test_pydicom_s_own_images(predictor, tmp_path):
         labels = segment(path, boxes=[box], predictor=predictor).labels
         check_inside(labels, box, scan)
         try:
-            FORMATS["dicom"].write(target, labels, scan, ())
+            FORMATS["dicom"].write(target, labels, scan, ("",))
         except LiteMedSamError as error:
             unreferable.append(str(error))
             FORMATS["nifti"].write(tmp_path / "mask.nii", labels, scan, ())

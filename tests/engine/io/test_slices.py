@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from litemedsam.engine.io.formats import FORMATS, format_of, result_name
 from litemedsam.engine.io.slices import Slices
-from litemedsam.engine.objects.sources import MaskBoxes
-from litemedsam.engine.scan.scan import Objects, prepare
+from litemedsam.engine.objects.masks import MaskBoxes
+from litemedsam.engine.objects.objects import Objects
+from litemedsam.engine.objects.prepare import prepare
 from PIL import Image
 from synthetic_scans import phantom, write_slices
 
@@ -31,7 +32,7 @@ def test_slices_come_in_the_order_of_their_numbers(tmp_path, name):
     np.testing.assert_array_equal(scan.voxels, VOLUME)
     assert scan.is_volume
     assert scan.spacing is None
-    prepared = prepare(scan, Objects(np.array([[1.0, 2, 3, 4, 5, 6]])))
+    prepared = prepare(scan, Objects.of_boxes("scan", np.array([[1.0, 2, 3, 4, 5, 6]])))
     np.testing.assert_array_equal(prepared.case.pixels, VOLUME)
 
 

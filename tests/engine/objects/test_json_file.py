@@ -1,16 +1,44 @@
 """Boxes, points and strokes from a JSON file."""
 
+import json
 from pathlib import Path
 
+import nibabel
 import numpy as np
 import pytest
+from litemedsam.engine.bundle.info import BundleInfo
+from litemedsam.engine.inference.automatic_prompts import AutomaticPrompts
 from litemedsam.engine.inference.prompt import Target
 from litemedsam.engine.io.formats import FORMATS
-from litemedsam.engine.objects.sources import BoxesFile
-from litemedsam.engine.scan.scan import Objects, Scan
-from object_files import BOX, near, objects_of, scribbled, scribbles_of, write
+from litemedsam.engine.objects.json_file import BoxesFile
+from litemedsam.engine.objects.objects import Objects
+from litemedsam.engine.objects.prepare import prepare
+from litemedsam.engine.objects.user_prompts import user_prompts
+from litemedsam.engine.scan.scan import Scan
 
 from litemedsam import LiteMedSamError
+
+GRID = (6, 20, 30)
+MODEL = BundleInfo("any", 256, ("boxes", "points", "scribbles"), (), "", "f32", "single", "", "")
+
+
+@pytest.fixture
+def scan(tmp_path):
+    """A volume of 30 × 20 × 6 voxels of 2 × 1 × 3 mm, x towards left, y towards anterior, z towards superior."""
+    volume = np.arange(np.prod(GRID), dtype=np.int16).reshape(GRID)
+    affine = np.array([[-2.0, 0, 0, 10], [0, 1, 0, -5], [0, 0, 3, 7], [0, 0, 0, 1]])
+    nibabel.Nifti1Image(volume.transpose(), affine).to_filename(tmp_path / "scan.nii.gz")
+    return FORMATS["nifti"].read(tmp_path / "scan.nii.gz")
+
+
+def write(path, content):
+    path.write_text(json.dumps(content))
+    return path
+
+
+def objects_of(tmp_path, scan, content):
+    path = write(tmp_path / "boxes.json", content)
+    return BoxesFile(path).objects(tmp_path / "scan.nii.gz", scan)
 
 
 def test_our_own_json(tmp_path, scan):
@@ -28,7 +56,7 @@ def test_our_own_json(tmp_path, scan):
     )
     np.testing.assert_array_equal(found.boxes, [[1, 2, 0, 10, 11, 5], [3, 4, 1, 8, 9, 2]])
     assert found.names == ("liver", "")
-    np.testing.assert_array_equal(found.points[2], [[5, 6, 1], [6, 7, 2]])
+    np.testing.assert_array_equal(found.prompts[1].points, [[5, 6, 1], [6, 7, 2]])
 
 
 def test_rectangles_of_sam_tools(tmp_path, scan):
@@ -41,7 +69,15 @@ def test_rectangles_of_sam_tools(tmp_path, scan):
     image = flat.read(tmp_path / "flat.npz")
     found = BoxesFile(write(tmp_path / "boxes.json", content)).objects(tmp_path / "flat.npz", image)
     np.testing.assert_array_equal(found.boxes, [[1, 2, 10, 11]])
-    np.testing.assert_array_equal(found.points[1], [[3, 4]])
+    np.testing.assert_array_equal(found.prompts[0].points, [[3, 4]])
+
+
+BOX = [1, 2, 0, 10, 11, 5]
+
+
+def scribbled(*strokes, **more):
+    """The content of a file with one object and its scribble."""
+    return {"version": 1, "objects": [{"box": BOX, "scribble": {"strokes": list(strokes), **more}}]}
 
 
 @pytest.mark.parametrize(
@@ -85,10 +121,24 @@ def test_mistakes_in_json_are_named(tmp_path, scan, content, words):
     assert "boxes.json" in str(error.value)
 
 
+def scribbles_of(scan, objects, model=MODEL):
+    return user_prompts(prepare(scan, objects), AutomaticPrompts(), model).scribbles
+
+
+def near(places, width):
+    """The voxels of a slice, bool (H, W), whose centres lie within half a width of a place (x, y)."""
+    page = np.zeros(GRID[1:], bool)
+    for y, x in np.ndindex(page.shape):
+        page[y, x] = any(np.hypot(x - u, y - v) <= width / 2 for u, v in places)
+    return page
+
+
 def test_strokes_on_an_image_have_places_of_two_numbers(tmp_path):
     content = {"version": 1, "objects": [{"box": [1, 2, 10, 11], "scribble": {"strokes": [[[4, 5], [8, 5]]]}}]}
     mask = near([(x, 5) for x in range(4, 9)], 3).astype(np.uint8)
-    expected = scribbles_of(Scan("image", mask, False), Objects(np.array([[1, 2, 10, 11]]), scribbles=mask))
+    expected = scribbles_of(
+        Scan("image", mask, False), Objects.of_boxes("scan", np.array([[1, 2, 10, 11]]), stroke_mask=mask)
+    )
     np.savez(tmp_path / "image.npz", imgs=mask)
     images = Scan("image", mask, False), FORMATS["npz"].read(tmp_path / "image.npz"), Scan("image", mask[None], True)
     for image in images:
@@ -145,4 +195,6 @@ def test_bad_boxes_of_a_file_are_explained(tmp_path, content, words):
 def test_points_of_a_single_slice_may_leave_it_out(tmp_path):
     (tmp_path / "a.json").write_text('{"version": 1, "objects": [{"box": [1, 1, 3, 3], "points": [[2, 3]]}]}')
     single = Scan("scan", np.zeros((1, 6, 7), np.uint8), True)
-    np.testing.assert_array_equal(BoxesFile(tmp_path / "a.json").objects(Path("s"), single).points[1], [[2, 3, 0]])
+    np.testing.assert_array_equal(
+        BoxesFile(tmp_path / "a.json").objects(Path("s"), single).prompts[0].points, [[2, 3, 0]]
+    )

@@ -3,7 +3,7 @@
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from litemedsam.engine.objects.sources import piece_boxes, tight_boxes
+from litemedsam.engine.objects.label_boxes import piece_boxes, tight_boxes
 from scipy import ndimage
 
 

@@ -4,14 +4,31 @@ import nibabel
 import numpy as np
 import pydicom
 import pytest
-from litemedsam.engine.io.formats import FORMATS
-from litemedsam.engine.objects.sources import MaskBoxes, read_mask
+from litemedsam.engine.io.formats import FORMATS, SUFFIXES
+from litemedsam.engine.objects.masks import MaskBoxes, WithScribbles
+from litemedsam.engine.objects.sources import GivenBoxes, file_of_scan
 from litemedsam.engine.scan.scan import Scan
-from object_files import GRID, mask_file
-from places import PUBLIC, needs_data
+from PIL import Image
+from places import DATA
 from synthetic_scans import phantom, stored, write_series
 
 from litemedsam import LiteMedSamError
+
+GRID = (6, 20, 30)
+
+
+@pytest.fixture
+def scan(tmp_path):
+    """A volume of 30 × 20 × 6 voxels of 2 × 1 × 3 mm, x towards left, y towards anterior, z towards superior."""
+    volume = np.arange(np.prod(GRID), dtype=np.int16).reshape(GRID)
+    affine = np.array([[-2.0, 0, 0, 10], [0, 1, 0, -5], [0, 0, 3, 7], [0, 0, 0, 1]])
+    nibabel.Nifti1Image(volume.transpose(), affine).to_filename(tmp_path / "scan.nii.gz")
+    return FORMATS["nifti"].read(tmp_path / "scan.nii.gz")
+
+
+def mask_file(tmp_path, mask, affine):
+    nibabel.Nifti1Image(mask.transpose(), affine).to_filename(tmp_path / "mask.nii.gz")
+    return tmp_path / "mask.nii.gz"
 
 
 def test_boxes_from_a_mask(tmp_path, scan):
@@ -110,39 +127,20 @@ def test_objects_take_the_labels_of_segments(tmp_path):
 PIXELS = phantom(1, 8, 10)[0]
 
 
-def test_masks_hold_whole_numbers(tmp_path):
-    scan = Scan("scan", np.zeros((3, 4, 5), np.uint8), True)
-    path = tmp_path / "a.npz"
-    for array, good in (
-        (np.ones((3, 4, 5), bool), True),
-        (np.full((3, 4, 5), 7.0, np.float32), True),
-        (np.full((3, 4, 5), 7.5), False),
-        (np.full((3, 4, 5), 1e12), False),
-        (np.full((3, 4, 5), np.nan), False),
-        (np.full((3, 4, 5), "a"), False),
-    ):
-        np.savez(path, segs=array)
-        if good:
-            assert read_mask(path, scan).labels.dtype.kind in "iu"
-            np.testing.assert_array_equal(read_mask(path, scan).labels, array.astype(int))
-        else:
-            with pytest.raises(LiteMedSamError, match="expected labels"):
-                read_mask(path, scan)
-    np.savez(path, imgs=PIXELS)
-    with pytest.raises(LiteMedSamError, match="lacks a mask; expected the key gts or segs"):
-        read_mask(path, scan)
-
-
 def test_too_many_objects_of_a_mask(tmp_path, monkeypatch):
-    from litemedsam.engine.objects import sources as boxes
+    from litemedsam.engine.objects import masks
 
-    monkeypatch.setattr(boxes, "LARGEST_NUMBER", 3)
+    monkeypatch.setattr(masks, "LARGEST_NUMBER", 3)
     scan = Scan("scan", np.zeros((9, 9), np.uint8), False)
     dots = np.zeros((9, 9), np.uint8)
     dots[::4, ::4] = 1
     np.savez(tmp_path / "a.npz", segs=dots)
     with pytest.raises(LiteMedSamError, match="more than 3 objects; clean the mask from noise first"):
         MaskBoxes(tmp_path / "a.npz", pieces=True).objects(tmp_path / "scan", scan)
+
+
+PUBLIC = DATA / "public"
+needs_data = pytest.mark.skipif(not PUBLIC.is_dir(), reason="real scans are not beside the project")
 
 
 @needs_data
@@ -153,3 +151,41 @@ def test_boxes_from_the_truth_are_every_public_set_s_own():
         scan = FORMATS["npz"].read(path)
         boxes = MaskBoxes(path).objects(path, scan).boxes
         np.testing.assert_array_equal(boxes, scan.boxes, err_msg=path.name)
+
+
+@pytest.mark.parametrize("name", ["scan.tiff", "scan.bmp", "scan.jpeg", "scan.JPG", "scan.TIF", "scan.dicom.png"])
+def test_pictures_of_every_suffix_are_found_in_a_folder_of_masks(tmp_path, name):
+    """Also where the picture's own suffix is in upper case."""
+    picture = Scan("scan", np.zeros((9, 12), np.uint8), False)
+    mask = np.zeros((9, 12), np.uint8)
+    mask[2:5, 3:8] = 255
+    (tmp_path / "masks").mkdir()
+    Image.fromarray(mask).save(tmp_path / "masks" / name, quality=100)
+    of_scan = tmp_path / f"{name.rpartition('.')[0]}.png"
+    direct = MaskBoxes(tmp_path / "masks" / name).objects(of_scan, picture)
+    found = MaskBoxes(tmp_path / "masks").objects(of_scan, picture)
+    np.testing.assert_array_equal(found.boxes, direct.boxes)
+    strokes = WithScribbles(GivenBoxes([[1, 1, 8, 8]]), tmp_path / "masks").objects(of_scan, picture)
+    np.testing.assert_array_equal(strokes.stroke_mask > 127, mask > 0)
+
+
+def test_a_folder_without_a_mask_names_all_that_was_looked_for(tmp_path):
+    picture = Scan("scan", np.zeros((9, 12), np.uint8), False)
+    with pytest.raises(LiteMedSamError) as error:
+        MaskBoxes(tmp_path).objects(tmp_path / "case.png", picture)
+    assert f"{tmp_path} holds no file case.nii.gz, .nii, .hdr, .npz, .dcm," in str(error.value)
+    for suffix in (".tiff", ".bmp", ".jpeg"):
+        assert suffix in str(error.value)
+
+
+def test_a_segmentation_counts_before_the_picture_of_it(tmp_path):
+    """A folder of results holds a picture beside each; the result is the mask."""
+    scan = Scan("scan", np.zeros((9, 12), np.uint8), False)
+    labels = np.zeros((9, 12), np.uint8)
+    labels[2:5, 3:8] = 1
+    for name in ("npz", "nifti"):
+        folder = tmp_path / name
+        target = folder / FORMATS[name].result_name("scan.png", "scan")
+        FORMATS[name].write(target, labels[None] if name == "nifti" else labels, scan, ("",))
+        Image.fromarray(np.full((9, 12, 3), 200, np.uint8)).save(folder / "scan.png")
+        assert file_of_scan(folder, tmp_path / "scan.png", SUFFIXES) == target

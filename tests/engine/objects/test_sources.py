@@ -1,17 +1,41 @@
 """Boxes as they are given or stored with the scan."""
 
+import json
 from pathlib import Path
 
+import nibabel
 import numpy as np
 import pytest
-from litemedsam.engine.io.formats import format_of
+from litemedsam.engine.io.formats import FORMATS, format_of
+from litemedsam.engine.objects.json_file import BoxesFile
+from litemedsam.engine.objects.prepare import prepare
 from litemedsam.engine.objects.sources import GivenBoxes, StoredBoxes
 from litemedsam.engine.scan.geometry import Geometry
-from litemedsam.engine.scan.scan import Scan, prepare
-from object_files import objects_of
+from litemedsam.engine.scan.scan import Scan
 from synthetic_scans import phantom
 
 from litemedsam import LiteMedSamError
+
+GRID = (6, 20, 30)
+
+
+@pytest.fixture
+def scan(tmp_path):
+    """A volume of 30 × 20 × 6 voxels of 2 × 1 × 3 mm, x towards left, y towards anterior, z towards superior."""
+    volume = np.arange(np.prod(GRID), dtype=np.int16).reshape(GRID)
+    affine = np.array([[-2.0, 0, 0, 10], [0, 1, 0, -5], [0, 0, 3, 7], [0, 0, 0, 1]])
+    nibabel.Nifti1Image(volume.transpose(), affine).to_filename(tmp_path / "scan.nii.gz")
+    return FORMATS["nifti"].read(tmp_path / "scan.nii.gz")
+
+
+def write(path, content):
+    path.write_text(json.dumps(content))
+    return path
+
+
+def objects_of(tmp_path, scan, content):
+    path = write(tmp_path / "boxes.json", content)
+    return BoxesFile(path).objects(tmp_path / "scan.nii.gz", scan)
 
 
 @pytest.mark.parametrize(
@@ -40,7 +64,7 @@ def test_boxes_in_millimetres(tmp_path, scan):
     in_file = {"version": 1, "space": "world", "objects": [{"box": list(world), "points": [[0, 0, 10]]}]}
     found = objects_of(tmp_path, scan, in_file)
     np.testing.assert_array_equal(found.boxes, [[3, 4, 1, 7, 9, 4]])
-    np.testing.assert_allclose(found.points[1], [[5, 5, 1]])
+    np.testing.assert_allclose(found.prompts[0].points, [[5, 5, 1]])
 
 
 VOLUME = Scan("scan", np.zeros((3, 6, 7), np.uint8), True)

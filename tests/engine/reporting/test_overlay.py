@@ -3,9 +3,7 @@
 import cv2
 import numpy as np
 import pytest
-from litemedsam.engine.case import checked_case
-from litemedsam.engine.reporting.overlay import FILMS, draw, film, overlay
-from sample_scans import VOLUME
+from litemedsam.engine.reporting.overlay import FILMS, draw
 
 from litemedsam import LiteMedSamError
 
@@ -16,10 +14,6 @@ def test_films_and_pictures(infer, scans, tmp_path, tiny_bundle):
     assert cv2.VideoCapture(str(film_path)).get(cv2.CAP_PROP_FRAME_COUNT) == 3
     infer("--overlay", scans / "slice.png", "--box", "9,13,29,30")
     assert (tmp_path / "results" / "slice.overlay.png").is_file()
-
-    case = checked_case("a", np.stack([VOLUME[2]] * 3, -1), np.array([[9, 13, 29, 30]]))
-    (only,) = film(case, np.zeros((40, 48), np.uint8))
-    np.testing.assert_array_equal(only, overlay(case, np.zeros((40, 48), np.uint8)))
 
 
 def test_a_film_that_cannot_be_written_is_told_of(monkeypatch):

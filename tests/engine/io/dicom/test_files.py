@@ -2,13 +2,27 @@
 
 import shutil
 
+import numpy as np
 import pydicom
 import pytest
 from litemedsam.engine.io.dicom.format import Dicom
-from scan_files import refusal, refused
+from litemedsam.engine.io.formats import FORMATS, format_of
+from litemedsam.engine.objects.objects import Objects
+from litemedsam.engine.objects.prepare import prepare
 from synthetic_scans import ROOT, dicom_image, phantom, stored, write_series
 
 from litemedsam import LiteMedSamError
+
+
+def read(path, frame=None):
+    return format_of(path).read(path, frame)
+
+
+def refusal(path, frame=None):
+    with pytest.raises(LiteMedSamError) as error:
+        prepare(read(path, frame), Objects.of_boxes("scan", np.array([[0.0, 0, 0, 1, 1, 0]])))
+    assert "\n" not in str(error.value)
+    return str(error.value)
 
 
 @pytest.fixture
@@ -46,6 +60,12 @@ def test_bad_dicom_is_refused_in_one_line(series, tmp_path):
     empty = tmp_path / "empty"
     empty.mkdir()
     assert "without DICOM" in refusal(empty)
+
+
+def refused(path, words, frame=None, kind=None):
+    with pytest.raises(LiteMedSamError) as error:
+        (format_of(path) if kind is None else FORMATS[kind]).read(path, frame)
+    assert words in str(error.value), str(error.value)
 
 
 def test_dicom_series(tmp_path):

@@ -2,11 +2,26 @@
 
 import numpy as np
 import pydicom
+import pytest
 from litemedsam.engine.io.dicom.format import Dicom
+from litemedsam.engine.io.formats import format_of
+from litemedsam.engine.objects.objects import Objects
+from litemedsam.engine.objects.prepare import prepare
 from litemedsam.engine.objects.sources import GivenBoxes
-from litemedsam.engine.scan.scan import Objects, prepare
-from scan_files import read, refusal
 from synthetic_scans import dicom_image, phantom
+
+from litemedsam import LiteMedSamError
+
+
+def read(path, frame=None):
+    return format_of(path).read(path, frame)
+
+
+def refusal(path, frame=None):
+    with pytest.raises(LiteMedSamError) as error:
+        prepare(read(path, frame), Objects.of_boxes("scan", np.array([[0.0, 0, 0, 1, 1, 0]])))
+    assert "\n" not in str(error.value)
+    return str(error.value)
 
 
 def test_dicom_ct_is_in_hounsfield_units_and_windowed(tmp_path):
@@ -24,7 +39,7 @@ def test_dark_is_bright_in_monochrome1(tmp_path):
     image = dicom_image(np.arange(16, dtype=np.uint8).reshape(4, 4), modality="CR")
     image.PhotometricInterpretation = "MONOCHROME1"
     image.save_as(tmp_path / "cr.dcm")
-    prepared = prepare(read(tmp_path / "cr.dcm"), Objects(np.array([[0.0, 0, 1, 1]])))
+    prepared = prepare(read(tmp_path / "cr.dcm"), Objects.of_boxes("scan", np.array([[0.0, 0, 1, 1]])))
     np.testing.assert_array_equal(prepared.case.pixels, 255 - np.arange(16).reshape(4, 4))
 
 

@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 from litemedsam.engine.io.dicom.format import Dicom
-from litemedsam.engine.objects.sources import read_mask
 from litemedsam.engine.scan.geometry import Geometry
 from litemedsam.engine.scan.scan import Scan
 from synthetic_scans import dicom_image, phantom, stored, write_series
@@ -20,7 +19,7 @@ def test_segments_belong_to_their_scan(tmp_path):
     labels = (scan.voxels > 100).astype(np.uint8)
     path = tmp_path / "mask.dcm"
     Dicom().write(path, labels, scan, ("a",))
-    np.testing.assert_array_equal(read_mask(path, scan).labels, labels)
+    np.testing.assert_array_equal(Dicom().read_mask(path, scan).labels, labels)
     flat = Scan("flat", PIXELS, False)
     moved = Scan(
         "moved", scan.voxels, True, Geometry(scan.geometry.affine + np.diag([0, 0, 0, 0]) + np.eye(4, k=3) * 0.4)

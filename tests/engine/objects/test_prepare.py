@@ -2,12 +2,20 @@
 
 import numpy as np
 import pytest
-from litemedsam.engine.objects.sources import MaskBoxes
-from litemedsam.engine.scan.scan import Objects, prepare
-from places import PUBLIC, needs_data
-from scan_files import read
+from litemedsam.engine.io.formats import format_of
+from litemedsam.engine.objects.masks import MaskBoxes
+from litemedsam.engine.objects.objects import Objects
+from litemedsam.engine.objects.prepare import prepare
+from places import DATA
 
 from litemedsam import LiteMedSamError
+
+PUBLIC = DATA / "public"
+needs_data = pytest.mark.skipif(not PUBLIC.is_dir(), reason="real scans are not beside the project")
+
+
+def read(path, frame=None):
+    return format_of(path).read(path, frame)
 
 
 @needs_data
@@ -40,6 +48,6 @@ def test_a_box_for_a_volume_and_an_image_in_colour(tmp_path):
     np.savez(tmp_path / "colour.npz", imgs=np.zeros((20, 30, 3), np.uint8))
     scan = read(tmp_path / "colour.npz")
     with pytest.raises(LiteMedSamError, match="6 numbers for an image in colour"):
-        prepare(scan, Objects(np.array([[2.0, 3, 0, 9, 9, 1]])))
+        prepare(scan, Objects.of_boxes("scan", np.array([[2.0, 3, 0, 9, 9, 1]])))
     # By the format's own rule this may as well be a volume three voxels wide.
-    assert prepare(scan, Objects(np.array([[0.0, 3, 0, 2, 9, 1]]))).case.is_volume
+    assert prepare(scan, Objects.of_boxes("scan", np.array([[0.0, 3, 0, 2, 9, 1]]))).case.is_volume

@@ -1,18 +1,58 @@
 """Points and strokes on the slices that the model sees."""
 
+import json
+
 import nibabel
 import numpy as np
 import pytest
 from litemedsam.engine.bundle.info import BundleInfo
-from litemedsam.engine.inference.prompt import AutomaticPrompts, Target
+from litemedsam.engine.inference.automatic_prompts import AutomaticPrompts
+from litemedsam.engine.inference.prompt import Target
 from litemedsam.engine.io.formats import FORMATS
-from litemedsam.engine.objects.placed import placed_prompts
-from litemedsam.engine.objects.sources import BoxesFile, WithScribbles
-from litemedsam.engine.scan.scan import Objects, Scan, prepare
-from object_files import BOX, GRID, MODEL, mask_file, near, objects_of, scribbled, scribbles_of, write
+from litemedsam.engine.objects.json_file import BoxesFile
+from litemedsam.engine.objects.masks import WithScribbles
+from litemedsam.engine.objects.objects import ObjectPrompt, Objects
+from litemedsam.engine.objects.prepare import prepare
+from litemedsam.engine.objects.user_prompts import user_prompts
+from litemedsam.engine.scan.scan import Scan
 from synthetic_scans import phantom
 
 from litemedsam import LiteMedSamError
+
+GRID = (6, 20, 30)
+MODEL = BundleInfo("any", 256, ("boxes", "points", "scribbles"), (), "", "f32", "single", "", "")
+
+
+@pytest.fixture
+def scan(tmp_path):
+    """A volume of 30 × 20 × 6 voxels of 2 × 1 × 3 mm, x towards left, y towards anterior, z towards superior."""
+    volume = np.arange(np.prod(GRID), dtype=np.int16).reshape(GRID)
+    affine = np.array([[-2.0, 0, 0, 10], [0, 1, 0, -5], [0, 0, 3, 7], [0, 0, 0, 1]])
+    nibabel.Nifti1Image(volume.transpose(), affine).to_filename(tmp_path / "scan.nii.gz")
+    return FORMATS["nifti"].read(tmp_path / "scan.nii.gz")
+
+
+def write(path, content):
+    path.write_text(json.dumps(content))
+    return path
+
+
+def objects_of(tmp_path, scan, content):
+    path = write(tmp_path / "boxes.json", content)
+    return BoxesFile(path).objects(tmp_path / "scan.nii.gz", scan)
+
+
+BOX = [1, 2, 0, 10, 11, 5]
+
+
+def scribbled(*strokes, **more):
+    """The content of a file with one object and its scribble."""
+    return {"version": 1, "objects": [{"box": BOX, "scribble": {"strokes": list(strokes), **more}}]}
+
+
+def mask_file(tmp_path, mask, affine):
+    nibabel.Nifti1Image(mask.transpose(), affine).to_filename(tmp_path / "mask.nii.gz")
+    return tmp_path / "mask.nii.gz"
 
 
 def test_points_and_strokes_reach_their_slice_through_the_view(tmp_path, scan):
@@ -24,21 +64,32 @@ def test_points_and_strokes_reach_their_slice_through_the_view(tmp_path, scan):
     prepared = prepare(scan, source.objects(tmp_path / "scan.nii.gz", scan))
     # y runs towards anterior in the file, and downwards to posterior as seen.
     assert prepared.view.reversed == (False, True, False)
-    prompts = placed_prompts(prepared, AutomaticPrompts(), MODEL)
+    prompts = user_prompts(prepared, AutomaticPrompts(), MODEL)
     scale = 256 / 30
     np.testing.assert_allclose(prompts.points[Target(1, 1)], np.array([[5, 13], [6, 12]] * 2) * scale, rtol=1e-6)
     y, x = np.nonzero(prompts.scribbles[Target(1, 2)])
     assert (x.min(), x.max()) == (int(4 * scale), int(8 * scale))
     assert (y.min(), y.max()) == (int(14 * scale), int(15 * scale))
 
+    outside = Objects((ObjectPrompt(np.array([1, 2, 0, 9, 9, 3]), points=np.array([[2.0, 3, 5]])),))
     with pytest.raises(LiteMedSamError, match="object 1: a point on slice z = 5, which its box leaves out"):
-        placed_prompts(
-            prepare(scan, Objects(np.array([[1, 2, 0, 9, 9, 3]]), ("",), {1: np.array([[2.0, 3, 5]])})), None, MODEL
-        )
+        user_prompts(prepare(scan, outside), None, MODEL)
     strokes[2, 5, 4:8] = 4
-    prepared = prepare(scan, Objects(np.array([BOX]), scribbles=strokes))
+    prepared = prepare(scan, Objects.of_boxes("scan", np.array([BOX]), stroke_mask=strokes))
     with pytest.raises(LiteMedSamError, match="a scribble of object 4"):
-        placed_prompts(prepared, None, MODEL)
+        user_prompts(prepared, None, MODEL)
+
+
+def scribbles_of(scan, objects, model=MODEL):
+    return user_prompts(prepare(scan, objects), AutomaticPrompts(), model).scribbles
+
+
+def near(places, width):
+    """The voxels of a slice, bool (H, W), whose centres lie within half a width of a place (x, y)."""
+    page = np.zeros(GRID[1:], bool)
+    for y, x in np.ndindex(page.shape):
+        page[y, x] = any(np.hypot(x - u, y - v) <= width / 2 for u, v in places)
+    return page
 
 
 @pytest.mark.parametrize("width", [1, 2, 3, 4.5, 9])
@@ -49,7 +100,7 @@ def test_strokes_in_json_are_those_of_a_mask(tmp_path, scan, width):
     mask[3] = near([(29, 19)], width)
     strokes = [[4, 5, 2], [8, 5, 2], [8, 8.4, 2.3]], [[2, 10, 2]], [[29.5, 19.5, 3]]
     drawn = scribbles_of(scan, objects_of(tmp_path, scan, scribbled(*strokes, width=width)))
-    masked = scribbles_of(scan, Objects(np.array([BOX]), scribbles=mask))
+    masked = scribbles_of(scan, Objects.of_boxes("scan", np.array([BOX]), stroke_mask=mask))
     assert set(drawn) == set(masked) == {Target(1, 2), Target(1, 3)}
     for target, scribble in masked.items():
         assert 0 < scribble.sum() < scribble.size / 2
@@ -63,7 +114,7 @@ def test_strokes_are_three_voxels_wide_and_join_those_of_a_mask(tmp_path, scan):
     file = mask_file(tmp_path, in_mask * np.array([0, 0, 1, 0, 0, 0], np.uint8)[:, None, None], scan.origin.affine)
     write(tmp_path / "boxes.json", scribbled([[4, 5, 2], [5, 5, 2]]))
     found = WithScribbles(BoxesFile(tmp_path / "boxes.json"), file).objects(tmp_path / "scan.nii.gz", scan)
-    (framed,) = scribbles_of(scan, Objects(np.array([BOX]), scribbles=expected)).values()
+    (framed,) = scribbles_of(scan, Objects.of_boxes("scan", np.array([BOX]), stroke_mask=expected)).values()
     np.testing.assert_array_equal(scribbles_of(scan, found)[Target(1, 2)], framed)
 
 
@@ -73,7 +124,7 @@ def test_strokes_in_millimetres_and_on_slices_along_another_axis(tmp_path, scan)
     world["space"] = "world"
     world["objects"][0]["box"] = [-10, -3, 7, 8, 6, 22]
     found = objects_of(tmp_path, scan, world)
-    np.testing.assert_allclose(found.drawn[1].strokes[0], [[4, 5, 2], [8, 5, 2]])
+    np.testing.assert_allclose(found.prompts[0].strokes[0].places, [[4, 5, 2], [8, 5, 2]])
     in_voxels = objects_of(tmp_path, scan, scribbled([[4, 5, 2], [8, 5, 2]], width=1))
     (framed,) = scribbles_of(scan, in_voxels).values()
     np.testing.assert_array_equal(scribbles_of(scan, found)[Target(1, 2)], framed)
@@ -105,7 +156,7 @@ def test_strokes_that_do_not_belong_are_refused(tmp_path, scan):
     refusals = []
     for objects in (
         objects_of(tmp_path, scan, scribbled([[4, 5, 2]])),
-        Objects(np.array([BOX]), scribbles=np.ones(GRID, np.uint8)),
+        Objects.of_boxes("scan", np.array([BOX]), stroke_mask=np.ones(GRID, np.uint8)),
     ):
         with pytest.raises(LiteMedSamError, match="the model boxy takes no scribbles, only: boxes") as error:
             scribbles_of(scan, objects, boxes_only)
@@ -117,16 +168,16 @@ PIXELS = phantom(1, 8, 10)[0]
 
 
 def test_strokes_of_another_shape_and_of_no_object():
-    from litemedsam.engine.inference.prompt import AutomaticPrompts
-    from litemedsam.engine.objects.placed import placed_prompts
+    from litemedsam.engine.inference.automatic_prompts import AutomaticPrompts
+    from litemedsam.engine.objects.user_prompts import user_prompts
     from tiny_bundle import INFO
 
     scan = Scan("scan", PIXELS, False)
-    prepared = prepare(scan, Objects(np.array([[1, 1, 6, 6]]), scribbles=np.zeros((2, 2), np.uint8)))
+    prepared = prepare(scan, Objects.of_boxes("scan", np.array([[1, 1, 6, 6]]), stroke_mask=np.zeros((2, 2), np.uint8)))
     with pytest.raises(LiteMedSamError, match=r"scribbles have shape \(2, 2\), expected \(8, 10\)"):
-        placed_prompts(prepared, AutomaticPrompts(), INFO)
+        user_prompts(prepared, AutomaticPrompts(), INFO)
     strokes = np.zeros((8, 10), np.uint8)
     strokes[2, 2] = 5
-    prepared = prepare(scan, Objects(np.array([[1, 1, 6, 6]]), scribbles=strokes))
+    prepared = prepare(scan, Objects.of_boxes("scan", np.array([[1, 1, 6, 6]]), stroke_mask=strokes))
     with pytest.raises(LiteMedSamError, match="a scribble of object 5, of which there is no box"):
-        placed_prompts(prepared, AutomaticPrompts(), INFO)
+        user_prompts(prepared, AutomaticPrompts(), INFO)

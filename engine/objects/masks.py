@@ -1,0 +1,110 @@
+"""Objects from masks: boxes around labels, and strokes on objects."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from ...errors import LiteMedSamError
+from ..case import LARGEST_NUMBER
+from ..io.formats import SUFFIXES, format_of, stem_of
+from ..io.slices import holds_pictures
+from ..scan.scan import Scan
+from .label_boxes import piece_boxes, tight_boxes
+from .objects import Objects
+from .sources import ObjectSource, file_of_scan, no_file_of_scan
+
+
+@dataclass(frozen=True)
+class MaskBoxes:
+    """The tight boxes of a mask's labels, or of their connected pieces.
+
+    Attributes
+    ----------
+    path : Path
+        A mask on the scan's grid, of any format (of npz files ``gts``, else ``segs``), or a folder with one of
+        each scan's name.
+    pieces : bool
+        Whether each connected piece is an object of its own: 8-connected within a slice as stored, and through
+        shared voxels from slice to slice.
+    margin : int
+        By how many voxels boxes grow on each side within the image; ranges of slices stay.
+    """
+
+    path: Path
+    pieces: bool = False
+    margin: int = 0
+
+    def objects(self, path: Path, scan: Scan) -> Objects:
+        """See `ObjectSource.objects`; objects come in the order of the labels.
+
+        They take the mask's names for their labels, and keep their numbers as names where it has none.
+        """
+        file = _mask_of_scan(self.path, path)
+        mask = format_of(file).read_mask(file, scan)
+        tight = tight_boxes(mask.labels)
+        if not tight:
+            raise LiteMedSamError(f"{file}: an empty mask", "mark at least one object")
+        boxes: list[list[int]] = []
+        names: list[str] = []
+        for number, box in tight.items():
+            found = self._pieces(mask.labels, number, box) if self.pieces else [box]
+            boxes += found
+            name = mask.names.get(number) or str(number)
+            names += [f"{name}.{k}" if self.pieces else name for k in range(1, len(found) + 1)]
+            if len(boxes) > LARGEST_NUMBER:
+                raise LiteMedSamError(f"{file}: more than {LARGEST_NUMBER} objects", "clean the mask from noise first")
+        grown = self._grown(np.array(boxes, np.float64), mask.labels.shape, scan)
+        return Objects.of_boxes(str(file), grown, names)
+
+    def _pieces(self, mask: np.ndarray, number: int, box: list[int]) -> list[list[int]]:
+        low, high = box[: mask.ndim], box[mask.ndim :]
+        inside = tuple(slice(first, last + 1) for first, last in zip(low[::-1], high[::-1], strict=True))
+        found = np.array(piece_boxes(mask[inside] == number)) + np.array(low * 2)
+        return found.tolist()
+
+    def _grown(self, boxes: np.ndarray, grid: tuple[int, ...], scan: Scan) -> np.ndarray:
+        rank = len(grid)
+        through = scan.view().through
+        for axis in range(rank):
+            if "xyz"[axis] != through:
+                boxes[:, axis] = np.maximum(boxes[:, axis] - self.margin, 0)
+                boxes[:, rank + axis] = np.minimum(boxes[:, rank + axis] + self.margin, grid[rank - 1 - axis] - 1)
+        return boxes
+
+
+@dataclass(frozen=True)
+class WithScribbles:
+    """The objects of another source, with strokes from a mask: value k on object k.
+
+    Attributes
+    ----------
+    source : ObjectSource
+    path : Path
+        As in `MaskBoxes`.
+    """
+
+    source: ObjectSource
+    path: Path
+
+    def objects(self, path: Path, scan: Scan) -> Objects:
+        """See `ObjectSource.objects`."""
+        file = _mask_of_scan(self.path, path)
+        strokes = format_of(file).read_mask(file, scan)
+        return replace(self.source.objects(path, scan), stroke_mask=strokes.labels)
+
+
+def _mask_of_scan(given: Path, scan: Path) -> Path:
+    """The mask of a scan: the given file, or the one of the scan's name in a given folder.
+
+    The mask of a folder of slices may be such a folder too: the one of the scan's name, or the given one itself.
+    """
+    if not given.is_dir():
+        return given
+    file = file_of_scan(given, scan, SUFFIXES)
+    if file is not None:
+        return file
+    for folder in (given / stem_of(scan.name), given) if scan.is_dir() else ():
+        if folder.is_dir() and holds_pictures(folder):
+            return folder
+    raise no_file_of_scan(given, scan, SUFFIXES)

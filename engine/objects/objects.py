@@ -1,0 +1,123 @@
+"""What is to be segmented in a scan: a box for each object, with the user's points and strokes."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+
+from ..case import check_box_count, check_box_form
+from ..scan.geometry import View
+
+
+@dataclass(frozen=True)
+class Stroke:
+    """A line that a user drew on one object.
+
+    Attributes
+    ----------
+    places : ndarray
+        float64 (k, 2) x, y or (k, 3) x, y, z, at least one; straight lines join them, and a single place is a dot.
+    width : float
+        In voxels.
+    """
+
+    places: np.ndarray
+    width: float
+
+
+@dataclass(frozen=True)
+class ObjectPrompt:
+    """One object: its box, and what else the user gave for it.
+
+    Attributes
+    ----------
+    box : ndarray
+        (4,) or (6,), see `Case`.
+    name : str
+        Empty where it has none.
+    points : ndarray or None
+        float64 (k, 2) x, y or (k, 3) x, y, z, one to four on the object.
+    strokes : tuple of Stroke
+    """
+
+    box: np.ndarray
+    name: str = ""
+    points: np.ndarray | None = None
+    strokes: tuple[Stroke, ...] = ()
+
+    def seen(self, view: View) -> "ObjectPrompt":
+        """The same object, from indices of the stored voxels to indices as seen."""
+        return replace(
+            self,
+            box=view.see_boxes(self.box[None])[0],
+            points=None if self.points is None else view.see_points(self.points),
+            strokes=tuple(replace(stroke, places=view.see_points(stroke.places)) for stroke in self.strokes),
+        )
+
+
+@dataclass(frozen=True)
+class Objects:
+    """The objects of one scan; the first has the label 1.
+
+    Attributes
+    ----------
+    prompts : tuple of ObjectPrompt
+        In indices of the stored voxels, until `seen`. All boxes have as many numbers.
+    stroke_mask : ndarray or None
+        Integers of the grid's shape: further strokes, value k on object k.
+    """
+
+    prompts: tuple[ObjectPrompt, ...]
+    stroke_mask: np.ndarray | None = None
+
+    @classmethod
+    def of_boxes(
+        cls, where: str, boxes: np.ndarray, names: Sequence[str] = (), stroke_mask: np.ndarray | None = None
+    ) -> "Objects":
+        """Objects of which only boxes and perhaps names are given.
+
+        Parameters
+        ----------
+        where : str
+            For messages.
+        boxes : ndarray
+            (N, 4) or (N, 6).
+        names : sequence of str
+            One per object, or none at all.
+        stroke_mask : ndarray, optional
+
+        Raises
+        ------
+        LiteMedSamError
+            For boxes of another shape, no boxes, or more than 65535.
+        """
+        check_box_form(where, boxes)
+        check_box_count(where, boxes)
+        named = names or ("",) * len(boxes)
+        return cls(tuple(ObjectPrompt(box, name) for box, name in zip(boxes, named, strict=True)), stroke_mask)
+
+    @cached_property
+    def boxes(self) -> np.ndarray:
+        """(N, 4) or (N, 6), see `Case`."""
+        return np.stack([prompt.box for prompt in self.prompts]) if self.prompts else np.zeros((0, 4))
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """One per object, empty where it has none."""
+        return tuple(prompt.name for prompt in self.prompts)
+
+    @property
+    def scribbled(self) -> bool:
+        """Whether there are strokes of any object."""
+        return self.stroke_mask is not None or any(prompt.strokes for prompt in self.prompts)
+
+    def with_boxes(self, boxes: np.ndarray) -> "Objects":
+        """The same objects with other boxes, (N, 4) or (N, 6)."""
+        prompts = (replace(prompt, box=box) for prompt, box in zip(self.prompts, boxes, strict=True))
+        return replace(self, prompts=tuple(prompts))
+
+    def seen(self, view: View) -> "Objects":
+        """The same objects, from indices of the stored voxels to indices as seen."""
+        strokes = None if self.stroke_mask is None else view.see(self.stroke_mask)
+        return Objects(tuple(prompt.seen(view) for prompt in self.prompts), strokes)

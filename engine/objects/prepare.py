@@ -1,0 +1,117 @@
+"""A scan and its objects as the model sees them, and the way back to the file's own grid."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ...errors import LiteMedSamError
+from ..case import Case, checked_boxes, checked_case
+from ..scan.geometry import View
+from ..scan.intensity import Scaling, check_finite, usual_scaling
+from ..scan.scan import Scan
+from .objects import Objects
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A scan and its objects as the model sees them.
+
+    Attributes
+    ----------
+    case : Case
+    view : View
+        How it was turned; the identity for an image and for npz files.
+    objects : Objects
+        In indices as seen.
+    boxes : ndarray
+        float64 (N, 4) or (N, 6), in indices of the stored voxels.
+    notes : tuple of str
+        For the user.
+    voxel_volume : float or None
+        In cubic millimetres, of a grid whose geometry is known; a sheared one's is below its spacings' product.
+    """
+
+    case: Case
+    view: View
+    objects: Objects
+    boxes: np.ndarray
+    notes: tuple[str, ...] = ()
+    voxel_volume: float | None = None
+
+    def restore(self, labels: np.ndarray) -> np.ndarray:
+        """A label map as seen, on the file's own grid."""
+        return self.view.restore(labels)
+
+
+def _check_not_colours(scan: Scan, boxes: np.ndarray) -> None:
+    """A volume three voxels wide is allowed, but wider boxes tell that colours are meant."""
+    six = boxes.shape[1] == 6
+    if six and scan.voxels.ndim == 3 and scan.voxels.shape[-1] == 3 and (boxes[:, [0, 3]] > 3).any():
+        raise LiteMedSamError(
+            f"{scan.name}: a box of 6 numbers for an image in colour, shape {scan.voxels.shape}", "give x0,y0,x1,y1"
+        )
+
+
+def _boxes_for(scan: Scan, boxes: np.ndarray) -> np.ndarray:
+    """Boxes of as many numbers as the scan has axes; four numbers will do for a volume of one slice."""
+    numbers = boxes.shape[1]
+    if not scan.is_volume and numbers == 6:
+        raise LiteMedSamError(
+            f"{scan.name}: a box of 6 numbers for an image of {scan.grid[1]} × {scan.grid[0]} pixels",
+            "give x0,y0,x1,y1",
+        )
+    if not scan.is_volume or numbers != 4:
+        return boxes
+    if scan.grid[0] != 1:
+        raise LiteMedSamError(
+            f"{scan.name}: a box of 4 numbers for a volume of {scan.grid[0]} slices",
+            "give x0,y0,z0,x1,y1,z1; the range of slices may be short",
+        )
+    zero = np.zeros((len(boxes), 1))
+    return np.hstack([boxes[:, :2], zero, boxes[:, 2:], zero])
+
+
+def _pixels(scan: Scan, scaling: Scaling | None) -> tuple[np.ndarray, tuple[str, ...]]:
+    """The pixels of a scan, uint8 unless it is ready, and notes for the user."""
+    if scan.ready:
+        return scan.voxels, ()
+    if scan.coloured:
+        return 255 - scan.voxels if scan.inverted else scan.voxels, ()
+    notes: tuple[str, ...] = ()
+    check_finite(scan.name, scan.voxels)
+    if scaling is None:
+        scaling, guessed = usual_scaling(scan.voxels, scan.modality)
+        if guessed:
+            notes = (f"{scan.name}: raw Hounsfield units, {scaling.text}; choose another with --window",)
+    pixels = scaling.pixels(scan.name, scan.voxels)
+    return 255 - pixels if scan.inverted else pixels, notes
+
+
+def prepare(scan: Scan, objects: Objects, scaling: Scaling | None = None) -> Prepared:
+    """Turn, scale and check a scan and its objects.
+
+    Parameters
+    ----------
+    scan : Scan
+    objects : Objects
+        In indices of the stored voxels.
+    scaling : Scaling, optional
+        What is usual for the scan when absent; see `usual_scaling`. Colours and ready pixels stay as they are.
+
+    Raises
+    ------
+    LiteMedSamError
+        For NaN, and for boxes that do not fit; see `checked_case`.
+    """
+    pixels, notes = _pixels(scan, scaling)
+    if scan.is_volume is None:
+        _check_not_colours(scan, objects.boxes)
+        case = checked_case(scan.name, pixels, objects.boxes, scan.spacing)
+        return Prepared(case, View.identity(case.grid), objects, case.boxes, notes)
+    view = scan.view()
+    # Checked as the user gave them, so that messages show the user's own numbers.
+    boxes = checked_boxes(scan.name, _boxes_for(scan, objects.boxes), scan.grid, whole=view.through)
+    seen = objects.with_boxes(boxes).seen(view)
+    spacing = None if scan.spacing is None else view.see_spacing(scan.spacing)
+    volume = None if scan.geometry is None else scan.geometry.voxel_volume
+    return Prepared(Case(scan.name, view.see(pixels), seen.boxes, spacing), view, seen, boxes, notes, volume)

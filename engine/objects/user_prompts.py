@@ -1,0 +1,117 @@
+"""Points and strokes that a user puts on single slices, as prompts in the frame."""
+
+from collections.abc import Iterator
+from itertools import chain
+
+import cv2
+import numpy as np
+
+from ...errors import LiteMedSamError
+from ..bundle.info import BundleInfo
+from ..inference.frame import Frame
+from ..inference.prompt import PromptSource, Target, UserPrompts, check_taken
+from .prepare import Prepared
+
+
+def user_prompts(prepared: Prepared, otherwise: PromptSource, info: BundleInfo) -> PromptSource:
+    """The prompts of a prepared scan in the frame.
+
+    Parameters
+    ----------
+    prepared : Prepared
+    otherwise : PromptSource
+        Makes all that the user did not give.
+    info : BundleInfo
+        Of the model that takes them.
+
+    Returns
+    -------
+    PromptSource
+        `otherwise` itself when the user gave boxes only.
+
+    Raises
+    ------
+    LiteMedSamError
+        For points and strokes on slices that their object's box does not cover, strokes of unknown objects or over
+        several slices, and prompts that the model does not take.
+    """
+    objects, case = prepared.objects, prepared.case
+    kinds = {"points": any(prompt.points is not None for prompt in objects.prompts), "scribbles": objects.scribbled}
+    if not any(kinds.values()):
+        return otherwise
+    check_taken(info, (kind for kind, given in kinds.items() if given), f"{case.name}: ")
+    frame = Frame.of(*case.grid[-2:], info.frame)
+    return UserPrompts.in_image(_points(prepared), chain(_masked(prepared), _drawn(prepared)), frame, otherwise)
+
+
+def _points(prepared: Prepared) -> dict[Target, np.ndarray]:
+    """The points of each object on each slice, float64 (k, 2)."""
+    points: dict[Target, np.ndarray] = {}
+    for number, prompt in enumerate(prepared.objects.prompts, start=1):
+        if prompt.points is None:
+            continue
+        given = prompt.points
+        by_slice = np.rint(given[:, 2]).astype(int) if given.shape[1] == 3 else np.zeros(len(given), int)
+        for z in np.unique(by_slice):
+            _check_covered(prepared, number, int(z), "a point")
+            points[Target(number, int(z))] = given[by_slice == z, :2]
+    return points
+
+
+def _check_covered(prepared: Prepared, number: int, z: int, what: str) -> None:
+    case = prepared.case
+    if not 1 <= number <= len(case.boxes):
+        raise LiteMedSamError(f"{case.name}: {what} of object {number}, of which there is no box")
+    if case.is_volume and not case.boxes[number - 1, 2] <= z <= case.boxes[number - 1, 5]:
+        axis, index = prepared.view.stored_slice(z)
+        raise LiteMedSamError(
+            f"{case.name}: object {number}: {what} on slice {axis} = {index}, which its box leaves out"
+        )
+
+
+def _masked(prepared: Prepared) -> Iterator[tuple[Target, np.ndarray]]:
+    """The strokes of a mask, bool (H, W)."""
+    strokes = prepared.objects.stroke_mask
+    if strokes is None:
+        return
+    if strokes.shape != prepared.case.grid:
+        raise LiteMedSamError(
+            f"{prepared.case.name}: scribbles have shape {strokes.shape}, expected {prepared.case.grid}"
+        )
+    for z, page in enumerate(strokes if prepared.case.is_volume else strokes[None]):
+        for number in np.unique(page[page > 0]):
+            _check_covered(prepared, int(number), z, "a scribble")
+            yield Target(int(number), z), page == number
+
+
+def _drawn(prepared: Prepared) -> Iterator[tuple[Target, np.ndarray]]:
+    """The strokes that are given by places, bool (H, W): all voxels within half the width of a line."""
+    shape = prepared.case.grid[-2:]
+    for number, prompt in enumerate(prepared.objects.prompts, start=1):
+        lines: dict[tuple[int, float], np.ndarray] = {}
+        for stroke in prompt.strokes:
+            z = _one_slice(prepared, number, stroke.places)
+            _check_covered(prepared, number, z, "a scribble")
+            corners = np.clip(np.rint(stroke.places[:, :2]), 0, np.array(shape[::-1]) - 1).astype(np.int32)
+            # The last place comes twice: OpenCV draws nothing of a line of one place.
+            corners = np.concatenate([corners, corners[-1:]])
+            page = lines.setdefault((z, stroke.width), np.zeros(shape, np.uint8))
+            cv2.polylines(page, [corners[:, None]], False, 1)
+        for (z, width), page in lines.items():
+            away = cv2.distanceTransform(1 - page, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+            yield Target(number, z), away <= width / 2
+
+
+def _one_slice(prepared: Prepared, number: int, places: np.ndarray) -> int:
+    """The slice that a stroke lies on."""
+    if places.shape[1] == 2:
+        return 0
+    ends = [int(np.rint(z)) for z in (places[:, 2].min(), places[:, 2].max())]
+    if ends[0] != ends[1]:
+        (axis, first), (_, last) = (prepared.view.stored_slice(z) for z in ends)
+        raise LiteMedSamError(
+            f"{prepared.case.name}: object {number}: a stroke over slices {axis} = {min(first, last)} to "
+            f"{max(first, last)}, expected one slice",
+            "give each slice strokes of its own",
+        )
+    return ends[0]
