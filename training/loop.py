@@ -8,7 +8,6 @@ and ``examples-STEP.png``.
 import copy
 import json
 import math
-import os
 import time
 from collections.abc import Callable
 from dataclasses import asdict, replace
@@ -19,6 +18,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from ..atomic import write_atomically
 from ..errors import LiteMedSamError
 from ..models import SwinLiteMedSAM, load_checkpoint
 from ..models.swin_litemedsam import ImageFeatures
@@ -51,10 +51,8 @@ def export_state(state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
 
 
 def save_atomically(content: Any, path: Path) -> None:
-    """`torch.save` that leaves either the old file or the whole new one."""
-    partial = path.with_name(path.name + ".partial")
-    torch.save(content, partial)
-    os.replace(partial, path)
+    """`torch.save` by way of `write_atomically`."""
+    write_atomically(path, lambda file: torch.save(content, file), "give another folder with --out")
 
 
 def _statistics(model: nn.Module) -> list[nn.Module]:
