@@ -11,6 +11,7 @@ from typing import Protocol
 
 import numpy as np
 
+from ..overlap import dice
 from .pieces import Piece, together
 from .surface import surface_dice
 
@@ -67,23 +68,6 @@ class MetricSet(Protocol):
             (3,) in mm as stored in challenge files, (x, y, z); None for a single image.
         """
         ...
-
-
-def dice(truth: np.ndarray, mask: np.ndarray) -> float:
-    """Dice similarity coefficient (DSC), 2 |A ∩ B| / (|A| + |B|).
-
-    Parameters
-    ----------
-    truth, mask : ndarray
-        bool, of one shape.
-
-    Returns
-    -------
-    float
-        In [0, 1]; NaN where both are empty.
-    """
-    size = np.count_nonzero(truth) + np.count_nonzero(mask)
-    return 2 * np.count_nonzero(truth & mask) / size if size else float("nan")
 
 
 @dataclass(frozen=True)

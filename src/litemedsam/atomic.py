@@ -50,10 +50,9 @@ def write_atomically(path: Path, write: Callable[[BinaryIO], object], remedy: st
         raise _unwritable(path, error.strerror or error, remedy) from error
 
 
-def write_folder_atomically(
-    folder: Path, content: Mapping[str, bytes] | Callable[[Path], object], remedy: str = _REMEDY
-) -> None:
-    """Fill a new folder beside the target, then rename it; a folder that is there is replaced.
+@contextmanager
+def fill_folder_atomically(folder: Path, remedy: str = _REMEDY) -> Iterator[Path]:
+    """Give a new folder beside the target to fill, then rename it; a folder that is there is replaced.
 
     Python has no call that exchanges two folders, so a former folder is moved aside first. It is moved back when the
     new one cannot take its place. A process that is killed between the two renames leaves the target's name empty and
@@ -63,27 +62,45 @@ def write_folder_atomically(
     ----------
     folder : Path
         The folders above it are made when absent.
-    content : mapping of str to bytes, or callable
-        The files' contents by name; or a function that is given the new, empty folder and fills it.
     remedy : str
         For the error: where else to write.
+
+    Yields
+    ------
+    Path
+        The new folder, empty.
 
     Raises
     ------
     LiteMedSamError
-        When it cannot be written; what was there before is there still, and nothing else is left behind.
+        When it cannot be written. After any error, what was there before is there still, and nothing else is.
     """
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         with _new_folder_beside(folder) as new:
-            if callable(content):
-                content(new)
-            else:
-                for name, data in content.items():
-                    (new / name).write_bytes(data)
+            yield new
             _replace_folder(folder, new)
     except OSError as error:
         raise _unwritable(folder, error.strerror or error, remedy) from error
+
+
+def write_folder_atomically(folder: Path, files: Mapping[str, bytes]) -> None:
+    """Write files into a new folder that replaces the target; see `fill_folder_atomically`.
+
+    Parameters
+    ----------
+    folder : Path
+    files : mapping of str to bytes
+        Contents by name.
+
+    Raises
+    ------
+    LiteMedSamError
+        When it cannot be written.
+    """
+    with fill_folder_atomically(folder) as new:
+        for name, content in files.items():
+            (new / name).write_bytes(content)
 
 
 @contextmanager
@@ -188,7 +205,7 @@ def remove_left_over(targets: Iterable[Path]) -> None:
     Parameters
     ----------
     targets : iterable of Path
-        Files that `write_atomically` and folders that `write_folder_atomically` may have been writing.
+        Files that `write_atomically` and folders that `fill_folder_atomically` may have been writing.
     """
     names: dict[Path, set[str]] = {}
     for target in targets:

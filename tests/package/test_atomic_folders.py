@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from litemedsam import LiteMedSamError, atomic
-from litemedsam.atomic import remove_left_over, write_folder_atomically
+from litemedsam.atomic import fill_folder_atomically, remove_left_over, write_folder_atomically
 
 FORMER, NEW = {"a": b"former", "b": b"former"}, {"a": b"new", "c": b"new"}
 # Counts the calls that change what stands under a name, and dies at one of them.
@@ -27,13 +27,11 @@ def counted(call):
     return counting
 
 os.mkdir, os.replace, shutil.rmtree = counted(os.mkdir), counted(os.replace), counted(shutil.rmtree)
-from litemedsam.atomic import write_folder_atomically
+from litemedsam.atomic import fill_folder_atomically
 
-def fill(folder):
+with fill_folder_atomically(Path(sys.argv[1])) as folder:
     (folder / "a").write_bytes(b"new")
     (folder / "c").write_bytes(b"new")
-
-write_folder_atomically(Path(sys.argv[1]), fill)
 """
 
 
@@ -50,26 +48,24 @@ def former(tmp_path):
     return folder
 
 
-@pytest.mark.parametrize("given", ["bytes", "a function"])
-def test_a_folder_is_replaced_as_a_whole(former, given):
-    def fill(folder):
+def test_a_folder_is_replaced_as_a_whole(former):
+    with fill_folder_atomically(former) as folder:
         assert folder.parent == former.parent
+        (folder / "a").write_bytes(b"new")
+        (folder / "c").write_bytes(b"new")
         assert content(former) == FORMER
-        for name, data in NEW.items():
-            (folder / name).write_bytes(data)
-
-    write_folder_atomically(former, NEW if given == "bytes" else fill)
     assert content(former) == NEW
     assert os.listdir(former.parent) == ["bundle"]
 
 
 def test_a_folder_that_cannot_be_filled_leaves_the_former_one(former):
-    def fill(folder):
-        (folder / "a").write_bytes(b"new")
-        raise KeyboardInterrupt
+    def stopped():
+        with fill_folder_atomically(former) as folder:
+            (folder / "a").write_bytes(b"new")
+            raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        write_folder_atomically(former, fill)
+        stopped()
     assert content(former) == FORMER
     assert os.listdir(former.parent) == ["bundle"]
 
@@ -85,8 +81,9 @@ def test_a_rename_that_fails_leaves_the_former_one(former, monkeypatch, failing)
         replace(*paths)
 
     monkeypatch.setattr(atomic.os, "replace", failing_once)
-    with pytest.raises(LiteMedSamError, match=r"bundle: cannot be written \(No space left on device\); try there"):
-        write_folder_atomically(former, NEW, "try there")
+    words = r"bundle: cannot be written \(No space left on device\); try there"
+    with pytest.raises(LiteMedSamError, match=words), fill_folder_atomically(former, "try there") as folder:
+        (folder / "a").write_bytes(b"new")
     assert content(former) == FORMER
     assert os.listdir(former.parent) == ["bundle"]
 
