@@ -9,19 +9,15 @@ import onnx
 import pytest
 from click.testing import CliRunner
 from litemedsam.engine.backends.registry import BACKENDS, native_precisions
+from litemedsam.engine.bundle.card import CARD_KEY, Agreement, card_from_json, card_to_json, read_card
 from litemedsam.engine.bundle.digests import write_manifest
 from litemedsam.engine.bundle.info import ENCODER, default_bundle
 from litemedsam.engine.bundle.onnx_metadata import read_metadata
 from litemedsam.engine.bundle.precision import (
-    CARD_KEY,
     FASTEST_FIRST,
-    Agreement,
-    card_from_json,
-    card_to_json,
     choose,
     encoder_file,
     floats_beside,
-    read_card,
     resolve,
 )
 from litemedsam.engine.cli.main import main
