@@ -22,7 +22,9 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
 )
 @click.option("--workers", type=click.IntRange(1), default=1, show_default=True, help="Processes.")
 @click.version_option(package_name="litemedsam")
-def main(segs, gts, csv_path, json_path, rivals, workers):
+def main(
+    segs: Path | None, gts: Path, csv_path: Path | None, json_path: Path | None, rivals: bool, workers: int
+) -> None:
     """Measure masks against ground truths: DSC and NSD per object, case, modality and over all.
 
     Files are matched by name. Every case gets two sets of figures: "challenge", the CVPR 2024 challenge's own with

@@ -20,7 +20,8 @@ def computes_in(floats: str) -> bool:
     x = openvino.opset13.parameter([64, 64], np.float32)
     probe = openvino.Model([openvino.opset13.matmul(x, x, False, False)], [x])
     compiled = core().compile_model(probe, "CPU", {"INFERENCE_PRECISION_HINT": floats})
-    return compiled.get_property("INFERENCE_PRECISION_HINT").to_string() == floats
+    taken: str = compiled.get_property("INFERENCE_PRECISION_HINT").to_string()
+    return taken == floats
 
 
 def offered(bundle: Path) -> list[str]:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import onnx
 import torch
@@ -19,11 +20,11 @@ from ..models.interface import PromptableModel
 from . import litemedsam, swin_litemedsam
 from .agreement import measure, offered
 from .calibration import NamedCase, Parted, part
-from .recipe import decoder_graph, encoder_graph
+from .recipe import Recipe, decoder_graph, encoder_graph
 from .verify import TOLERANCE, Deviation, deviations
 
 # How each network becomes its two graphs.
-RECIPES = {SwinLiteMedSAM.name: swin_litemedsam.RECIPE, LiteMedSAM.name: litemedsam.RECIPE}
+RECIPES: dict[str, Recipe[Any]] = {SwinLiteMedSAM.name: swin_litemedsam.RECIPE, LiteMedSAM.name: litemedsam.RECIPE}
 
 # Few suffice to calibrate; of those that measure, all in effect: among few, one with tiny objects decides.
 CALIBRATING_CASES = 20

@@ -115,7 +115,7 @@ class SwinLiteMedSAM(nn.Module):
     """
 
     name = "swin_litemedsam"
-    prompts = ("boxes", "points", "scribbles")
+    prompts: tuple[str, ...] = ("boxes", "points", "scribbles")
 
     def __init__(self, frame: int = 256):
         super().__init__()

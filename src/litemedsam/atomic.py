@@ -15,7 +15,7 @@ try:
     import fcntl
 except ModuleNotFoundError:
     # Windows has no such locks; there, what a killed process left stays.
-    fcntl = None
+    fcntl = None  # type: ignore[assignment]
 
 # What is being written beside its target, and what was moved aside for it.
 _BESIDE = re.compile(r"\.(.+)\.[0-9a-f]{8}\.(part|old)", re.DOTALL)
