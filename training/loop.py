@@ -12,7 +12,6 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
-from pickle import UnpicklingError
 from typing import Any
 
 import torch
@@ -21,6 +20,7 @@ from torch import nn
 from ..atomic import write_atomically
 from ..errors import LiteMedSamError
 from ..models import SwinLiteMedSAM, load_checkpoint
+from ..models.checkpoint import DAMAGED
 from ..models.swin_litemedsam import ImageFeatures
 from .cases import read_folders, split
 from .config import TrainingConfig, from_mapping
@@ -233,7 +233,7 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
         raise LiteMedSamError(
             f"{path}: cannot be read ({error.strerror or error})", "start the run without --resume first"
         ) from error
-    except (UnpicklingError, RuntimeError, EOFError, ValueError, KeyError) as error:
+    except DAMAGED as error:
         raise LiteMedSamError(
             f"{path}: not a checkpoint of a run ({str(error)[:120]})", "give --init to start a new run from weights"
         ) from error
