@@ -85,7 +85,7 @@ def encode(g: GraphWriter, image: str, encoder: SwinImageEncoder, frame: int) ->
             x = _merging(g, x, stage.downsample, size)
             size //= stage.downsample.reduction
         for pair in stage.blocks:
-            for block in fold.layers(SwinBlock, pair):
+            for block in pair:
                 x = _block(g, x, block, size)
         skips.append(x)
     return skips

@@ -4,8 +4,9 @@ Equations: Gao, Lyu, Staring, "Swin-LiteMedSAM", 2024, https://arxiv.org/abs/240
 "Swin Transformer", 2021, https://arxiv.org/abs/2103.14030, for the shifted windows.
 """
 
+from collections.abc import Sequence
 from functools import lru_cache
-from typing import Generic, TypeVar
+from typing import Generic, TypeVar, cast
 
 import torch
 import torch.nn.functional as F
@@ -183,9 +184,10 @@ class SwinStage(nn.Module):
     def __init__(self, in_channels: int, channels: int, depth: int, heads: int, reduction: int):
         super().__init__()
         self.downsample = PatchMerging(in_channels, channels, reduction)
-        self.blocks = nn.ModuleList(
+        pairs = nn.ModuleList(
             nn.ModuleList(SwinBlock(channels, heads, shifted) for shifted in (False, True)) for _ in range(depth // 2)
         )
+        self.blocks = cast("Sequence[Sequence[SwinBlock]]", pairs)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Map (B, C, H, W) to (B, C', H / k, W / k), channels first on both sides."""

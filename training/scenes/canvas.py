@@ -25,9 +25,11 @@ class Canvas:
         """Height and width in pixels."""
         return self.picture.shape[:2]
 
-    def paint(self, mask: np.ndarray, surface: np.ndarray | float, soft: float = 0.0, opacity: float = 1.0) -> None:
+    def paint(
+        self, mask: np.ndarray, surface: np.ndarray | float, soft: float = 0.0, opacity: np.ndarray | float = 1.0
+    ) -> None:
         """Lay a surface, of the picture's shape or one level, over the picture where the mask is."""
-        alpha = mask.astype(np.float32)
+        alpha: np.ndarray = mask.astype(np.float32)
         if soft > 0.3:
             alpha = cv2.GaussianBlur(alpha, (0, 0), soft)
         alpha = alpha * opacity if self.picture.ndim == 2 else (alpha * opacity)[..., None]
@@ -65,7 +67,8 @@ def _largest_piece(mask: np.ndarray) -> np.ndarray:
 
 def spot(rng: np.random.Generator, size: Size, margin: float = 0.1) -> tuple[float, float]:
     """A place x, y in pixels, not nearer to the edge than a share of the side."""
-    return tuple(float(rng.uniform(margin, 1 - margin) * side) for side in size[::-1])
+    x, y = (float(rng.uniform(margin, 1 - margin) * side) for side in size[::-1])
+    return x, y
 
 
 def spot_in(rng: np.random.Generator, mask: np.ndarray) -> tuple[float, float]:

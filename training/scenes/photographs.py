@@ -111,7 +111,7 @@ def fundus(rng: np.random.Generator, size: Size) -> Canvas:
     soft = rng.uniform(0.5, 4) * max(size) / 256
     if rng.random() < 0.5:
         halo = blob(rng, size, (centre[0] + radius * rng.normal(0, 0.3), centre[1]), radius * 1.3)
-        canvas.paint(halo, np.float32(tone * 1.15), 4, 0.5)
+        canvas.paint(halo, (tone * 1.15).astype(np.float32), 4, 0.5)
     canvas.paint(disc, bright.astype(np.float32), soft, fading(rng, size))
     canvas.add(disc)
     if rng.random() < 0.7:

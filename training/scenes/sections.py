@@ -120,10 +120,10 @@ def ultrasound(rng: np.random.Generator, size: Size) -> Canvas:
             below = np.clip((y - centre[1]) / radius, 0, 1) * np.exp(-(((x - centre[0]) / radius) ** 2) * 1.5)
             canvas.picture *= 1 + rng.uniform(-0.5, 0.5) * np.where(mask, 0, below)
     for _ in range(int(rng.integers(0, 4))):
-        centre = rng.uniform(0, width)
-        canvas.picture *= 1 - rng.uniform(0.2, 0.7) * np.exp(-(((x - centre) / (width * rng.uniform(0.02, 0.08))) ** 2))
+        middle = rng.uniform(0, width)
+        canvas.picture *= 1 - rng.uniform(0.2, 0.7) * np.exp(-(((x - middle) / (width * rng.uniform(0.02, 0.08))) ** 2))
     canvas.picture *= np.exp(-rng.uniform(-0.3, 1) * y / height)
-    parts = [rng.standard_normal(size, np.float32) for _ in range(2)]
+    parts: list[np.ndarray] = [rng.standard_normal(size, np.float32) for _ in range(2)]
     grain = (rng.uniform(0.8, 2.2), rng.uniform(0.5, 1.2))
     parts = [cv2.GaussianBlur(part, (0, 0), sigmaX=grain[0], sigmaY=grain[1]) for part in parts]
     speckle = np.sqrt(parts[0] ** 2 + parts[1] ** 2)
@@ -145,8 +145,8 @@ def layers(rng: np.random.Generator, size: Size) -> Canvas:
     count = int(rng.integers(3, 9))
     curve = height * 0.06 * smooth_noise(rng, (1, width), width / 2)[0]
     if rng.random() < 0.5:
-        centre = width * rng.uniform(0.3, 0.7)
-        pit = np.exp(-(((np.arange(width) - centre) / (0.15 * width)) ** 2))
+        middle = width * rng.uniform(0.3, 0.7)
+        pit = np.exp(-(((np.arange(width) - middle) / (0.15 * width)) ** 2))
         curve = curve + height * rng.uniform(-0.1, 0.15) * pit
     top = height * rng.uniform(0.2, 0.45)
     canvas = Canvas(surfaced(rng, size, rng.uniform(0, 0.15), 0.03))
@@ -182,7 +182,7 @@ def emission(rng: np.random.Generator, size: Size) -> Canvas:
     for _ in range(int(rng.integers(1, 6))):
         mask = blob(rng, size, spot(rng, size, 0.2), max(size) * rng.uniform(0.06, 0.28))
         uptake = 0.25 + 0.75 * rng.random() * dome(mask) ** rng.uniform(0.2, 0.8)
-        canvas.paint(mask, np.float32(uptake), rng.uniform(0.6, 1.6))
+        canvas.paint(mask, uptake.astype(np.float32), rng.uniform(0.6, 1.6))
         canvas.add(mask)
     counts = float(np.exp(rng.uniform(np.log(20), np.log(400))))
     noisy = rng.poisson(np.clip(canvas.picture, 0, 1) * counts) / counts
