@@ -10,12 +10,12 @@ from time import perf_counter
 
 import numpy as np
 from litemedsam.engine.backends.offline_openvino import core, openvino
-from litemedsam.engine.backends.registry import load_graph
-from litemedsam.engine.bundle.info import DECODER, ENCODER, BundleInfo
+from litemedsam.engine.backends.registry import load_graph, native_precisions
+from litemedsam.engine.bundle.info import DECODER, BundleInfo
 from litemedsam.engine.bundle.onnx_metadata import read_metadata
+from litemedsam.engine.bundle.precision import encoder_file, floats_beside
 from litemedsam.engine.inference.streams import streams_of
 
-QUANTISED_ENCODER = "encoder.int8.onnx"
 # Of one 256-pixel slice through Swin-LiteMedSAM's encoder graph, image-only decoder work included.
 ENCODER_GFLOP = 104.5
 
@@ -40,15 +40,6 @@ class GraphTiming:
     decode: float
     encode_each: float
     decode_each: float
-
-
-def available(bundle: Path, backend: str) -> list[str]:
-    """The precisions of a bundle that this processor computes natively, slowest first."""
-    if backend != "openvino":
-        return ["f32"]
-    native = core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
-    quantised = "INT8" in native and (bundle / QUANTISED_ENCODER).is_file()
-    return ["f32", *(["bf16"] if "BF16" in native else []), *(["int8"] if quantised else [])]
 
 
 def matrix_product_speed(threads: int, repeats: int) -> float:
@@ -95,14 +86,11 @@ def time_graphs(bundle: Path, backend: str, precision: str, threads: int, repeat
     bundle : Path
     backend : str
     precision : str
-        One of `available`; floats beside int8 are bf16 where the processor has it.
+        One of the bundle's `litemedsam.engine.bundle.precision.available`.
     threads, repeats : int
     """
-    encoder_file = bundle / (QUANTISED_ENCODER if precision == "int8" else ENCODER)
-    floats = precision
-    if precision == "int8":
-        floats = "bf16" if "bf16" in available(bundle, backend) else "f32"
-    info = BundleInfo.from_metadata(encoder_file, read_metadata(encoder_file))
+    encoder, floats = encoder_file(bundle, precision), floats_beside(precision, native_precisions(backend))
+    info = BundleInfo.from_metadata(encoder, read_metadata(encoder))
     image = {"image": np.random.default_rng(0).random((1, 3, info.frame, info.frame), np.float32)}
     prompt = {
         "boxes": np.float32([[40, 50, 180, 200]]),
@@ -111,7 +99,7 @@ def time_graphs(bundle: Path, backend: str, precision: str, threads: int, repeat
     }
     seconds = []
     feed = image
-    for path in (encoder_file, bundle / DECODER):
+    for path in (encoder, bundle / DECODER):
         for streams in (1, streams_of(threads)):
             graph = load_graph(path, backend, floats, threads, streams)
             seconds.append(_alone(graph, feed, repeats) if streams == 1 else _together(graph, feed, streams, repeats))

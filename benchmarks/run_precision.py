@@ -8,9 +8,9 @@ As for a bundle's accuracy card: of a volume, the middle slice of each object; a
 from pathlib import Path
 
 import click
-from litemedsam.engine.bundle.info import QUANTISED_ENCODER, default_bundle
+from litemedsam.engine.bundle.info import default_bundle
 from litemedsam.engine.system.resources import available_processors
-from litemedsam.export.agreement import computes_in, measure
+from litemedsam.export.agreement import measure, offered
 from litemedsam.export.calibration import NamedCase
 
 _FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
@@ -24,8 +24,7 @@ _FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 def main(cases: Path, model: Path | None, most: int, images_only: bool) -> None:
     """Compare the precisions on CASES."""
     bundle = model or default_bundle()
-    precisions = ["bf16"] if computes_in("bf16") else []
-    precisions += ["int8"] if (bundle / QUANTISED_ENCODER).is_file() else []
+    precisions = offered(bundle)[::-1]
     by_modality: dict[str, list[NamedCase]] = {}
     for path in sorted(cases.glob("2D*.npz" if images_only else "*.npz")):
         case = NamedCase.of(path)

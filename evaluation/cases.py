@@ -157,7 +157,7 @@ def _array(arrays: Archive, key: str) -> np.ndarray:
     return arrays.read(key)
 
 
-def _labels(arrays, key: str, path: Path) -> np.ndarray:
+def _labels(arrays: Archive, key: str, path: Path) -> np.ndarray:
     labels = _array(arrays, key)
     if labels.ndim not in (2, 3) or labels.size == 0 or labels.dtype.kind not in "biu":
         raise LiteMedSamError(
@@ -172,7 +172,7 @@ def _labels(arrays, key: str, path: Path) -> np.ndarray:
     return labels.astype(np.uint16)
 
 
-def _spacing(arrays, path: Path) -> tuple[float, float, float]:
+def _spacing(arrays: Archive, path: Path) -> tuple[float, float, float]:
     spacing = _array(arrays, "spacing")
     if spacing.shape != (3,) or spacing.dtype.kind not in "iuf" or not ((spacing > 0) & np.isfinite(spacing)).all():
         raise LiteMedSamError(

@@ -5,6 +5,9 @@ from pathlib import Path
 
 import click
 
+from ..atomic import write_atomically
+from ..errors import LiteMedSamError
+
 _FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 _FILE = click.Path(dir_okay=False, path_type=Path)
 
@@ -19,7 +22,9 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
 )
 @click.option("--workers", type=click.IntRange(1), default=1, show_default=True, help="Processes.")
 @click.version_option(package_name="litemedsam")
-def main(segs, gts, csv_path, json_path, rivals, workers):
+def main(
+    segs: Path | None, gts: Path, csv_path: Path | None, json_path: Path | None, rivals: bool, workers: int
+) -> None:
     """Measure masks against ground truths: DSC and NSD per object, case, modality and over all.
 
     Files are matched by name. Every case gets two sets of figures: "challenge", the CVPR 2024 challenge's own with
@@ -41,7 +46,7 @@ def main(segs, gts, csv_path, json_path, rivals, workers):
         from .evaluate import Failure, case_names, evaluate_folders
     except ModuleNotFoundError as error:
         raise click.ClickException(f"{error}; install litemedsam[evaluation]") from error
-    from .report import as_csv, as_json, as_table, summarise, write_text
+    from .report import as_csv, as_json, as_table, summarise
     from .rivals import RIVALS
 
     names = case_names(gts)
@@ -60,14 +65,18 @@ def main(segs, gts, csv_path, json_path, rivals, workers):
     summary = summarise(results)
     try:
         if csv_path is not None:
-            write_text(csv_path, as_csv(results))
+            _write(csv_path, as_csv(results))
         if json_path is not None:
-            write_text(json_path, as_json(summary, results, failures, __version__))
-    except OSError as error:
-        click.echo(f"error: {error.filename}: {error.strerror}; choose a file that can be written", err=True)
+            _write(json_path, as_json(summary, results, failures, __version__))
+    except LiteMedSamError as error:
+        click.echo(f"error: {error}", err=True)
         sys.exit(1)
     if results:
         click.echo(as_table(summary))
     if failures:
         click.echo(f"{len(failures)} cases failed, {len(results)} were measured", err=True)
         sys.exit(1)
+
+
+def _write(path: Path, text: str) -> None:
+    write_atomically(path, lambda file: file.write(text.encode()), "choose a file that can be written")

@@ -127,7 +127,6 @@ def evaluate_folders(
         One per case; a name that only the masks have is a failure too.
     """
     names = case_names(truths)
-    extra = [] if masks is None else [n for n in case_names(masks) if n not in set(names)]
     job = partial(_measured, masks, truths, tuple(rivals))
     if workers == 1:
         yield from map(job, names)
@@ -139,8 +138,13 @@ def evaluate_folders(
                     yield future.result()
                 except BrokenProcessPool:
                     yield Failure(name, f"{truths / name}: a worker process died; use fewer workers or more memory")
-    for name in extra:
-        yield Failure(name, f"{masks / name}: no ground truth of this name in {truths}; remove it or add its truth")
+    if masks is None:
+        return
+    known = set(names)
+    for name in case_names(masks):
+        if name not in known:
+            message = f"{masks / name}: no ground truth of this name in {truths}; remove it or add its truth"
+            yield Failure(name, message)
 
 
 def case_names(folder: Path) -> list[str]:

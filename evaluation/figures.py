@@ -11,8 +11,12 @@ from typing import Protocol
 
 import numpy as np
 
+from ..overlap import dice
 from .pieces import Piece, together
 from .surface import surface_dice
+
+Pair = tuple[np.ndarray, np.ndarray]
+"""A ground truth's mask and the one under evaluation, bool, of one shape."""
 
 
 @dataclass(frozen=True)
@@ -69,23 +73,6 @@ class MetricSet(Protocol):
         ...
 
 
-def dice(truth: np.ndarray, mask: np.ndarray) -> float:
-    """Dice similarity coefficient (DSC), 2 |A ∩ B| / (|A| + |B|).
-
-    Parameters
-    ----------
-    truth, mask : ndarray
-        bool, of one shape.
-
-    Returns
-    -------
-    float
-        In [0, 1]; NaN where both are empty.
-    """
-    size = np.count_nonzero(truth) + np.count_nonzero(mask)
-    return 2 * np.count_nonzero(truth & mask) / size if size else float("nan")
-
-
 @dataclass(frozen=True)
 class Challenge:
     """The challenge's own figures, with its quirks.
@@ -110,21 +97,26 @@ class Challenge:
     least_dsc: float = 0.2
     name = "challenge"
 
-    def measure(self, truth, masks, spacing):
+    def measure(
+        self, truth: Mapping[int, Piece], masks: Mapping[int, Piece], spacing: tuple[float, float, float] | None
+    ) -> CaseFigures:
         """See `MetricSet.measure`."""
         labels = range(1, max(truth, default=0) + 1)
         pairs = [_pair(truth, masks, label) for label in labels]
         dsc = [float("nan") if pair is None else dice(*pair) for pair in pairs]
         mean_dsc = _mean(dsc)
         if mean_dsc > self.least_dsc:
-            nsd = [self._nsd(*pair, spacing) for pair in pairs]
+            nsd = [self._nsd(pair, spacing) for pair in pairs]
             mean_nsd = _mean(nsd)
         else:
             nsd = [0.0] * len(pairs)
             mean_nsd = 0.0
         return CaseFigures(mean_dsc, mean_nsd, tuple(map(ObjectFigures, labels, dsc, nsd)))
 
-    def _nsd(self, truth: np.ndarray, mask: np.ndarray, spacing) -> float:
+    def _nsd(self, pair: Pair | None, spacing: tuple[float, float, float] | None) -> float:
+        if pair is None:
+            return float("nan")
+        truth, mask = pair
         if spacing is None:
             return surface_dice(truth[..., None], mask[..., None], (1.0, 1.0, 1.0), self.tolerance)
         return surface_dice(truth, mask, spacing, self.tolerance)
@@ -148,20 +140,22 @@ class Corrected:
     tolerance: float = 2.0
     name = "corrected"
 
-    def measure(self, truth, masks, spacing):
+    def measure(
+        self, truth: Mapping[int, Piece], masks: Mapping[int, Piece], spacing: tuple[float, float, float] | None
+    ) -> CaseFigures:
         """See `MetricSet.measure`."""
         labels = sorted(set(truth) | set(masks))
         if not labels:
             return CaseFigures(1.0, 1.0, ())
-        steps = (1.0, 1.0) if spacing is None else tuple(reversed(spacing))
+        steps: tuple[float, ...] = (1.0, 1.0) if spacing is None else tuple(reversed(spacing))
         objects = []
         for label in labels:
-            pair = _pair(truth, masks, label)
+            pair = together(truth.get(label), masks.get(label))
             objects.append(ObjectFigures(label, dice(*pair), surface_dice(*pair, steps, self.tolerance)))
         return CaseFigures(_mean([o.dsc for o in objects]), _mean([o.nsd for o in objects]), tuple(objects))
 
 
-def _pair(truth: Mapping[int, Piece], masks: Mapping[int, Piece], label: int):
+def _pair(truth: Mapping[int, Piece], masks: Mapping[int, Piece], label: int) -> Pair | None:
     if label not in truth and label not in masks:
         return None
     return together(truth.get(label), masks.get(label))

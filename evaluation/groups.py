@@ -1,8 +1,9 @@
 """The modality groups that cases are averaged in, from the challenge's file names."""
 
-import re
+from collections.abc import Iterable
 
-_NAME = re.compile(r"([23])D[^_]*_([^_]+)_")
+from ..challenge import CaseName
+
 _ALIASES = {
     "xray": "X-Ray",
     "mri": "MR",
@@ -35,22 +36,26 @@ def group_of(name: str, axes: int) -> str:
         The modality, spelt as in `GROUPS` where it is known, with " 3D" after it for a volume; "other" and
         "other 3D" for names of another form.
     """
-    found = _NAME.match(name)
+    found = _taken_apart(name)
     if found is None:
         modality = "other"
     else:
-        key = found[2].lower().replace("-", "")
-        modality = _ALIASES.get(key) or _KNOWN.get(key) or found[2]
+        key = found.modality.lower().replace("-", "")
+        modality = _ALIASES.get(key) or _KNOWN.get(key) or found.modality
     return f"{modality} 3D" if axes == 3 else modality
 
 
 def axes_of(name: str) -> int | None:
     """The number of axes that a file name speaks of: 2, 3, or None for names of another form."""
-    found = _NAME.match(name)
-    return None if found is None else int(found[1])
+    found = _taken_apart(name)
+    return None if found is None else found.dimension
 
 
-def in_order(groups) -> list[str]:
+def _taken_apart(name: str) -> CaseName | None:
+    return CaseName.of(name.removesuffix(".npz"))
+
+
+def in_order(groups: Iterable[str]) -> list[str]:
     """Groups without repetition, the 13 in their own order first, others after them by name."""
     present = set(groups)
     return [g for g in GROUPS if g in present] + sorted(present - set(GROUPS))

@@ -56,10 +56,12 @@ def together(a: Piece | None, b: Piece | None) -> tuple[np.ndarray, np.ndarray]:
     tuple of ndarray
         Two bool masks of one shape.
     """
-    if a is None or b is None:
-        only = a.mask if b is None else b.mask
-        empty = np.zeros_like(only)
-        return (only, empty) if b is None else (empty, only)
+    if a is None:
+        if b is None:
+            raise ValueError("two empty masks have no grid")
+        return np.zeros_like(b.mask), b.mask
+    if b is None:
+        return a.mask, np.zeros_like(a.mask)
     start = np.minimum(a.start, b.start)
     stop = np.maximum(np.add(a.start, a.mask.shape), np.add(b.start, b.mask.shape))
     both = []

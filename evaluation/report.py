@@ -4,13 +4,11 @@ import csv
 import io
 import json
 import math
-import os
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from .evaluate import CaseResult, Failure
+from .figures import CaseFigures
 from .groups import in_order
 
 FORMAT = 1
@@ -68,7 +66,8 @@ def summarise(results: Sequence[CaseResult]) -> Summary:
     Summary
     """
     by_group = {group: [r for r in results if r.group == group] for group in in_order(r.group for r in results)}
-    groups, macro = {}, {}
+    groups: dict[str, dict[str, dict[str, Mean]]] = {}
+    macro: dict[str, dict[str, Mean]] = {}
     for method, sets in results[0].figures.items() if results else ():
         groups[method], macro[method] = {}, {}
         for which in sets:
@@ -83,7 +82,7 @@ def summarise(results: Sequence[CaseResult]) -> Summary:
     )
 
 
-def _mean(figures: Sequence) -> Mean:
+def _mean(figures: Sequence[CaseFigures] | Sequence[Mean]) -> Mean:
     dsc = [f.dsc for f in figures if not math.isnan(f.dsc)]
     nsd = [f.nsd for f in figures if not math.isnan(f.nsd)]
     return Mean(
@@ -128,7 +127,7 @@ def as_table(summary: Summary) -> str:
     return "\n".join(lines)
 
 
-def _line(head: tuple, method: str, means: Sequence[Mean], wide: int, broad: int) -> str:
+def _line(head: tuple[object, object, object], method: str, means: Sequence[Mean], wide: int, broad: int) -> str:
     group, cases, objects = head
     numbers = "".join(f"  {m.dsc:6.4f} {m.nsd:6.4f}" for m in means)
     return f"{group:{wide}}  {cases:>5}  {objects:>7}  {method:{broad}}{numbers}"
@@ -207,41 +206,9 @@ def as_json(summary: Summary, results: Sequence[CaseResult], failures: Sequence[
     return json.dumps(_without_nan(document), indent=1, allow_nan=False) + "\n"
 
 
-def _without_nan(value):
+def _without_nan(value: object) -> object:
     if isinstance(value, dict):
         return {key: _without_nan(v) for key, v in value.items()}
     if isinstance(value, list):
         return [_without_nan(v) for v in value]
     return None if isinstance(value, float) and math.isnan(value) else value
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write a file as a whole or not at all.
-
-    Parameters
-    ----------
-    path : Path
-        In a folder that exists; a file there is replaced.
-    text : str
-        Written as UTF-8.
-
-    Raises
-    ------
-    OSError
-        The folder cannot be written to.
-    """
-    with tempfile.NamedTemporaryFile(
-        "w", encoding="utf-8", newline="", dir=path.parent, prefix=f".{path.name}.", delete=False
-    ) as file:
-        try:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-            # Temporary files are private; the result is as open as the user's other files.
-            mask = os.umask(0)
-            os.umask(mask)
-            os.chmod(file.name, 0o666 & ~mask)
-            os.replace(file.name, path)
-        except BaseException:
-            os.unlink(file.name)
-            raise

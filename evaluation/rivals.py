@@ -5,6 +5,7 @@ Each object's mask is made for itself; where boxes overlap, so do the masks.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import reduce
 from typing import Protocol
 
 import cv2
@@ -46,7 +47,7 @@ class FilledBox:
 
     name = "box"
 
-    def fill(self, image, region):
+    def fill(self, image: np.ndarray, region: tuple[slice, ...]) -> np.ndarray:
         """See `Rival.fill`."""
         return np.ones([s.stop - s.start for s in region], bool)
 
@@ -57,7 +58,7 @@ class Ellipse:
 
     name = "ellipse"
 
-    def fill(self, image, region):
+    def fill(self, image: np.ndarray, region: tuple[slice, ...]) -> np.ndarray:
         """See `Rival.fill`."""
         return _squared_radius([s.stop - s.start for s in region]) <= 1
 
@@ -88,7 +89,7 @@ class GrabCut:
     core: float = 0.5
     name = "grabcut"
 
-    def fill(self, image, region):
+    def fill(self, image: np.ndarray, region: tuple[slice, ...]) -> np.ndarray:
         """See `Rival.fill`."""
         if len(region) == 2:
             return self._plane(image, region)
@@ -116,7 +117,8 @@ class GrabCut:
         # The colour models start from random clusters.
         cv2.setRNGSeed(0)
         models = np.zeros((1, 65)), np.zeros((1, 65))
-        cv2.grabCut(colours, marks, None, *models, self.iterations, cv2.GC_INIT_WITH_MASK)
+        # The rectangle is not looked at where there are marks.
+        cv2.grabCut(colours, marks, (0, 0, 1, 1), *models, self.iterations, cv2.GC_INIT_WITH_MASK)
         return np.isin(marks[tuple(inner)], (cv2.GC_FGD, cv2.GC_PR_FGD))
 
 
@@ -124,7 +126,8 @@ def _squared_radius(sides: list[int]) -> np.ndarray:
     """Squared distance float64 (*sides) of each voxel from a box's centre, 1 on the ellipse that touches its edges."""
     places = np.ogrid[tuple(slice(0, n) for n in sides)]
     # Voxel centres lie half a voxel inside the edges.
-    return sum(((2 * k + 1) / n - 1) ** 2 for k, n in zip(places, sides, strict=True))
+    squares = (((2 * k + 1) / n - 1) ** 2 for k, n in zip(places, sides, strict=True))
+    return reduce(np.add, squares)
 
 
 RIVALS: tuple[Rival, ...] = (FilledBox(), Ellipse(), GrabCut())

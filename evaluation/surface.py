@@ -21,7 +21,7 @@ _AXES = range(3)
 _CORNERS = range(8)
 
 
-def contour_lengths(spacing: tuple[float, float]) -> np.ndarray:
+def contour_lengths(spacing: tuple[float, ...]) -> np.ndarray:
     """Length of the contour in a cell of 2×2 pixels, for each of the 16 ways to fill it.
 
     Parameters
@@ -34,7 +34,7 @@ def contour_lengths(spacing: tuple[float, float]) -> np.ndarray:
     ndarray
         float64 (16,), in the unit of `spacing`. Two corners across a diagonal are cut off one by one.
     """
-    half_diagonal = float(np.hypot(*spacing)) / 2
+    half_diagonal = float(np.hypot(spacing[0], spacing[1])) / 2
     lengths = np.zeros(16)
     for code in range(1, 15):
         inside = [p for p in range(4) if code >> p & 1]
@@ -46,7 +46,7 @@ def contour_lengths(spacing: tuple[float, float]) -> np.ndarray:
     return lengths
 
 
-def surface_areas(spacing: tuple[float, float, float]) -> np.ndarray:
+def surface_areas(spacing: tuple[float, ...]) -> np.ndarray:
     """Area of the surface in a cell of 2×2×2 voxels, for each of the 256 ways to fill it.
 
     Parameters
@@ -62,7 +62,8 @@ def surface_areas(spacing: tuple[float, float, float]) -> np.ndarray:
     """
     s0, s1, s2 = spacing
     # Stretching space by the spacing stretches a normal by the product of the other two axes' spacings.
-    return np.linalg.norm(_triangle_normals() * (s1 * s2, s0 * s2, s0 * s1), axis=-1).sum(axis=-1)
+    areas: np.ndarray = np.linalg.norm(_triangle_normals() * (s1 * s2, s0 * s2, s0 * s1), axis=-1).sum(axis=-1)
+    return areas
 
 
 @cache

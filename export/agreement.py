@@ -6,8 +6,10 @@ import numpy as np
 
 from ..engine.backends.offline_openvino import core, openvino
 from ..engine.backends.registry import native_precisions
-from ..engine.bundle.precision import Agreement, floats_beside
+from ..engine.bundle.card import Agreement
+from ..engine.bundle.precision import FASTEST_FIRST, KNOWN, floats_beside
 from ..engine.predictor import Predictor
+from ..overlap import dice
 from .calibration import NamedCase
 
 _BACKEND = "openvino"
@@ -18,13 +20,14 @@ def computes_in(floats: str) -> bool:
     x = openvino.opset13.parameter([64, 64], np.float32)
     probe = openvino.Model([openvino.opset13.matmul(x, x, False, False)], [x])
     compiled = core().compile_model(probe, "CPU", {"INFERENCE_PRECISION_HINT": floats})
-    return compiled.get_property("INFERENCE_PRECISION_HINT").to_string() == floats
+    taken: str = compiled.get_property("INFERENCE_PRECISION_HINT").to_string()
+    return taken == floats
 
 
-def dice(a: np.ndarray, b: np.ndarray) -> float:
-    """2 |a ∩ b| / (|a| + |b|) of two boolean arrays; 1 where both are empty."""
-    total = np.count_nonzero(a) + np.count_nonzero(b)
-    return 2 * np.count_nonzero(a & b) / total if total else 1.0
+def offered(bundle: Path) -> list[str]:
+    """The precisions of a bundle, beside f32, that this machine's OpenVINO computes in, fastest first."""
+    there = [name for name in FASTEST_FIRST if (bundle / KNOWN[name].encoder).is_file()]
+    return [name for name in there if any(computes_in(floats) for floats in KNOWN[name].floats)]
 
 
 def _masks(predictor: Predictor, case: NamedCase) -> list[np.ndarray]:
@@ -37,7 +40,7 @@ def _masks(predictor: Predictor, case: NamedCase) -> list[np.ndarray]:
 
 
 def _mean_dsc(masks: list[np.ndarray], exact: list[np.ndarray]) -> float:
-    return float(np.mean([dice(a, b) for a, b in zip(masks, exact, strict=True)]))
+    return float(np.mean([dice(a, b, empty=1.0) for a, b in zip(masks, exact, strict=True)]))
 
 
 def measure(bundle: Path, precisions: list[str], cases: list[NamedCase], threads: int) -> dict[str, Agreement]:
@@ -47,7 +50,7 @@ def measure(bundle: Path, precisions: list[str], cases: list[NamedCase], threads
     ----------
     bundle : Path
     precisions : list of str
-        Of ``bf16`` and ``int8``.
+        As `offered` gives them.
     cases : list of NamedCase
         At least one.
     threads : int
@@ -77,7 +80,7 @@ def measure(bundle: Path, precisions: list[str], cases: list[NamedCase], threads
 def _agreement(precision: str, dsc: dict[NamedCase, float]) -> Agreement:
     native = native_precisions(_BACKEND)
     floats = floats_beside(precision, native)
-    worst = min(dsc, key=dsc.get)
+    worst = min(dsc, key=dsc.__getitem__)
     by_modality: dict[str, list[float]] = {}
     for case in sorted(dsc, key=lambda case: case.modality):
         by_modality.setdefault(case.modality, []).append(dsc[case])

@@ -1,18 +1,14 @@
 """A folder of challenge-format cases, parted into those that calibrate and those that measure."""
 
-import re
 from dataclasses import dataclass
-from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
 
+from ..challenge import CaseName, place_of
 from ..engine.io.npz import read_case
 from ..errors import LiteMedSamError
 
-# ``2DBox_US_HC18-fetalhead_004``: modality, data set, patient or specimen.
-_NAME = re.compile(r"[23]D[^_]*_([^_]+)_([^_]+)_(.+)")
-_SUBJECT = re.compile(r"sub-[^_]+")
 _MOST_OBJECTS = 4
 
 
@@ -52,17 +48,15 @@ class NamedCase:
     @classmethod
     def of(cls, path: Path) -> "NamedCase":
         """Take a file's name apart."""
-        parts = _NAME.fullmatch(path.stem)
-        if parts is None:
+        name = CaseName.of(path.stem)
+        if name is None or not name.dataset:
             return cls(path, "other", path.stem)
-        modality, dataset, source = parts.groups()
-        subject = _SUBJECT.match(source)
-        return cls(path, modality, f"{dataset}_{subject[0] if subject else source}")
+        return cls(path, name.modality, f"{name.dataset}_{name.patient}")
 
     @property
     def place(self) -> float:
-        """A number in [0, 1) that its source alone decides."""
-        return int.from_bytes(sha256(self.source.encode()).digest()[:4]) / 2**32
+        """A number in [0, 1) that its source alone decides; see `place_of`."""
+        return place_of(self.source)
 
     def views(self) -> list[View]:
         """An image as it is; of a volume, one view for each object.

@@ -47,11 +47,12 @@ def main(
     try:
         from ..engine.backends.registry import native_precisions
         from ..engine.bundle.precision import choose
-        from .writer import export_bundle
+        from .writer import ExportOptions, export_bundle
     except ModuleNotFoundError as error:
         raise click.ClickException(f"{error.name} is not installed; install litemedsam[export]") from error
     try:
-        found = export_bundle(checkpoint, bundle, half, description, overwrite, calibration, quantised, scribble)
+        options = ExportOptions(half, description, overwrite, calibration, quantised, scribble)
+        found = export_bundle(checkpoint, bundle, options)
     except LiteMedSamError as error:
         raise click.ClickException(str(error)) from error
     for deviation in found.deviations:

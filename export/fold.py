@@ -3,23 +3,40 @@
 Every function is exact algebra: BN(Wx) = W'x + b', W·LN(x) = W'·n(x) + b' with n the plain normalisation.
 """
 
+from typing import TypeVar
+
 import numpy as np
 import torch
 from torch import nn
 
 from ..models.layers import ConvBN
 
+Layer = TypeVar("Layer")
 
-def array(tensor: torch.Tensor) -> np.ndarray:
+
+def layer(kind: type[Layer], module: object) -> Layer:
+    """A part of a network, of the class that the recipe expects there; PyTorch's own types leave it open."""
+    if not isinstance(module, kind):
+        raise TypeError(f"expected a {kind.__name__}, got {type(module).__name__}")
+    return module
+
+
+def layers(kind: type[Layer], modules: object) -> list[Layer]:
+    """The parts of a list of modules, all of one class."""
+    return [layer(kind, module) for module in layer(nn.ModuleList, modules)]
+
+
+def array(tensor: object) -> np.ndarray:
     """A parameter as float64."""
-    return tensor.detach().double().cpu().numpy()
+    return layer(torch.Tensor, tensor).detach().double().cpu().numpy()
 
 
-def conv_bn(layer: ConvBN) -> tuple[np.ndarray, np.ndarray]:
+def conv_bn(module: object) -> tuple[np.ndarray, np.ndarray]:
     """Weight (out, in / groups, k, k) and bias (out,) of a convolution with its batch normalisation."""
-    scale = array(layer.bn.weight) / np.sqrt(array(layer.bn.running_var) + layer.bn.eps)
-    bias = array(layer.bn.bias) - array(layer.bn.running_mean) * scale
-    return array(layer.c.weight) * scale[:, None, None, None], bias
+    part = layer(ConvBN, module)
+    scale = array(part.bn.weight) / np.sqrt(array(part.bn.running_var) + part.bn.eps)
+    bias = array(part.bn.bias) - array(part.bn.running_mean) * scale
+    return array(part.c.weight) * scale[:, None, None, None], bias
 
 
 def norm_linear(norm: nn.Module, weight: np.ndarray, bias: np.ndarray | float = 0.0) -> tuple[np.ndarray, np.ndarray]:

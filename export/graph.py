@@ -1,9 +1,11 @@
 """A small writer of ONNX graphs, one method per kind of layer, weights folded as they are added."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import onnx
+from numpy.typing import ArrayLike
 from onnx import TensorProto, helper, numpy_helper
 
 OPSET = 20
@@ -26,7 +28,7 @@ class Port:
 
     name: str
     dtype: np.dtype
-    shape: tuple
+    shape: tuple[int | str, ...]
 
 
 class GraphWriter:
@@ -45,20 +47,20 @@ class GraphWriter:
         self._nodes: list[onnx.NodeProto] = []
         self._constants: list[onnx.TensorProto] = []
         self._half_weights = half_weights
-        self._known: dict[tuple, str] = {}
+        self._known: dict[tuple[np.dtype, tuple[int, ...], bytes], str] = {}
         self._count = 0
 
     def _name(self, kind: str) -> str:
         self._count += 1
         return f"{kind.lower()}_{self._count}"
 
-    def node(self, kind: str, *inputs: str, **attributes) -> str:
+    def node(self, kind: str, *inputs: str, **attributes: Any) -> str:
         """Add any ONNX operator with one output."""
         output = self._name(kind)
         self._nodes.append(helper.make_node(kind, list(inputs), [output], name=output, **attributes))
         return output
 
-    def constant(self, value) -> str:
+    def constant(self, value: ArrayLike) -> str:
         """Add a constant, once however often it is asked for; floats become float32, integers int64."""
         array = np.asarray(value)
         array = np.array(array, np.float32 if array.dtype.kind == "f" else np.int64, order="C")

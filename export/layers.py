@@ -46,7 +46,7 @@ def feed_forward(g: GraphWriter, x: str, norm: nn.LayerNorm, first: nn.Linear, s
 def neck(g: GraphWriter, x: str, layers: nn.Sequential, size: int) -> str:
     """A neck without its last affine part, of a matrix (size², channels)."""
     first, norm, second, _ = layers
-    channels = len(norm.weight)
+    channels = len(fold.array(norm.weight))
     x = g.normalise(g.linear(x, fold.array(first.weight)[:, :, 0, 0]), channels, LN2D_EPS)
     x = g.affine(x, fold.array(norm.weight), fold.array(norm.bias))
     x = g.convolution(to_channels_first(g, x, size, channels), fold.array(second.weight))
@@ -57,10 +57,11 @@ def embedding(g: GraphWriter, x: str, layers: nn.Sequential, size: int) -> str:
     """The image embedding (1, size², 256), row-major: a whole neck, of a matrix (size², channels)."""
     last = layers[-1]
     x = g.affine(neck(g, x, layers, size), fold.array(last.weight), fold.array(last.bias))
-    return g.reshape(x, 1, size * size, len(last.weight))
+    return g.reshape(x, 1, size * size, len(fold.array(last.weight)))
 
 
-def pixel_linear(layer: nn.ConvTranspose2d) -> tuple[np.ndarray, np.ndarray]:
+def pixel_linear(module: object) -> tuple[np.ndarray, np.ndarray]:
     """A 2×2 transposed convolution of stride 2 as a linear layer to (row, column, channel)."""
+    layer = fold.layer(nn.ConvTranspose2d, module)
     weight = fold.array(layer.weight).transpose(2, 3, 1, 0)
     return weight.reshape(-1, weight.shape[-1]), np.tile(fold.array(layer.bias), 4)

@@ -1,6 +1,6 @@
 """LiteMedSAM as two graphs."""
 
-from ..models.litemedsam import LiteMedSAM, PlainMaskDecoder
+from ..models.litemedsam import LiteMedSAM
 from ..models.mask_decoder import WIDTH
 from . import fold, tiny_vit
 from .graph import GraphWriter
@@ -17,9 +17,9 @@ def _encode(g: GraphWriter, model: LiteMedSAM, image: str) -> dict[str, str]:
     return {"image_embedding": embedding(g, x, model.image_encoder.neck, model.frame // 4)}
 
 
-def _upscale(g: GraphWriter, decoder: PlainMaskDecoder, keys: str) -> str:
+def _upscale(g: GraphWriter, model: LiteMedSAM, keys: str) -> str:
     """The pixels of a position stay beside each other: what follows works on each pixel alone."""
-    first, norm, _, second, _ = decoder.output_upscaling
+    first, norm, _, second, _ = model.mask_decoder.output_upscaling
     x = g.reshape(g.linear(keys, *pixel_linear(first)), 0, 0, 4, 64)
     x = g.affine(g.normalise(x, 64, LN2D_EPS), fold.array(norm.weight), fold.array(norm.bias))
     return g.gelu(g.linear(g.gelu(x), *pixel_linear(second)))

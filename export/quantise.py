@@ -70,7 +70,7 @@ def quantise(encoder: onnx.ModelProto, images: list[np.ndarray]) -> onnx.ModelPr
     """
     nncf.set_log_level(logging.WARNING)
     dataset = nncf.Dataset(images, lambda image: {"image": image})
-    quantised = nncf.quantize(
+    quantised: onnx.ModelProto = nncf.quantize(
         encoder,
         dataset,
         preset=nncf.QuantizationPreset.PERFORMANCE,

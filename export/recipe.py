@@ -2,20 +2,21 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Generic, TypeVar
 
 import numpy as np
 import onnx
 
 from ..models.interface import PromptableModel
-from ..models.mask_decoder import MaskDecoder
 from . import sam_decoder
 from .graph import GraphWriter, Port
 
 _F32 = np.dtype(np.float32)
+Model = TypeVar("Model", bound=PromptableModel)
 
 
 @dataclass(frozen=True)
-class Recipe:
+class Recipe(Generic[Model]):
     """What a network brings to its export.
 
     Attributes
@@ -26,24 +27,24 @@ class Recipe:
     shapes : callable
         model to the shapes of these tensors by name, in their order.
     upscale : callable
-        (writer, decoder, name of keys (n, (S/4)², 256)) to the 4×4 pixels of every position, (n, (S/4)², 4 · 4 · 32)
+        (writer, model, name of keys (n, (S/4)², 256)) to the 4×4 pixels of every position, (n, (S/4)², 4 · 4 · 32)
         values; may read the encoder's outputs by their names.
     published_protocol : str
         A key of `litemedsam.engine.inference.protocols.PUBLISHED`.
     """
 
-    encode: Callable[[GraphWriter, PromptableModel, str], dict[str, str]]
-    shapes: Callable[[PromptableModel], dict[str, tuple[int, ...]]]
-    upscale: Callable[[GraphWriter, MaskDecoder, str], str]
+    encode: Callable[[GraphWriter, Model, str], dict[str, str]]
+    shapes: Callable[[Model], dict[str, tuple[int, ...]]]
+    upscale: Callable[[GraphWriter, Model, str], str]
     published_protocol: str
 
 
-def _embedding_ports(recipe: Recipe, model: PromptableModel) -> list[Port]:
+def _embedding_ports(recipe: Recipe[Model], model: Model) -> list[Port]:
     return [Port(name, _F32, shape) for name, shape in recipe.shapes(model).items()]
 
 
 def encoder_graph(
-    recipe: Recipe, model: PromptableModel, metadata: dict[str, str], half_weights: bool = False
+    recipe: Recipe[Model], model: Model, metadata: dict[str, str], half_weights: bool = False
 ) -> onnx.ModelProto:
     """Write the encoder: ``image`` float32 (1, 3, S, S) in [0, 1] to the recipe's tensors.
 
@@ -67,7 +68,7 @@ def encoder_graph(
 
 
 def decoder_graph(
-    recipe: Recipe, model: PromptableModel, metadata: dict[str, str], half_weights: bool = False
+    recipe: Recipe[Model], model: Model, metadata: dict[str, str], half_weights: bool = False
 ) -> onnx.ModelProto:
     """Write the prompt encoder and mask decoder.
 
@@ -92,7 +93,7 @@ def decoder_graph(
     keys = g.add(sam_decoder.dense_prompt(g, encoder, model.prompts), "image_embedding")
     queries, keys = sam_decoder.transformer(g, decoder, tokens, keys, position, count)
     weights, iou = sam_decoder.heads(g, decoder, queries)
-    g.named(sam_decoder.weigh(g, recipe.upscale(g, decoder, keys), weights, cells), "logits")
+    g.named(sam_decoder.weigh(g, recipe.upscale(g, model, keys), weights, cells), "logits")
     g.named(iou, "iou")
     logits = Port("logits", _F32, (sam_decoder.PROMPTS, model.frame, model.frame))
     return g.model(

@@ -9,7 +9,7 @@ import numpy as np
 import onnx
 import torch
 
-from ..models.mask_decoder import HEADS, WIDTH, Attention, MaskDecoder
+from ..models.mask_decoder import HEADS, WIDTH, Attention, MaskDecoder, ReluMLP, TwoWayLayer
 from ..models.prompt_encoder import BOTTOM_RIGHT_LABEL, POINT_LABEL, TOP_LEFT_LABEL, PromptEncoder
 from . import fold
 from .graph import GraphWriter, Port
@@ -112,7 +112,7 @@ def transformer(
     padded = g.node("Pad", prompt_tokens, g.constant([0, len(own), 0, 0, 0, 0]))
     tokens = g.add(padded, g.constant(np.concatenate([own, np.zeros((count, WIDTH))])[None]))
     body, queries = decoder.transformer, tokens
-    for layer in body.layers:
+    for layer in fold.layers(TwoWayLayer, body.layers):
         placed_keys = g.add(keys, position)
         if layer.first:
             queries = _self_attention(g, layer.self_attn, queries, queries, total)
@@ -136,16 +136,18 @@ def transformer(
     return _norm(g, g.add(queries, attended), body.norm_final_attn), keys
 
 
-def _relu_mlp(g: GraphWriter, x: str, layers) -> str:
-    for layer in layers[:-1]:
+def _relu_mlp(g: GraphWriter, x: str, mlp: ReluMLP) -> str:
+    *hidden, last = fold.layers(torch.nn.Linear, mlp.layers)
+    for layer in hidden:
         x = g.relu(_linear(g, x, layer))
-    return _linear(g, x, layers[-1])
+    return _linear(g, x, last)
 
 
 def heads(g: GraphWriter, decoder: MaskDecoder, queries: str) -> tuple[str, str]:
     """Weights (n, 32) of mask 0 and its predicted IoU (n,), from the queries (n, t, 256)."""
-    iou = _relu_mlp(g, g.gather(queries, np.array(0), axis=1), decoder.iou_prediction_head.layers)
-    weights = _relu_mlp(g, g.gather(queries, np.array(1), axis=1), decoder.output_hypernetworks_mlps[0].layers)
+    iou = _relu_mlp(g, g.gather(queries, np.array(0), axis=1), decoder.iou_prediction_head)
+    mask_mlp = fold.layers(ReluMLP, decoder.output_hypernetworks_mlps)[0]
+    weights = _relu_mlp(g, g.gather(queries, np.array(1), axis=1), mask_mlp)
     return weights, g.gather(iou, np.array(0), axis=1)
 
 

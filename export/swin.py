@@ -1,8 +1,9 @@
 """The image encoder of Swin-LiteMedSAM as part of a graph."""
 
 import numpy as np
+from torch import nn
 
-from ..models.swin import HEAD_SIZE, WINDOW, SwinBlock, SwinImageEncoder, WindowAttention
+from ..models.swin import HEAD_SIZE, WINDOW, PatchMerging, SwinBlock, SwinImageEncoder, WindowAttention
 from . import fold
 from .graph import GraphWriter
 from .layers import LN_EPS, feed_forward, local_convolution, to_channels_first, to_matrix
@@ -27,7 +28,7 @@ def _score_bias(g: GraphWriter, attention: WindowAttention, size: int) -> str:
     return g.gather(g.constant(kinds[:, None]), kind_of_window.reshape(-1))
 
 
-def _attention(g: GraphWriter, x: str, norm, attention: WindowAttention, size: int) -> str:
+def _attention(g: GraphWriter, x: str, norm: nn.LayerNorm, attention: WindowAttention, size: int) -> str:
     """Attention with residual on a matrix (size², C)."""
     channels, heads = norm.weight.shape[0], attention.heads
     inner = heads * HEAD_SIZE
@@ -51,7 +52,7 @@ def _block(g: GraphWriter, x: str, block: SwinBlock, size: int) -> str:
     x = _attention(g, x, attention.norm, attention.fn, size)
     x = local_convolution(g, x, block.local_conv, size)
     first, _, second = block.mlp_block.fn.fn.net
-    return feed_forward(g, x, block.mlp_block.fn.norm, first, second)
+    return feed_forward(g, x, block.mlp_block.fn.norm, fold.layer(nn.Linear, first), fold.layer(nn.Linear, second))
 
 
 def _stem(g: GraphWriter, image: str, encoder: SwinImageEncoder) -> str:
@@ -66,7 +67,7 @@ def _stem(g: GraphWriter, image: str, encoder: SwinImageEncoder) -> str:
     return to_matrix(g, g.convolution(x, merged, merged_bias, stride=merging.reduction), len(merged))
 
 
-def _merging(g: GraphWriter, x: str, merging, size: int) -> str:
+def _merging(g: GraphWriter, x: str, merging: PatchMerging, size: int) -> str:
     """A matrix (size², channels) to the next stage's."""
     weight, bias = fold.array(merging.convolution_weight()), fold.array(merging.linear.bias)
     if merging.reduction == 1:

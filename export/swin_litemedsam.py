@@ -1,5 +1,7 @@
 """Swin-LiteMedSAM as two graphs; the encoder's holds all that depends on the image alone."""
 
+from torch import nn
+
 from ..models.mask_decoder import WIDTH
 from ..models.swin_litemedsam import SkipMaskDecoder, SwinLiteMedSAM
 from . import fold, swin
@@ -20,8 +22,8 @@ def _shapes(model: SwinLiteMedSAM) -> dict[str, tuple[int, ...]]:
 
 def _image_only(g: GraphWriter, skips: list[str], decoder: SkipMaskDecoder, size: int) -> tuple[str, str]:
     """Both skips as the decoder adds them, biases of its convolutions included; `size` is that of the first."""
-    first, second = decoder.output_upscaling1[0], decoder.output_upscaling2[0]
-    half, channels = size // 2, second.weight.shape[0]
+    first, second = (fold.layer(nn.Conv2d, up[0]) for up in (decoder.output_upscaling1, decoder.output_upscaling2))
+    half, channels = size // 2, second.out_channels
     deep = neck(g, g.node("Concat", *skips[1:], axis=-1), decoder.neck, half)
     weight = fold.array(first.weight)[:, WIDTH:, 0, 0]
     deep = g.linear(deep, *fold.norm_linear(decoder.neck[3], weight, fold.array(first.bias)))
@@ -38,8 +40,9 @@ def _encode(g: GraphWriter, model: SwinLiteMedSAM, image: str) -> dict[str, str]
     return {"image_embedding": found, "deep_skip": deep, "shallow_skip": shallow}
 
 
-def _upscale(g: GraphWriter, decoder: SkipMaskDecoder, keys: str) -> str:
+def _upscale(g: GraphWriter, model: SwinLiteMedSAM, keys: str) -> str:
     """The pixels of a position stay beside each other: what follows works on each pixel alone."""
+    decoder = model.mask_decoder
     one, norm1, _, up1, _ = decoder.output_upscaling1
     x = g.linear(keys, fold.array(one.weight)[:, :WIDTH, 0, 0])
     x = g.affine(g.normalise(g.add(x, "deep_skip"), 256, LN2D_EPS), fold.array(norm1.weight), fold.array(norm1.bias))

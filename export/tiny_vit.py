@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from ..models.tiny_vit import HEAD_SIZE, MBConv, PatchMerging, TinyViTBlock, TinyViTImageEncoder, WindowAttention
+from ..models.layers import ConvBN
+from ..models.tiny_vit import HEAD_SIZE, Layer, MBConv, PatchMerging, TinyViTBlock, TinyViTImageEncoder, WindowAttention
 from . import fold
 from .graph import GraphWriter
 from .layers import LN_EPS, feed_forward, local_convolution, to_channels_first, to_matrix
@@ -63,7 +64,7 @@ def _block(g: GraphWriter, x: str, block: TinyViTBlock, size: int) -> str:
     return feed_forward(g, x, block.mlp.norm, block.mlp.fc1, block.mlp.fc2)
 
 
-def _depthwise(g: GraphWriter, x: str, layer, stride: int = 1) -> str:
+def _depthwise(g: GraphWriter, x: str, layer: ConvBN, stride: int = 1) -> str:
     weight, bias = fold.conv_bn(layer)
     return g.convolution(x, weight, bias, stride, groups=len(weight))
 
@@ -80,7 +81,7 @@ def _stem(g: GraphWriter, image: str, encoder: TinyViTImageEncoder) -> str:
     x = g.gelu(g.convolution(image, *fold.conv_bn(first)))
     weight, bias = fold.conv_bn(second)
     shortcut = g.convolution(x, weight, bias)
-    head, *rest = encoder.layers[0].blocks
+    head, *rest = fold.layers(MBConv, fold.layer(Layer, encoder.layers[0]).blocks)
     # The first expansion follows the stem's last convolution without a nonlinearity: one product of half the width.
     expansion, expansion_bias = fold.conv_bn(head.conv1)
     merged = np.einsum("om,mi->oi", expansion[:, :, 0, 0], weight[:, :, 0, 0])[..., None, None]
@@ -100,13 +101,14 @@ def _merging(g: GraphWriter, x: str, merging: PatchMerging) -> str:
 
 def encode(g: GraphWriter, image: str, encoder: TinyViTImageEncoder, frame: int) -> str:
     """What the neck takes, a matrix, of an image (1, 3, frame, frame)."""
-    stem, *layers = encoder.layers
+    stem, *layers = fold.layers(Layer, encoder.layers)
     x, size, merging = _stem(g, image, encoder), frame, stem.downsample
     for layer in layers:
+        merging = fold.layer(PatchMerging, merging)
         channels = len(merging.conv3.c.weight)
         x = to_matrix(g, _merging(g, x, merging), channels)
         size //= merging.stride
-        for block in layer.blocks:
+        for block in fold.layers(TinyViTBlock, layer.blocks):
             x = _block(g, x, block, size)
         merging = layer.downsample
         if merging is not None:

@@ -1,34 +1,68 @@
 """Checkpoint to bundle: the folder appears only when every runtime agrees with PyTorch."""
 
-import shutil
-import tempfile
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import onnx
 import torch
 from onnx import helper
 
+from ..atomic import fill_folder_atomically, remove_left_over
 from ..engine.backends.registry import BACKENDS, load_graph
+from ..engine.bundle.card import CARD_KEY, Card, card_to_json
 from ..engine.bundle.digests import sha256_of, write_manifest
 from ..engine.bundle.info import DECODER, ENCODER, QUANTISED_ENCODER, BundleInfo
-from ..engine.bundle.precision import CARD_KEY, FASTEST_FIRST, Agreement, Card, card_to_json
 from ..engine.system.resources import available_processors
 from ..errors import LiteMedSamError
 from ..models import LiteMedSAM, SwinLiteMedSAM, load_checkpoint
+from ..models.interface import PromptableModel
 from . import litemedsam, swin_litemedsam
-from .agreement import computes_in, measure
-from .calibration import NamedCase, part
-from .recipe import decoder_graph, encoder_graph
+from .agreement import measure, offered
+from .calibration import NamedCase, Parted, part
+from .recipe import Recipe, decoder_graph, encoder_graph
 from .verify import TOLERANCE, Deviation, deviations
 
 # How each network becomes its two graphs.
-RECIPES = {SwinLiteMedSAM.name: swin_litemedsam.RECIPE, LiteMedSAM.name: litemedsam.RECIPE}
-
+RECIPES: dict[str, Recipe[Any]] = {SwinLiteMedSAM.name: swin_litemedsam.RECIPE, LiteMedSAM.name: litemedsam.RECIPE}
 
 # Few suffice to calibrate; of those that measure, all in effect: among few, one with tiny objects decides.
 CALIBRATING_CASES = 20
 MEASURING_CASES = 200
+
+
+@dataclass(frozen=True)
+class ExportOptions:
+    """What may be chosen about a bundle.
+
+    Attributes
+    ----------
+    half_weights : bool
+        Store large weights in half precision: half the size, computed in float32 all the same.
+    description : str
+        One line for the metadata: where the weights come from and what they are worth.
+    overwrite : bool
+        Replace an existing bundle.
+    calibration : Path, optional
+        Folder of challenge-format cases, on which the accuracy card is measured; there is none when absent.
+    quantised : bool
+        Also write an int8 encoder, calibrated on a part of that folder.
+    scribble : str
+        How inference makes a scribble from a box, a key of `inference.automatic_prompts.SCRIBBLES`, as in the training
+        of these weights.
+    """
+
+    half_weights: bool = False
+    description: str = ""
+    overwrite: bool = False
+    calibration: Path | None = None
+    quantised: bool = False
+    scribble: str = "stroke"
+
+    @property
+    def storage(self) -> str:
+        """How the weights lie in the files: ``single`` or ``half`` precision."""
+        return "half" if self.half_weights else "single"
 
 
 @dataclass(frozen=True)
@@ -47,16 +81,7 @@ class Exported:
     card: Card
 
 
-def export_bundle(
-    checkpoint: Path,
-    bundle: Path,
-    half_weights: bool = False,
-    description: str = "",
-    overwrite: bool = False,
-    calibration: Path | None = None,
-    quantised: bool = False,
-    scribble: str = "stroke",
-) -> Exported:
+def export_bundle(checkpoint: Path, bundle: Path, options: ExportOptions | None = None) -> Exported:
     """Write a bundle and check it.
 
     Parameters
@@ -65,19 +90,8 @@ def export_bundle(
         See `litemedsam.models.load_checkpoint`.
     bundle : Path
         The folder to make.
-    half_weights : bool
-        Store large weights in half precision: half the size, computed in float32 all the same.
-    description : str
-        One line for the metadata: where the weights come from and what they are worth.
-    overwrite : bool
-        Replace an existing bundle.
-    calibration : Path, optional
-        Folder of challenge-format cases, on which the accuracy card is measured; there is none when absent.
-    quantised : bool
-        Also write an int8 encoder, calibrated on a part of that folder.
-    scribble : str
-        How inference makes a scribble from a box, a key of `inference.automatic_prompts.SCRIBBLES`, as in the training
-        of these weights.
+    options : ExportOptions, optional
+        Its defaults when absent.
 
     Returns
     -------
@@ -87,71 +101,88 @@ def export_bundle(
     ------
     LiteMedSamError
         When the checkpoint cannot be loaded, the folder exists or cannot be written, a deviation exceeds its
-        tolerance, or a case cannot be read; no bundle is left behind then.
+        tolerance, or a case cannot be read; no bundle is left behind then, and a former one stays.
     """
-    cases = None if calibration is None else part(calibration, CALIBRATING_CASES, MEASURING_CASES)
-    if quantised and cases is None:
+    options = options or ExportOptions()
+    cases = _checked(bundle, options)
+    with fill_folder_atomically(bundle, "give another folder with -o") as folder:
+        model = load_checkpoint(checkpoint)
+        info = described(model, sha256_of(checkpoint), options)
+        encoder = write_graphs(folder, model, info)
+        found = deviations(model, folder, available_processors())
+        _check_deviations(bundle, found, TOLERANCE[info.storage])
+        if options.quantised and cases is not None:
+            write_quantised(folder, model, info, cases.calibrating)
+        card = {} if cases is None else write_card(folder, encoder, cases.measuring)
+        write_manifest(folder)
+    return Exported(found, card)
+
+
+def _checked(bundle: Path, options: ExportOptions) -> Parted | None:
+    """The cases to calibrate and measure with, after all that can be refused before the checkpoint is read."""
+    if options.quantised and options.calibration is None:
         raise LiteMedSamError("an int8 encoder needs images to calibrate it", "add --calibration FOLDER")
-    model = load_checkpoint(checkpoint)
-    if bundle.exists() and not overwrite:
+    # A run that was killed while it replaced this bundle has left the former one under another name.
+    remove_left_over([bundle])
+    if bundle.exists() and not options.overwrite:
         raise LiteMedSamError(f"{bundle}: exists", "choose another folder or add --overwrite")
+    return None if options.calibration is None else part(options.calibration, CALIBRATING_CASES, MEASURING_CASES)
+
+
+def described(model: PromptableModel, weights_sha256: str, options: ExportOptions) -> BundleInfo:
+    """The metadata of both graphs in f32."""
     recipe = RECIPES[model.name]
-    storage = "half" if half_weights else "single"
-    info = BundleInfo(
+    return BundleInfo(
         model=model.name,
         frame=model.frame,
         prompts=model.prompts,
         embedding=tuple(recipe.shapes(model)),
-        weights_sha256=sha256_of(checkpoint),
+        weights_sha256=weights_sha256,
         precision="f32",
-        storage=storage,
-        description=" ".join(description.split()),
+        storage=options.storage,
+        description=" ".join(options.description.split()),
         tools=f"torch {torch.__version__.split('+')[0]}, onnx {onnx.__version__}",
         published_protocol=recipe.published_protocol,
-        scribble=scribble,
+        scribble=options.scribble,
     )
-    metadata = info.to_metadata()
-    try:
-        bundle.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=f".{bundle.name}.", dir=bundle.parent) as folder:
-            written = Path(folder) / "bundle"
-            written.mkdir()
-            onnx.save(encoder_graph(recipe, model, metadata, half_weights), written / ENCODER)
-            onnx.save(decoder_graph(recipe, model, metadata, half_weights), written / DECODER)
-            write_manifest(written)
-            found = deviations(model, written, available_processors())
-            worst = max(found, key=lambda deviation: deviation.relative)
-            if not worst.relative <= TOLERANCE[storage]:
-                raise LiteMedSamError(
-                    f"{bundle}: {worst.output} in {worst.backend} deviates from PyTorch by {worst.greatest:.2g} of "
-                    f"{worst.magnitude:.2g}, allowed is {TOLERANCE[storage]:.0e} of it; no bundle was written",
-                    "check the versions of torch, onnx and the runtimes",
-                )
-            card = {}
-            if quantised:
-                write_quantised(written, encoder_graph(recipe, model, metadata), cases.calibrating, half_weights)
-            if cases is not None:
-                card = add_card(written, cases.measuring)
-            if bundle.exists():
-                shutil.rmtree(bundle)
-            written.rename(bundle)
-    except OSError as error:
-        raise LiteMedSamError(f"{bundle}: cannot be written ({error.strerror or error})") from error
-    return Exported(found, card)
 
 
-def write_quantised(bundle: Path, encoder: onnx.ModelProto, cases: list[NamedCase], half_weights: bool) -> None:
-    """Add an int8 encoder to a bundle and load it with every runtime.
+def write_graphs(folder: Path, model: PromptableModel, info: BundleInfo) -> onnx.ModelProto:
+    """Write both graphs in f32, weights as `info.storage` says.
+
+    Returns
+    -------
+    onnx.ModelProto
+        The encoder.
+    """
+    recipe, metadata, half = RECIPES[model.name], info.to_metadata(), info.storage == "half"
+    encoder = encoder_graph(recipe, model, metadata, half)
+    onnx.save(encoder, folder / ENCODER)
+    onnx.save(decoder_graph(recipe, model, metadata, half), folder / DECODER)
+    return encoder
+
+
+def _check_deviations(bundle: Path, found: list[Deviation], tolerance: float) -> None:
+    worst = max(found, key=lambda deviation: deviation.relative)
+    if not worst.relative <= tolerance:
+        raise LiteMedSamError(
+            f"{bundle}: {worst.output} in {worst.backend} deviates from PyTorch by {worst.greatest:.2g} of "
+            f"{worst.magnitude:.2g}, allowed is {tolerance:.0e} of it; no bundle was written",
+            "check the versions of torch, onnx and the runtimes",
+        )
+
+
+def write_quantised(folder: Path, model: PromptableModel, info: BundleInfo, cases: list[NamedCase]) -> None:
+    """Write an int8 encoder beside the graphs and load it with every runtime.
 
     Parameters
     ----------
-    bundle : Path
-    encoder : onnx.ModelProto
-        With float32 weights.
+    folder : Path
+    model : PromptableModel
+    info : BundleInfo
+        Of the graphs; its large float constants are stored as `storage` says.
     cases : list of NamedCase
         To calibrate it.
-    half_weights : bool
-        Store its large float constants in half precision.
 
     Raises
     ------
@@ -160,32 +191,36 @@ def write_quantised(bundle: Path, encoder: onnx.ModelProto, cases: list[NamedCas
     """
     from .quantise import frames, halve_floats, quantise
 
-    info = BundleInfo.from_metadata(bundle, {entry.key: entry.value for entry in encoder.metadata_props})
-    quantised = quantise(encoder, frames(cases, info.frame))
+    # With float32 weights, whatever those of the graphs are stored in.
+    exact = encoder_graph(RECIPES[model.name], model, info.to_metadata())
+    quantised = quantise(exact, frames(cases, info.frame))
     helper.set_model_props(quantised, replace(info, precision="int8").to_metadata())
-    if half_weights:
+    if info.storage == "half":
         halve_floats(quantised)
     onnx.checker.check_model(quantised, full_check=True)
-    onnx.save(quantised, bundle / QUANTISED_ENCODER)
-    write_manifest(bundle)
+    onnx.save(quantised, folder / QUANTISED_ENCODER)
     for backend in BACKENDS:
-        load_graph(bundle / QUANTISED_ENCODER, backend, "f32", available_processors()).close()
+        load_graph(folder / QUANTISED_ENCODER, backend, "f32", available_processors()).close()
 
 
-def add_card(bundle: Path, cases: list[NamedCase]) -> dict[str, Agreement]:
+def write_card(folder: Path, encoder: onnx.ModelProto, cases: list[NamedCase]) -> Card:
     """Measure each precision of a bundle against f32 and write that into its encoder.
+
+    Parameters
+    ----------
+    folder : Path
+        With the graphs, which the runtimes load.
+    encoder : onnx.ModelProto
+        That of the folder; gets the card as metadata.
+    cases : list of NamedCase
 
     Returns
     -------
-    dict of str to Agreement
+    mapping of str to Agreement
         By precision. What this machine's OpenVINO does not compute in is left out.
     """
-    quantised = (bundle / QUANTISED_ENCODER).is_file()
-    offered = [name for name in FASTEST_FIRST if (quantised if name == "int8" else computes_in(name))]
-    card = measure(bundle, offered, cases, available_processors())
-    encoder = onnx.load(bundle / ENCODER)
+    card = measure(folder, offered(folder), cases, available_processors())
     properties = {entry.key: entry.value for entry in encoder.metadata_props}
     helper.set_model_props(encoder, dict(sorted({**properties, CARD_KEY: card_to_json(card)}.items())))
-    onnx.save(encoder, bundle / ENCODER)
-    write_manifest(bundle)
+    onnx.save(encoder, folder / ENCODER)
     return card

@@ -1,14 +1,13 @@
 """Reading published and own checkpoints, strictly and without unpickling code."""
 
 import re
-import struct
 import zipfile
 from pathlib import Path
 from pickle import UnpicklingError
 
 import torch
 
-from ..archive import BoundedReader
+from ..archive import BROKEN, BoundedReader
 from ..errors import LiteMedSamError
 from .litemedsam import LiteMedSAM
 from .swin import shifted_window_masks
@@ -22,19 +21,7 @@ _UNUSED = re.compile(r"mask_decoder\.prompt[12]\.")
 _WINDOW_MASK = re.compile(r"\.(upper_lower|left_right)_mask$")
 
 # What PyTorch's restricted unpickler raises on bytes that are no checkpoint.
-_DAMAGED = (
-    UnpicklingError,
-    RuntimeError,
-    EOFError,
-    ValueError,
-    LookupError,
-    AttributeError,
-    TypeError,
-    ArithmeticError,
-    AssertionError,
-    struct.error,
-    zipfile.BadZipFile,
-)
+DAMAGED = (*BROKEN, UnpicklingError, AssertionError)
 
 
 def read_state(path: str | Path) -> dict[str, torch.Tensor]:
@@ -62,7 +49,7 @@ def read_state(path: str | Path) -> dict[str, torch.Tensor]:
             content = torch.load(file, map_location="cpu", weights_only=True)
     except OSError as error:
         raise LiteMedSamError(f"{path}: cannot be read ({error.strerror or error})") from error
-    except _DAMAGED as error:
+    except DAMAGED as error:
         reason = next(iter(str(error).splitlines()), type(error).__name__)
         raise LiteMedSamError(
             f"{path}: not a PyTorch checkpoint of plain tensors ({reason[:120]})",

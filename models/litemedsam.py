@@ -78,7 +78,7 @@ class LiteMedSAM(nn.Module):
     """
 
     name = "litemedsam"
-    prompts = ("boxes",)
+    prompts: tuple[str, ...] = ("boxes",)
 
     def __init__(self, frame: int = 256):
         super().__init__()

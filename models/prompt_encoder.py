@@ -5,6 +5,8 @@ Fourier features are those of Tancik et al., 2020, https://arxiv.org/abs/2006.10
 """
 
 import math
+from collections.abc import Sequence
+from typing import cast
 
 import torch
 from torch import nn
@@ -16,6 +18,8 @@ POINT_LABEL, TOP_LEFT_LABEL, BOTTOM_RIGHT_LABEL = 1, 2, 3
 
 class PositionEncoding(nn.Module):
     """Random Fourier features of a position in the unit square."""
+
+    positional_encoding_gaussian_matrix: torch.Tensor
 
     def __init__(self, channels: int = 256):
         super().__init__()
@@ -46,7 +50,8 @@ class PromptEncoder(nn.Module):
         super().__init__()
         self.frame = frame
         self.pe_layer = PositionEncoding()
-        self.point_embeddings = nn.ModuleList(nn.Embedding(1, 256) for _ in range(4))
+        embeddings = nn.ModuleList(nn.Embedding(1, 256) for _ in range(4))
+        self.point_embeddings = cast("Sequence[nn.Embedding]", embeddings)
         self.not_a_point_embed = nn.Embedding(1, 256)
         self.mask_downscaling = nn.Sequential(
             nn.Conv2d(1, 4, 2, 2),
@@ -62,7 +67,7 @@ class PromptEncoder(nn.Module):
     def box_tokens(self, boxes: torch.Tensor) -> torch.Tensor:
         """Corner tokens (n, 2, 256) of boxes (n, 4), x_min, y_min, x_max, y_max in frame pixels."""
         corners = self.pe_layer((boxes.view(-1, 2, 2) + 0.5) / self.frame)
-        labels = [self.point_embeddings[k].weight for k in (TOP_LEFT_LABEL, BOTTOM_RIGHT_LABEL)]
+        labels: list[torch.Tensor] = [self.point_embeddings[k].weight for k in (TOP_LEFT_LABEL, BOTTOM_RIGHT_LABEL)]
         return corners + torch.cat(labels)
 
     def point_tokens(self, points: torch.Tensor) -> torch.Tensor:

@@ -4,7 +4,9 @@ Equations: Gao, Lyu, Staring, "Swin-LiteMedSAM", 2024, https://arxiv.org/abs/240
 "Swin Transformer", 2021, https://arxiv.org/abs/2103.14030, for the shifted windows.
 """
 
+from collections.abc import Sequence
 from functools import lru_cache
+from typing import Generic, TypeVar, cast
 
 import torch
 import torch.nn.functional as F
@@ -62,6 +64,8 @@ def _shifted_window_mask(rows: int, columns: int, device: torch.device) -> torch
 class WindowAttention(nn.Module):
     """Self-attention within 8×8 windows, with one table of relative positions for all heads."""
 
+    position_index: torch.Tensor
+
     def __init__(self, channels: int, heads: int, shifted: bool):
         super().__init__()
         self.heads = heads
@@ -105,6 +109,9 @@ class WindowAttention(nn.Module):
         return x
 
 
+_Inner = TypeVar("_Inner", bound=nn.Module)
+
+
 class FeedForward(nn.Module):
     """Two linear layers with GELU between them, hidden width four times the channels."""
 
@@ -117,8 +124,8 @@ class FeedForward(nn.Module):
         return self.net(x)
 
 
-class _PreNorm(nn.Module):
-    def __init__(self, channels: int, fn: nn.Module):
+class _PreNorm(nn.Module, Generic[_Inner]):
+    def __init__(self, channels: int, fn: _Inner):
         super().__init__()
         self.norm = nn.LayerNorm(channels)
         self.fn = fn
@@ -127,8 +134,8 @@ class _PreNorm(nn.Module):
         return self.fn(self.norm(x))
 
 
-class _Residual(nn.Module):
-    def __init__(self, fn: nn.Module):
+class _Residual(nn.Module, Generic[_Inner]):
+    def __init__(self, fn: _Inner):
         super().__init__()
         self.fn = fn
 
@@ -177,9 +184,10 @@ class SwinStage(nn.Module):
     def __init__(self, in_channels: int, channels: int, depth: int, heads: int, reduction: int):
         super().__init__()
         self.downsample = PatchMerging(in_channels, channels, reduction)
-        self.blocks = nn.ModuleList(
+        pairs = nn.ModuleList(
             nn.ModuleList(SwinBlock(channels, heads, shifted) for shifted in (False, True)) for _ in range(depth // 2)
         )
+        self.blocks = cast("Sequence[Sequence[SwinBlock]]", pairs)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Map (B, C, H, W) to (B, C', H / k, W / k), channels first on both sides."""
@@ -192,6 +200,11 @@ class SwinStage(nn.Module):
 
 class SwinImageEncoder(nn.Module):
     """Image to embedding and the four skip maps."""
+
+    stage1: SwinStage
+    stage2: SwinStage
+    stage3: SwinStage
+    stage4: SwinStage
 
     def __init__(self):
         super().__init__()

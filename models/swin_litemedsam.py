@@ -3,7 +3,7 @@
 Equations: Gao, Lyu, Staring, "Swin-LiteMedSAM", 2024, https://arxiv.org/abs/2409.07172.
 """
 
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import torch
 import torch.nn.functional as F
@@ -64,14 +64,15 @@ class SkipMaskDecoder(MaskDecoder):
             See `ImageFeatures`.
         """
         deep = self.neck(torch.cat(skips[1:], dim=1))
-        deep = F.conv2d(deep, self.output_upscaling1[0].weight[:, WIDTH:])
-        shallow = F.conv2d(skips[0], self.output_upscaling2[0].weight[:, 128:])
+        first, second = (cast("nn.Conv2d", up[0]) for up in (self.output_upscaling1, self.output_upscaling2))
+        deep = F.conv2d(deep, first.weight[:, WIDTH:])
+        shallow = F.conv2d(skips[0], second.weight[:, 128:])
         return deep, shallow
 
     @staticmethod
     def _upscale(x: torch.Tensor, skip: torch.Tensor, layers: nn.Sequential) -> torch.Tensor:
-        weight = layers[0].weight[:, : x.shape[1]]
-        return layers[1:](F.conv2d(x, weight, layers[0].bias) + skip)
+        first = cast("nn.Conv2d", layers[0])
+        return layers[1:](F.conv2d(x, first.weight[:, : x.shape[1]], first.bias) + skip)
 
     def forward(
         self, features: ImageFeatures, position: torch.Tensor, tokens: torch.Tensor, dense: torch.Tensor
@@ -115,7 +116,7 @@ class SwinLiteMedSAM(nn.Module):
     """
 
     name = "swin_litemedsam"
-    prompts = ("boxes", "points", "scribbles")
+    prompts: tuple[str, ...] = ("boxes", "points", "scribbles")
 
     def __init__(self, frame: int = 256):
         super().__init__()

@@ -5,6 +5,8 @@ et al., "MobileNetV2", 2018, https://arxiv.org/abs/1801.04381. The maps are thos
 works at full resolution, and the last three end at a quarter of it.
 """
 
+from collections.abc import Sequence
+
 import torch
 import torch.nn.functional as F
 from torch import nn
@@ -40,6 +42,8 @@ class WindowAttention(nn.Module):
     A map that the windows do not tile is padded with zeros before the normalisation: the padded positions take
     part as what the normalisation makes of a zero vector, its bias.
     """
+
+    distance_index: torch.Tensor
 
     def __init__(self, channels: int, heads: int, window: int):
         super().__init__()
@@ -132,7 +136,7 @@ class PatchMerging(nn.Module):
 class Layer(nn.Module):
     """Blocks of one width, then the merging to the next; the last layer has none."""
 
-    def __init__(self, blocks: list[nn.Module], downsample: PatchMerging | None):
+    def __init__(self, blocks: Sequence[nn.Module], downsample: PatchMerging | None):
         super().__init__()
         self.blocks = nn.ModuleList(blocks)
         self.downsample = downsample
@@ -157,7 +161,7 @@ class TinyViTImageEncoder(nn.Module):
             PatchMerging(WIDTHS[1], WIDTHS[2], 1),
             None,
         ]
-        blocks = [[MBConv(STEM_WIDTH) for _ in range(STEM_BLOCKS)]]
+        blocks: list[Sequence[nn.Module]] = [[MBConv(STEM_WIDTH) for _ in range(STEM_BLOCKS)]]
         for width, depth, heads, window in zip(WIDTHS, DEPTHS, HEADS, WINDOWS, strict=True):
             blocks.append([TinyViTBlock(width, heads, window) for _ in range(depth)])
         self.layers = nn.ModuleList(Layer(*parts) for parts in zip(blocks, mergings, strict=True))

@@ -1,19 +1,17 @@
 """Folders of challenge-format cases as training samples."""
 
-import re
-import zipfile
 from dataclasses import dataclass
-from hashlib import sha256
 from pathlib import Path
 
 import cv2
 import numpy as np
 
+from ..archive import open_archive
+from ..challenge import CaseName, place_of
 from ..errors import LiteMedSamError
 from .samples import Sample
 
-_NAME_PARTS = 3
-_SUBJECT = re.compile(r"sub-[^_]+")
+_FORMS = ("2DBox", "3DBox")
 # Images beyond this side are reduced once: the frame is smaller, and reading is not the place to wait.
 _LARGEST_SIDE = 640
 _MIN_PIXELS = 10
@@ -44,28 +42,21 @@ class Case:
 
 
 def _named(stem: str) -> tuple[str, str]:
-    parts = stem.split("_")
-    if len(parts) <= _NAME_PARTS or parts[0] not in ("2DBox", "3DBox"):
+    name = CaseName.of(stem)
+    if name is None or not name.dataset or name.form not in _FORMS:
         return "cases", stem
-    source = "_".join(parts[_NAME_PARTS:])
-    subject = _SUBJECT.match(source)
-    return "_".join(parts[:_NAME_PARTS]), subject[0] if subject else source
+    return f"{name.form}_{name.modality}_{name.dataset}", name.patient
 
 
 def _load(path: Path) -> tuple[np.ndarray, np.ndarray]:
-    try:
-        with np.load(path, allow_pickle=False) as stored:
-            missing = [key for key in ("imgs", "gts") if key not in stored]
-            if missing:
-                raise LiteMedSamError(
-                    f"{path}: has no {' and no '.join(missing)}, only {', '.join(stored.files)}",
-                    "training needs challenge-format files with the images and the marks",
-                )
-            return stored["imgs"], stored["gts"]
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
-        raise LiteMedSamError(
-            f"{path}: not a readable npz file of plain arrays ({error})", "write it with numpy.savez_compressed"
-        ) from error
+    with open_archive(path) as stored:
+        missing = [key for key in ("imgs", "gts") if key not in stored.keys]
+        if missing:
+            raise LiteMedSamError(
+                f"{path}: has no {' and no '.join(missing)}, only {', '.join(stored.keys)}",
+                "training needs challenge-format files with the images and the marks",
+            )
+        return stored.read("imgs"), stored.read("gts")
 
 
 def _checked(path: Path, images: np.ndarray, marks: np.ndarray) -> None:
@@ -166,6 +157,5 @@ def split(cases: list[Case], held_out: float) -> tuple[list[Case], list[Case]]:
     """
     learnt, measured = [], []
     for case in cases:
-        place = int.from_bytes(sha256(case.source.encode()).digest()[:4]) / 2**32
-        (measured if place < held_out else learnt).append(case)
+        (measured if place_of(case.source) < held_out else learnt).append(case)
     return learnt, measured

@@ -8,19 +8,19 @@ and ``examples-STEP.png``.
 import copy
 import json
 import math
-import os
 import time
 from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
-from pickle import UnpicklingError
 from typing import Any
 
 import torch
 from torch import nn
 
+from ..atomic import write_atomically
 from ..errors import LiteMedSamError
 from ..models import SwinLiteMedSAM, load_checkpoint
+from ..models.checkpoint import DAMAGED
 from ..models.swin_litemedsam import ImageFeatures
 from .cases import read_folders, split
 from .config import TrainingConfig, from_mapping
@@ -51,10 +51,8 @@ def export_state(state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
 
 
 def save_atomically(content: Any, path: Path) -> None:
-    """`torch.save` that leaves either the old file or the whole new one."""
-    partial = path.with_name(path.name + ".partial")
-    torch.save(content, partial)
-    os.replace(partial, path)
+    """`torch.save` by way of `write_atomically`."""
+    write_atomically(path, lambda file: torch.save(content, file), "give another folder with --out")
 
 
 def _statistics(model: nn.Module) -> list[nn.Module]:
@@ -235,7 +233,7 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
         raise LiteMedSamError(
             f"{path}: cannot be read ({error.strerror or error})", "start the run without --resume first"
         ) from error
-    except (UnpicklingError, RuntimeError, EOFError, ValueError, KeyError) as error:
+    except DAMAGED as error:
         raise LiteMedSamError(
             f"{path}: not a checkpoint of a run ({str(error)[:120]})", "give --init to start a new run from weights"
         ) from error

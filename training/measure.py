@@ -8,6 +8,7 @@ import torch
 
 from ..engine.inference.frame import Frame
 from ..models import SwinLiteMedSAM
+from ..overlap import dice
 from .cases import Case
 from .config import TrainingConfig
 from .examples import Example, Prompting, make_example, tight_box
@@ -100,12 +101,6 @@ def _box_region(mask: np.ndarray) -> np.ndarray:
     return region
 
 
-def dsc(found: np.ndarray, truth: np.ndarray) -> float:
-    """Dice similarity of two masks bool (H, W), 1 when both are empty."""
-    total = np.count_nonzero(found) + np.count_nonzero(truth)
-    return 2 * np.count_nonzero(found & truth) / total if total else 1.0
-
-
 def measure(
     model: SwinLiteMedSAM, samples: dict[str, list[Sample]], config: TrainingConfig, device: torch.device
 ) -> dict[str, float]:
@@ -133,7 +128,7 @@ def measure(
         by_image = []
         for sample in members:
             found, chosen = segment(model, sample, config, device)
-            by_image.append(np.mean([dsc(f, sample.masks[k]) for f, k in zip(found, chosen, strict=True)]))
+            by_image.append(np.mean([dice(f, sample.masks[k], empty=1.0) for f, k in zip(found, chosen, strict=True)]))
         means[group] = float(np.mean(by_image))
     model.train(was_training)
     return {"mean": float(np.mean(list(means.values()))), **means} if means else {}

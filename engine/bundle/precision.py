@@ -1,61 +1,56 @@
 """In which precision a bundle runs: what its accuracy card vouches for and this processor computes natively."""
 
-import json
-from collections.abc import Collection, Mapping
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Collection
+from dataclasses import dataclass
 from pathlib import Path
 
 from ...errors import LiteMedSamError
+from .card import Card, read_card
 from .info import ENCODER, QUANTISED_ENCODER
-from .onnx_metadata import read_metadata
-
-EXACT = "f32"
-AUTOMATIC = "auto"
-PRECISIONS = (EXACT, "bf16", "int8")
-# Fastest first, as measured with OpenVINO; see benchmarks/README.md.
-FASTEST_FIRST = ("int8", "bf16")
-# Five thousandths of DSC, half a point of a hundred, may be lost against f32 in any modality.
-LARGEST_LOSS = 0.005
-CARD_KEY = "litemedsam.accuracy"
 
 
 @dataclass(frozen=True)
-class Agreement:
-    """How well the masks of a precision agree with those of f32, on images that it was not calibrated with.
+class Precision:
+    """What a bundle's graphs are computed in.
 
     Attributes
     ----------
-    floats : str
-        In which precision floats were computed: ``f32`` or ``bf16``. Beside an int8 encoder there are some, too.
-    emulated : bool
-        Whether the processor that measured it computes that precision by way of another.
-    measured_with : str
-        The back end and its version.
-    cases : mapping of str to int
-        How many cases were compared, by modality.
-    mean_dsc : mapping of str to float
-        By modality: DSC of masks against those of f32, mean over the cases of their means over objects.
-    worst_dsc : float
-        The lowest mean of a case.
-    worst_case : str
-        Its name.
+    name : str
+        As ``--precision`` takes it and the accuracy card names it.
+    encoder : str
+        The encoder's file; the decoder is the same for all.
+    floats : tuple of str
+        In which precision floats may be computed, the fastest first. An int8 encoder has some, too.
     """
 
-    floats: str
-    emulated: bool
-    measured_with: str
-    cases: Mapping[str, int]
-    mean_dsc: Mapping[str, float]
-    worst_dsc: float
-    worst_case: str
+    name: str
+    encoder: str
+    floats: tuple[str, ...]
 
-    def beyond_the_gate(self) -> dict[str, float]:
-        """The modalities that lose more than `LARGEST_LOSS`, with their DSC."""
-        return {name: dsc for name, dsc in self.mean_dsc.items() if not dsc >= 1 - LARGEST_LOSS}
+    @property
+    def quantised(self) -> bool:
+        """Whether it takes an encoder of its own."""
+        return self.encoder != ENCODER
+
+    def floats_with(self, native: Collection[str]) -> str:
+        """The first of `floats` that a processor computes natively, the last where there is none."""
+        return next((floats for floats in self.floats if floats in native), self.floats[-1])
 
 
-Card = Mapping[str, Agreement]
-"""Agreements by precision."""
+EXACT = "f32"
+AUTOMATIC = "auto"
+KNOWN = {
+    precision.name: precision
+    for precision in (
+        Precision(EXACT, ENCODER, (EXACT,)),
+        Precision("bf16", ENCODER, ("bf16",)),
+        Precision("int8", QUANTISED_ENCODER, ("bf16", EXACT)),
+    )
+}
+"""The precisions by name, slowest first, as measured with OpenVINO; see benchmarks/README.md."""
+PRECISIONS = tuple(KNOWN)
+FASTEST_FIRST = PRECISIONS[:0:-1]
+"""The names of those that may lose accuracy."""
 
 
 @dataclass(frozen=True)
@@ -78,59 +73,11 @@ class Choice:
         return f"{self.precision} ({self.reason})"
 
 
-def card_to_json(card: Card) -> str:
-    """A card as text, for an ONNX file's metadata."""
-    return json.dumps({name: asdict(agreement) for name, agreement in card.items()}, sort_keys=True)
-
-
-def card_from_json(path: Path, text: str) -> dict[str, Agreement]:
-    """Read what `card_to_json` made.
-
-    Parameters
-    ----------
-    path : Path
-        The file, for messages.
-    text : str
-
-    Raises
-    ------
-    LiteMedSamError
-        When the text is something else.
-    """
-    names = {field.name for field in fields(Agreement)}
-    try:
-        entries = json.loads(text)
-        card = {name: Agreement(**{key: entry[key] for key in names}) for name, entry in entries.items()}
-        for agreement in card.values():
-            if not agreement.mean_dsc:
-                raise ValueError("no modality was measured")
-            for dsc in (*agreement.mean_dsc.values(), agreement.worst_dsc):
-                if not 0 <= dsc <= 1:
-                    raise ValueError(f"a DSC of {dsc}")
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
-        raise LiteMedSamError(
-            f"{path}: its accuracy card cannot be read ({error})", "export the bundle again or ask for --precision f32"
-        ) from error
-    return card
-
-
-def read_card(bundle: Path) -> dict[str, Agreement]:
-    """The card of a bundle, empty where it has none.
-
-    Raises
-    ------
-    LiteMedSamError
-        When the encoder or its card cannot be read.
-    """
-    text = read_metadata(bundle / ENCODER).get(CARD_KEY)
-    return {} if text is None else card_from_json(bundle / ENCODER, text)
-
-
 def _objection(precision: str, card: Card, native: Collection[str], quantised: bool) -> str:
     """Why a precision is not taken; empty where nothing speaks against it."""
     if precision not in native:
         return "is not faster on this processor with this back end"
-    if precision == "int8" and not quantised:
+    if KNOWN[precision].quantised and not quantised:
         return "is not in the bundle"
     agreement = card.get(precision)
     if agreement is None:
@@ -139,7 +86,7 @@ def _objection(precision: str, card: Card, native: Collection[str], quantised: b
         return "was measured beside f32, not bf16"
     losing = agreement.beyond_the_gate()
     if losing:
-        worst = min(losing, key=losing.get)
+        worst = min(losing, key=losing.__getitem__)
         return f"loses {100 * (1 - losing[worst]):.2f} DSC points in {worst}"
     return ""
 
@@ -171,10 +118,13 @@ def choose(card: Card, native: Collection[str], quantised: bool) -> Choice:
 
 
 def floats_beside(precision: str, native: Collection[str]) -> str:
-    """In which precision a bundle's floats are computed, ``f32`` or ``bf16``; an int8 encoder has some, too."""
-    if precision == "int8":
-        return "bf16" if "bf16" in native else EXACT
-    return precision
+    """In which precision a bundle's floats are computed, ``f32`` or ``bf16``; see `Precision.floats_with`."""
+    return KNOWN[precision].floats_with(native)
+
+
+def available(bundle: Path, native: Collection[str]) -> list[str]:
+    """The names of a bundle's precisions that a processor computes natively, slowest first."""
+    return [name for name in PRECISIONS if name in native and (bundle / KNOWN[name].encoder).is_file()]
 
 
 def encoder_file(bundle: Path, precision: str) -> Path:
@@ -185,14 +135,13 @@ def encoder_file(bundle: Path, precision: str) -> Path:
     LiteMedSamError
         When the bundle has no int8 encoder and that is what it takes.
     """
-    if precision != "int8":
-        return bundle / ENCODER
-    quantised = bundle / QUANTISED_ENCODER
-    if not quantised.is_file():
+    path = bundle / KNOWN[precision].encoder
+    if KNOWN[precision].quantised and not path.is_file():
         raise LiteMedSamError(
-            f"{bundle}: has no int8 encoder", "use another --precision, or export with --int8 --calibration FOLDER"
+            f"{bundle}: has no {precision} encoder",
+            "use another --precision, or export with --int8 --calibration FOLDER",
         )
-    return quantised
+    return path
 
 
 def resolve(bundle: Path, precision: str, native: Collection[str]) -> Choice:

@@ -15,7 +15,7 @@ __all__ = ["LiteMedSamError", "Predictor", "__version__", "segment"]
 _LAZY = {"Predictor": "litemedsam.engine.predictor", "segment": "litemedsam.engine.segment"}
 
 
-def __getattr__(name: str):
+def __getattr__(name: str) -> object:
     if name in _LAZY:
         return getattr(import_module(_LAZY[name]), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

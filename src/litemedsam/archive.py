@@ -9,6 +9,7 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 
@@ -130,7 +131,7 @@ class Archive:
         )
 
 
-def _header(stored, size: int) -> np.dtype:
+def _header(stored: IO[bytes], size: int) -> np.dtype:
     """The type of a stored array, once its shape is known to need no more than the file holds."""
     version = np.lib.format.read_magic(stored)
     if version not in _HEADERS:

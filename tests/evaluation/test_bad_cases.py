@@ -11,7 +11,6 @@ from litemedsam.evaluation.cli import main
 from litemedsam.evaluation.figures import Challenge, Corrected
 from litemedsam.evaluation.groups import group_of
 from litemedsam.evaluation.pieces import pieces_of, together
-from litemedsam.evaluation.report import write_text
 from litemedsam.evaluation.rivals import RIVALS, fill_boxes
 from litemedsam.evaluation.surface import surface_dice
 
@@ -151,15 +150,6 @@ def test_surface_dice_of_the_empty_and_of_bad_arguments():
     ):
         with pytest.raises(LiteMedSamError, match=words):
             surface_dice(*(np.ones(shape, bool) for shape in shapes), spacing, 1.0)
-
-
-def test_a_text_that_cannot_be_written_leaves_what_was_there(tmp_path):
-    path = tmp_path / "a.csv"
-    path.write_text("before")
-    with pytest.raises(UnicodeEncodeError):
-        write_text(path, "\ud800")
-    assert path.read_text() == "before"
-    assert [entry.name for entry in tmp_path.iterdir()] == ["a.csv"]
 
 
 def run(*arguments):

@@ -1,12 +1,18 @@
 """``litemedsam-export``: folding, checkpoints of all kinds, and no bundle where something is wrong."""
 
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import onnx
 import pytest
 import torch
 from click.testing import CliRunner
-from litemedsam.engine.bundle.info import DECODER, ENCODER, default_bundle
-from litemedsam.engine.bundle.precision import Agreement
+from litemedsam.engine.bundle.card import CARD_KEY, Agreement
+from litemedsam.engine.bundle.digests import sha256_of
+from litemedsam.engine.bundle.info import DECODER, ENCODER, BundleInfo, default_bundle
 from litemedsam.engine.inference.network import Network
 from litemedsam.export import fold, swin, writer
 from litemedsam.export.calibration import Parted
@@ -17,6 +23,8 @@ from litemedsam.models.layers import ConvBN
 from litemedsam.models.windows import partition_windows
 
 from litemedsam.errors import LiteMedSamError
+
+WEIGHTS = Path(__file__).parents[2] / "training" / "weights" / "swin_litemedsam.pth"
 
 
 def export(*arguments):
@@ -84,6 +92,23 @@ def test_the_same_checkpoint_gives_the_same_bytes(stand_in_checkpoint, stand_in_
     for name in (ENCODER, DECODER):
         again = (tmp_path / "again" / name).read_bytes()
         assert again == (stand_in_bundle("swin_litemedsam", 0) / name).read_bytes()
+
+
+def test_the_default_bundle_is_what_its_weights_give(tmp_path):
+    """Byte for byte, but for the accuracy card, which needs cases."""
+    recorded = onnx.load(default_bundle() / ENCODER)
+    metadata = {entry.key: entry.value for entry in recorded.metadata_props if entry.key != CARD_KEY}
+    info = BundleInfo.from_metadata(default_bundle(), metadata)
+    options = writer.ExportOptions(half_weights=True, description=info.description, scribble=info.scribble)
+    model = load_checkpoint(WEIGHTS)
+    described = writer.described(model, sha256_of(WEIGHTS), options)
+    if described.tools != info.tools:
+        pytest.skip(f"the default bundle was made with {info.tools}")
+    assert described == info
+    writer.write_graphs(tmp_path, model, described)
+    assert (tmp_path / DECODER).read_bytes() == (default_bundle() / DECODER).read_bytes()
+    onnx.helper.set_model_props(recorded, dict(sorted(metadata.items())))
+    assert (tmp_path / ENCODER).read_bytes() == recorded.SerializeToString()
 
 
 def test_the_default_bundle_is_small():
@@ -163,11 +188,45 @@ def test_another_models_checkpoint_is_refused(saved, tmp_path):
     assert "not a checkpoint of a known model" in run.output
 
 
-def test_an_existing_bundle_is_kept(saved, state, tmp_path):
+def test_an_existing_bundle_is_kept_before_the_checkpoint_is_read(tmp_path):
     (tmp_path / "bundle").mkdir()
-    run = export(saved(state), "-o", tmp_path / "bundle")
+    run = export(tmp_path / "absent.pth", "-o", tmp_path / "bundle")
     assert run.exit_code == 1
     assert "add --overwrite" in run.output
+
+
+# Dies at the moment in which the new bundle would get its name, and no other has it.
+KILLED = """
+import os, signal, sys
+from litemedsam.export import writer
+from litemedsam.export.cli import main
+
+def dying(rename):
+    def renaming(source, target, **options):
+        if os.fspath(target) == sys.argv[2] and ".old" not in os.fspath(source):
+            assert not os.path.exists(target)
+            os.kill(os.getpid(), signal.SIGKILL)
+        return rename(source, target, **options)
+    return renaming
+
+os.rename, os.replace = dying(os.rename), dying(os.replace)
+writer.deviations = lambda *_: [writer.Deviation("openvino", "logits", 0.0, 1.0)]
+main([sys.argv[1], "-o", sys.argv[2], "--overwrite"])
+"""
+
+
+def test_a_killed_export_costs_no_bundle(saved, state, tmp_path):
+    bundle = tmp_path / "out" / "bundle"
+    bundle.mkdir(parents=True)
+    (bundle / "former").write_text("whole")
+    checkpoint = saved(state)
+    run = subprocess.run([sys.executable, "-c", KILLED, checkpoint, bundle], capture_output=True, text=True)
+    assert run.returncode == -signal.SIGKILL, run.stderr
+    assert not bundle.exists()
+    again = export(checkpoint, "-o", bundle)
+    assert "add --overwrite" in again.output
+    assert (bundle / "former").read_text() == "whole"
+    assert [path.name for path in bundle.parent.iterdir()] == ["bundle"]
 
 
 def test_a_bundle_is_replaced_when_asked_for(saved, state, tmp_path):
@@ -202,19 +261,21 @@ def test_the_command_tells_what_the_precisions_lose(saved, state, tmp_path, monk
     calls = []
     monkeypatch.setattr(writer, "part", lambda *_: parts)
     monkeypatch.setattr(writer, "deviations", lambda *_: [Deviation("openvino", "logits", 1e-6, 5.0)])
-    monkeypatch.setattr(writer, "write_quantised", lambda bundle, encoder, cases, half: calls.append((cases, half)))
-    monkeypatch.setattr(writer, "add_card", lambda bundle, cases: calls.append(cases) or card)
+    monkeypatch.setattr(
+        writer, "write_quantised", lambda folder, model, info, cases: calls.append((cases, info.storage))
+    )
+    monkeypatch.setattr(writer, "write_card", lambda folder, encoder, cases: calls.append(cases) or card)
     options = ["--int8"] if quantised else []
     run = export(saved(state), "-o", tmp_path / "bundle", "--calibration", tmp_path, *options)
     assert run.exit_code == 0, run.output
-    assert calls == [(["calibrating"], False), ["measuring"]][not quantised :]
+    assert calls == [(["calibrating"], "single"), ["measuring"]][not quantised :]
     assert "bf16 with floats in bf16 (emulated): DSC against f32 CT 0.9991; lowest 0.9912 (3DBox_CT_a)" in run.output
     assert "auto here: " in run.output
 
 
 def test_int8_without_images_is_refused_before_anything_is_read(tmp_path):
     with pytest.raises(LiteMedSamError, match="needs images to calibrate it; add --calibration"):
-        writer.export_bundle(tmp_path / "absent.pth", tmp_path / "bundle", quantised=True)
+        writer.export_bundle(tmp_path / "absent.pth", tmp_path / "bundle", writer.ExportOptions(quantised=True))
 
 
 def test_a_deviation_leaves_no_bundle_behind(saved, state, tmp_path, monkeypatch):

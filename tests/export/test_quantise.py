@@ -10,12 +10,13 @@ import pytest
 import torch
 from click.testing import CliRunner
 from litemedsam.engine.backends.registry import BACKENDS, native_precisions
-from litemedsam.engine.bundle.info import DECODER, ENCODER, QUANTISED_ENCODER, BundleInfo, default_bundle
-from litemedsam.engine.bundle.precision import choose, read_card
+from litemedsam.engine.bundle.card import read_card
+from litemedsam.engine.bundle.info import DECODER, ENCODER, QUANTISED_ENCODER, default_bundle
+from litemedsam.engine.bundle.precision import choose
 from litemedsam.engine.inference.network import Network
 from litemedsam.engine.predictor import Predictor
 from litemedsam.export import calibration, writer
-from litemedsam.export.agreement import computes_in, dice
+from litemedsam.export.agreement import computes_in
 from litemedsam.export.cli import main
 from litemedsam.export.recipe import decoder_graph, encoder_graph
 from litemedsam.models.checkpoint import MODELS
@@ -51,12 +52,12 @@ def bundle(request, tmp_path_factory, parted):
     torch.manual_seed(0)
     model = request.param(64).eval()
     recipe = writer.RECIPES[model.name]
-    info = BundleInfo(model.name, 64, model.prompts, tuple(recipe.shapes(model)), "0" * 64, "f32", "half", "", "")
-    onnx.save(encoder_graph(recipe, model, info.to_metadata()), folder / ENCODER)
-    onnx.save(decoder_graph(recipe, model, info.to_metadata()), folder / DECODER)
+    info = writer.described(model, "0" * 64, writer.ExportOptions(half_weights=True))
     encoder = encoder_graph(recipe, model, info.to_metadata())
-    writer.write_quantised(folder, encoder, parted.calibrating, half_weights=True)
-    writer.add_card(folder, parted.measuring)
+    onnx.save(encoder, folder / ENCODER)
+    onnx.save(decoder_graph(recipe, model, info.to_metadata()), folder / DECODER)
+    writer.write_quantised(folder, model, info, parted.calibrating)
+    writer.write_card(folder, encoder, parted.measuring)
     return folder
 
 
@@ -148,14 +149,6 @@ def test_views_of_a_volume_are_the_middles_of_its_objects(tmp_path):
     views = calibration.NamedCase.of(tmp_path / "v.npz").views()
     assert [int(view.image[0, 0]) for view in views] == [1, 4]
     assert [view.boxes.tolist() for view in views] == [[[1, 2, 9, 8]], [[4, 5, 20, 15]]]
-
-
-def test_dice():
-    a = np.array([True, True, False, False])
-    assert dice(a, a) == 1
-    assert dice(a, ~a) == 0
-    assert dice(a, np.array([True, False, False, False])) == pytest.approx(2 / 3)
-    assert dice(a & False, a & False) == 1
 
 
 def test_int8_needs_cases(tmp_path):

@@ -2,7 +2,9 @@
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 from litemedsam.training.cases import read_case, read_folders, split
+from litemedsam.training.cli import main
 from litemedsam.training.config import TrainingConfig, read_config
 from litemedsam.training.stream import case_weights
 
@@ -61,14 +63,33 @@ def test_bad_arrays_are_refused(tmp_path, images, marks, said):
 
 def test_bad_files_are_refused(tmp_path):
     (tmp_path / "bad.npz").write_bytes(b"no archive")
-    with pytest.raises(LiteMedSamError, match="not a readable npz"):
+    with pytest.raises(LiteMedSamError, match="not an npz file, or a damaged one"):
         read_case(tmp_path / "bad.npz")
     np.savez(tmp_path / "unmarked.npz", imgs=np.zeros((4, 4), np.uint8))
     with pytest.raises(LiteMedSamError, match="has no gts"):
         read_case(tmp_path / "unmarked.npz")
     np.savez(tmp_path / "objects.npz", imgs=np.array([None]), gts=np.zeros(1))
-    with pytest.raises(LiteMedSamError, match="not a readable npz"):
+    with pytest.raises(LiteMedSamError, match=r"objects\.npz: imgs holds pickled Python objects"):
         read_case(tmp_path / "objects.npz")
+
+
+@pytest.mark.parametrize(
+    ("images", "said"),
+    [
+        # 0.3 MB that unpack to a thousand times as much.
+        (np.zeros((15_000, 20_000), np.uint8), "imgs: 0.58 MB declare 300 MB of data"),
+        (np.array([[None, 1], [2, 3]]), "imgs holds pickled Python objects, which are never loaded"),
+    ],
+)
+def test_the_command_refuses_what_unpacks_too_far_or_is_pickled(tmp_path, images, said):
+    data = tmp_path / "data"
+    data.mkdir()
+    path = _save(data / "2DBox_US_set_1.npz", images, np.ones(images.shape, np.uint8))
+    assert path.stat().st_size < 1e6
+    run = CliRunner().invoke(main, ["default", "--data", str(data), "--out", str(tmp_path / "run")])
+    assert run.exit_code == 1
+    assert said in run.output
+    assert run.output.count("\n") == 1
 
 
 def test_folders_without_marked_cases_are_refused(tmp_path):

@@ -9,19 +9,16 @@ import onnx
 import pytest
 from click.testing import CliRunner
 from litemedsam.engine.backends.registry import BACKENDS, native_precisions
+from litemedsam.engine.bundle.card import CARD_KEY, Agreement, card_to_json, read_card
 from litemedsam.engine.bundle.digests import write_manifest
-from litemedsam.engine.bundle.info import ENCODER, default_bundle
+from litemedsam.engine.bundle.info import ENCODER, QUANTISED_ENCODER, default_bundle
 from litemedsam.engine.bundle.onnx_metadata import read_metadata
 from litemedsam.engine.bundle.precision import (
-    CARD_KEY,
     FASTEST_FIRST,
-    Agreement,
-    card_from_json,
-    card_to_json,
+    available,
     choose,
     encoder_file,
     floats_beside,
-    read_card,
     resolve,
 )
 from litemedsam.engine.cli.main import main
@@ -95,19 +92,19 @@ def test_floats_beside_int8_follow_the_processor():
     assert floats_beside("f32", EVERYTHING) == "f32"
 
 
-def test_a_card_travels_as_text(tmp_path):
-    card = {"bf16": GOOD, "int8": BAD_IN_ONE}
-    assert card_from_json(tmp_path, card_to_json(card)) == card
-
-
 @pytest.mark.parametrize(
-    "text",
-    ["", "[]", '{"bf16": 3}', '{"bf16": {}}', card_to_json({"bf16": replace(GOOD, mean_dsc={"CT": 1.5})}),
-     card_to_json({"bf16": replace(GOOD, mean_dsc={})})],
-)  # fmt: skip
-def test_a_damaged_card_is_refused(tmp_path, text):
-    with pytest.raises(LiteMedSamError, match="accuracy card cannot be read"):
-        card_from_json(tmp_path / ENCODER, text)
+    ("files", "native", "expected"),
+    [
+        ({ENCODER, QUANTISED_ENCODER}, {"f32", "bf16", "int8"}, ["f32", "bf16", "int8"]),
+        ({ENCODER}, {"f32", "bf16", "int8"}, ["f32", "bf16"]),
+        ({ENCODER, QUANTISED_ENCODER}, {"f32", "int8"}, ["f32", "int8"]),
+        (set(), {"f32"}, []),
+    ],
+)
+def test_available_is_what_the_bundle_has_and_the_processor_computes(tmp_path, files, native, expected):
+    for name in files:
+        (tmp_path / name).touch()
+    assert available(tmp_path, native) == expected
 
 
 @pytest.fixture
