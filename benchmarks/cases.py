@@ -1,5 +1,7 @@
 """The challenge's fourteen cases of its efficiency table, as shapes and object counts with synthetic content."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass, replace
 
 import cv2
@@ -35,7 +37,7 @@ class StandardCase:
         """First and last slice of each object of a volume."""
         return self.depths or ((0, self.shape[0] - 1),) * self.objects
 
-    def shortened(self, slices: int) -> "StandardCase":
+    def shortened(self, slices: int) -> StandardCase:
         """The same case with at most so many slices."""
         if not self.is_volume or self.shape[0] <= slices:
             return self

@@ -1,8 +1,11 @@
 """The Python interface to arrays: open an image or a volume once, then predict as many boxes as you like."""
 
+from __future__ import annotations
+
 from dataclasses import replace
 from pathlib import Path
 from threading import local
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -17,7 +20,6 @@ from .inference.embeddings import EmbeddingCache
 from .inference.engine import Engine
 from .inference.graphs import Graphs
 from .inference.network import Network
-from .inference.prompt import PromptSource
 from .inference.protocols import Protocol, protocol_named
 from .inference.streams import Growing, StreamPolicy
 from .sessions.image import ImageSession, Prediction
@@ -25,6 +27,9 @@ from .sessions.volume import VolumeSession
 from .settings import DEFAULT_CACHE_MB, EngineSettings
 from .system.resources import MEGABYTE
 from .system.stopwatch import Stopwatch
+
+if TYPE_CHECKING:
+    from .inference.prompt import PromptSource
 
 __all__ = ["Prediction", "Predictor"]
 
@@ -109,7 +114,7 @@ class Predictor:
     @classmethod
     def of(
         cls, settings: EngineSettings, graphs: Graphs | None = None, policy: StreamPolicy | None = None
-    ) -> "Predictor":
+    ) -> Predictor:
         """A predictor of given settings; raises what the constructor raises."""
         return cls(
             settings.bundle,
@@ -252,7 +257,7 @@ class Predictor:
         self._cache.discard_where(lambda key: True)
         self.network.close()
 
-    def __enter__(self) -> "Predictor":
+    def __enter__(self) -> Predictor:
         return self
 
     def __exit__(self, *_: object) -> None:

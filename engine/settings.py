@@ -1,5 +1,7 @@
 """The settings that a predictor is made of."""
 
+from __future__ import annotations
+
 import math
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -59,7 +61,7 @@ class EngineSettings:
         """The number of threads to compute with, at least 1."""
         return self.threads or available_processors()
 
-    def shared_by(self, workers: int) -> "EngineSettings":
+    def shared_by(self, workers: int) -> EngineSettings:
         """The settings of each of several workers on this machine, which divide its processors.
 
         Parameters

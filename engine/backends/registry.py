@@ -1,10 +1,15 @@
 """The runtimes by name; each is imported when it is used."""
 
+from __future__ import annotations
+
 from importlib import import_module
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ...errors import LiteMedSamError
-from .graph import Graph
+
+if TYPE_CHECKING:
+    from .graph import Graph
 
 # Where each back end's graph class is.
 BACKENDS = {

@@ -1,5 +1,7 @@
 """What a bundle says of itself: a folder of ONNX graphs whose files carry the metadata."""
 
+from __future__ import annotations
+
 import re
 from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, fields
@@ -70,7 +72,7 @@ class BundleInfo:
         return entries
 
     @classmethod
-    def from_metadata(cls, path: Path, metadata: Mapping[str, str]) -> "BundleInfo":
+    def from_metadata(cls, path: Path, metadata: Mapping[str, str]) -> BundleInfo:
         """Read what `to_metadata` made.
 
         Parameters

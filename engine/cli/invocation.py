@@ -1,10 +1,12 @@
 """One call of the command: its options as objects, and the run."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -18,7 +20,6 @@ from ..objects.json_file import BoxesFile
 from ..objects.masks import MaskBoxes, WithScribbles
 from ..objects.sources import GivenBoxes, ObjectSource, StoredBoxes
 from ..predictor import Predictor
-from ..reporting.case_report import CaseReport
 from ..reporting.run_info import RunInfo
 from ..running.cohort import check_distinct, gather
 from ..running.executor import Executor, Local
@@ -28,7 +29,10 @@ from ..running.records import RecordKeeper, Records
 from ..running.reporters import Record, reporter
 from ..running.run import output_paths, remove_left_over_results, run
 from ..scan.intensity import scaling_named
-from ..settings import EngineSettings
+
+if TYPE_CHECKING:
+    from ..reporting.case_report import CaseReport
+    from ..settings import EngineSettings
 
 
 def _objects(given: Mapping[str, Any]) -> ObjectSource:
@@ -95,7 +99,7 @@ class Invocation:
     @classmethod
     def of(
         cls, given: Mapping[str, Any], settings: EngineSettings, graphs: Graphs | None, seconds: float
-    ) -> "Invocation":
+    ) -> Invocation:
         """The run that some options ask for.
 
         Parameters

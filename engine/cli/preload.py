@@ -4,8 +4,11 @@ Loading takes longer than anything else at the start. So the command guesses wha
 costs one more load.
 """
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ...archive import open_archive
 from ...errors import LiteMedSamError
@@ -14,8 +17,10 @@ from ..inference.graphs import Graphs
 from ..inference.streams import Growing
 from ..io.image import Image
 from ..io.npz import Npz
-from ..settings import EngineSettings
 from ..system.resources import spare_memory
+
+if TYPE_CHECKING:
+    from ..settings import EngineSettings
 
 # More objects than are decoded at once.
 _MANY = 100

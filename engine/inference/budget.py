@@ -1,5 +1,7 @@
 """What fits into the container's memory, decided before work starts."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 
 import numpy as np
@@ -28,7 +30,7 @@ class MemoryBudget:
     loaded: int
 
     @classmethod
-    def of_process(cls) -> "MemoryBudget":
+    def of_process(cls) -> MemoryBudget:
         """The budget of this process, taken before graphs are loaded."""
         return cls(memory_limit(), resident_memory())
 

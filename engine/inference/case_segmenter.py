@@ -1,18 +1,23 @@
 """A case to its label map: each slice is encoded once, and decoded for all objects on it together."""
 
+from __future__ import annotations
+
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..case import Case, Segmentation, label_dtype
 from ..system.stopwatch import Stopwatch
 from .embeddings import EmbeddingCache, SliceEmbeddings
-from .network import Network
 from .object_masks import ObjectDecoder, ObjectQuery
 from .prompt import PromptSource, Target
 from .propagation import propagate
-from .protocols import Protocol
+
+if TYPE_CHECKING:
+    from .network import Network
+    from .protocols import Protocol
 
 Progress = Callable[[int, int], None]
 """Called with (done, total) steps; may raise to cancel the work."""

@@ -1,11 +1,15 @@
 """The embeddings of slices: encoded once, before their turn, and kept within a budget of bytes."""
 
+from __future__ import annotations
+
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from concurrent.futures import CancelledError, Executor, Future
 from threading import Lock
+from typing import TYPE_CHECKING
 
-from .network import Embedding
+if TYPE_CHECKING:
+    from .network import Embedding
 
 
 class EmbeddingCache:
@@ -140,7 +144,7 @@ class SliceEmbeddings:
                     waiting[near] = future
             yield self._taken(z, waiting.pop(z, None), pool, self._retain or last[z] > k)
 
-    def _taken(self, z: int, future: "Future[Embedding] | None", pool: Executor, keep: bool) -> Embedding:
+    def _taken(self, z: int, future: Future[Embedding] | None, pool: Executor, keep: bool) -> Embedding:
         embedding = None if future is None else self._finished(future)
         if embedding is None:
             embedding = self._cache.get((self._owner, z))
@@ -153,7 +157,7 @@ class SliceEmbeddings:
             self._cache.discard((self._owner, z))
         return embedding
 
-    def _begin(self, z: int, pool: Executor) -> "Future[Embedding] | None":
+    def _begin(self, z: int, pool: Executor) -> Future[Embedding] | None:
         """The encoding of a slice, begun unless another thread has; None where the slice is in the cache."""
         with self._starting:
             future = self._under_way.get(z)
@@ -172,7 +176,7 @@ class SliceEmbeddings:
         return embedding
 
     @staticmethod
-    def _finished(future: "Future[Embedding]") -> Embedding | None:
+    def _finished(future: Future[Embedding]) -> Embedding | None:
         try:
             return future.result()
         except CancelledError:

@@ -1,13 +1,18 @@
 """A network with everything that decides how it is used."""
 
-from dataclasses import dataclass
+from __future__ import annotations
 
-from ..case import Case
-from .budget import MemoryBudget
-from .network import Network
-from .prompt import PromptSource
-from .protocols import Protocol
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
 from .streams import StreamPolicy, Streams
+
+if TYPE_CHECKING:
+    from ..case import Case
+    from .budget import MemoryBudget
+    from .network import Network
+    from .prompt import PromptSource
+    from .protocols import Protocol
 
 
 @dataclass(frozen=True)

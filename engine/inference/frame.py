@@ -1,5 +1,7 @@
 """An image or slice to the square frame that the networks see, as the published pipeline makes it."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 
 import cv2
@@ -33,7 +35,7 @@ class Frame:
     scale: float
 
     @classmethod
-    def of(cls, height: int, width: int, size: int) -> "Frame":
+    def of(cls, height: int, width: int, size: int) -> Frame:
         """The frame of an image of height × width pixels."""
         scale = size / max(height, width)
         scaled = (max(1, int(side * scale + 0.5)) for side in (height, width))

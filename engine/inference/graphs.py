@@ -1,5 +1,7 @@
 """The graphs of a bundle: chosen, checked, and loaded in the background."""
 
+from __future__ import annotations
+
 import os
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -7,17 +9,20 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from threading import Lock
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ...errors import LiteMedSamError
-from ..backends.graph import Graph
 from ..backends.registry import check_setting, load_graph, native_precisions
 from ..bundle.digests import check_file
 from ..bundle.info import DECODER, BundleInfo
 from ..bundle.onnx_metadata import read_metadata
 from ..bundle.precision import Choice, encoder_file, floats_beside, resolve
-from .streams import Streams
+
+if TYPE_CHECKING:
+    from ..backends.graph import Graph
+    from .streams import Streams
 
 
 class StreamedGraph:
@@ -127,7 +132,7 @@ class Graphs:
     decoder: StreamedGraph
 
     @classmethod
-    def open(cls, bundle: Path, backend: str, precision: str, threads: int) -> "Graphs":
+    def open(cls, bundle: Path, backend: str, precision: str, threads: int) -> Graphs:
         """Choose and check a bundle's graphs; none is loaded yet.
 
         Parameters

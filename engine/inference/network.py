@@ -1,18 +1,23 @@
 """A loaded bundle: images to embeddings, prompts to logits."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ...errors import LiteMedSamError
-from ..bundle.info import BundleInfo
 from .automatic_prompts import SCRIBBLES
 from .frame import Frame, to_frame
 from .graphs import Graphs, StreamedGraph
-from .prompt import Prompt
 from .streams import Streams
+
+if TYPE_CHECKING:
+    from ..bundle.info import BundleInfo
+    from .prompt import Prompt
 
 # More prompts in one call save little time and cost about 50 MB each.
 PROMPTS_PER_CALL = 2
@@ -82,7 +87,7 @@ class Network:
         self.decoder = decoder
 
     @classmethod
-    def of(cls, graphs: Graphs) -> "Network":
+    def of(cls, graphs: Graphs) -> Network:
         """The network of a bundle's graphs.
 
         Raises
@@ -106,7 +111,7 @@ class Network:
         return cls(info, graphs.encoder, graphs.decoder)
 
     @classmethod
-    def load(cls, bundle: Path, backend: str, precision: str, threads: int) -> "Network":
+    def load(cls, bundle: Path, backend: str, precision: str, threads: int) -> Network:
         """`of` what `Graphs.open` gives for the same arguments; raises what they raise."""
         return cls.of(Graphs.open(bundle, backend, precision, threads))
 

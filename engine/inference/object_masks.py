@@ -1,17 +1,22 @@
 """From an image's embedding and the boxes of its objects to their masks."""
 
+from __future__ import annotations
+
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..system.stopwatch import Stopwatch
 from .network import PROMPTS_PER_CALL, Decoded, Embedding, Network
-from .prompt import PromptSource, Target
-from .protocols import Protocol
 from .region import Region, to_region
+
+if TYPE_CHECKING:
+    from ..system.stopwatch import Stopwatch
+    from .prompt import PromptSource, Target
+    from .protocols import Protocol
 
 
 @dataclass(frozen=True)

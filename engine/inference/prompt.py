@@ -1,15 +1,19 @@
 """Prompts in the frame: what the decoder is given for one object, and the user's own points and scribbles."""
 
+from __future__ import annotations
+
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import cv2
 import numpy as np
 
 from ...errors import LiteMedSamError
-from ..bundle.info import BundleInfo
-from .frame import Frame
+
+if TYPE_CHECKING:
+    from ..bundle.info import BundleInfo
+    from .frame import Frame
 
 # As many points as the decoder takes of each object.
 POINTS = 4
@@ -92,7 +96,7 @@ class UserPrompts:
         scribbles: Iterable[tuple[Target, np.ndarray]],
         frame: Frame,
         otherwise: PromptSource,
-    ) -> "UserPrompts":
+    ) -> UserPrompts:
         """Prompts that are given in pixels of the image or the slice.
 
         Parameters

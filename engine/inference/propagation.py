@@ -1,16 +1,21 @@
 """Through a volume: the mask of an object on one slice becomes its box on the next."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .embeddings import SliceEmbeddings
-from .frame import Frame
 from .object_masks import ObjectDecoder, ObjectMask, ObjectQuery
 from .prompt import Target
 from .protocols import Passage, Protocol, ellipsoid_width
-from .region import Region
+
+if TYPE_CHECKING:
+    from .embeddings import SliceEmbeddings
+    from .frame import Frame
+    from .region import Region
 
 # x_min, y_min, x_max, y_max of a box of six numbers.
 IN_PLANE = (0, 1, 3, 4)

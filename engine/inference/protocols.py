@@ -4,7 +4,10 @@ What a protocol decides: how a box comes into the frame, how far a mask may leav
 belong to an object, and how the mask of one slice becomes the box on the next.
 """
 
+from __future__ import annotations
+
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 from typing import Protocol as Interface
 
 import cv2
@@ -12,7 +15,9 @@ import numpy as np
 
 from ...errors import LiteMedSamError
 from .frame import RESIZE, Frame
-from .region import Region
+
+if TYPE_CHECKING:
+    from .region import Region
 
 # By how many frame pixels a box grows from slice to slice.
 MARGIN = 3

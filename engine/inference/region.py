@@ -1,10 +1,14 @@
 """Logits in the frame to a mask in the image's own pixels."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .frame import Frame
+if TYPE_CHECKING:
+    from .frame import Frame
 
 # Rows interpolated at a time; keeps the working set of a large mask in the processor's cache.
 _ROWS = 128
@@ -43,7 +47,7 @@ class Region:
         image[self.window] = self.mask
         return image
 
-    def within(self, bounds: tuple[int, int, int, int]) -> "Region":
+    def within(self, bounds: tuple[int, int, int, int]) -> Region:
         """What lies within x_min, y_min, x_max, y_max of the image, ends included."""
         x_min, y_min, x_max, y_max = bounds
         rows = slice(max(y_min - self.top, 0), max(y_max + 1 - self.top, 0))

@@ -1,20 +1,24 @@
 """The file formats: the interface that all of them share, and the choice of one by content or by name."""
 
+from __future__ import annotations
+
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
 from ...errors import LiteMedSamError
-from ..scan.mask import Mask
-from ..scan.scan import Scan
 from .dicom.format import Dicom
 from .image import Image
 from .nifti import Nifti
 from .npz import Npz
 from .slices import Slices
+
+if TYPE_CHECKING:
+    from ..scan.mask import Mask
+    from ..scan.scan import Scan
 
 _HEAD = 4096
 

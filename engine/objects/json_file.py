@@ -1,19 +1,23 @@
 """Boxes, points, strokes and names from a JSON file."""
 
+from __future__ import annotations
+
 import json
 import reprlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ...errors import LiteMedSamError
 from ..case import check_box_count, check_corners
 from ..inference.prompt import POINTS
-from ..scan.scan import Scan
 from .objects import ObjectPrompt, Objects, Stroke
 from .sources import check_rank, file_of_scan, from_world, geometry_of, no_file_of_scan
+
+if TYPE_CHECKING:
+    from ..scan.scan import Scan
 
 VERSION = 1
 _SUFFIXES = (".json",)

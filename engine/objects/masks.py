@@ -1,7 +1,10 @@
 """Objects from masks: boxes around labels, and strokes on objects."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -9,10 +12,12 @@ from ...errors import LiteMedSamError
 from ..case import LARGEST_NUMBER
 from ..io.formats import SUFFIXES, format_of, stem_of
 from ..io.slices import holds_pictures
-from ..scan.scan import Scan
 from .label_boxes import piece_boxes, tight_boxes
 from .objects import Objects
 from .sources import ObjectSource, file_of_scan, no_file_of_scan
+
+if TYPE_CHECKING:
+    from ..scan.scan import Scan
 
 
 @dataclass(frozen=True)

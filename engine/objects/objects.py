@@ -1,13 +1,18 @@
 """What is to be segmented in a scan: a box for each object, with the user's points and strokes."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..case import check_box_count, check_box_form
-from ..scan.geometry import View
+
+if TYPE_CHECKING:
+    from ..scan.geometry import View
 
 
 @dataclass(frozen=True)
@@ -46,7 +51,7 @@ class ObjectPrompt:
     points: np.ndarray | None = None
     strokes: tuple[Stroke, ...] = ()
 
-    def seen(self, view: View) -> "ObjectPrompt":
+    def seen(self, view: View) -> ObjectPrompt:
         """The same object, from indices of the stored voxels to indices as seen."""
         return replace(
             self,
@@ -74,7 +79,7 @@ class Objects:
     @classmethod
     def of_boxes(
         cls, where: str, boxes: np.ndarray, names: Sequence[str] = (), stroke_mask: np.ndarray | None = None
-    ) -> "Objects":
+    ) -> Objects:
         """Objects of which only boxes and perhaps names are given.
 
         Parameters
@@ -112,12 +117,12 @@ class Objects:
         """Whether there are strokes of any object."""
         return self.stroke_mask is not None or any(prompt.strokes for prompt in self.prompts)
 
-    def with_boxes(self, boxes: np.ndarray) -> "Objects":
+    def with_boxes(self, boxes: np.ndarray) -> Objects:
         """The same objects with other boxes, (N, 4) or (N, 6)."""
         prompts = (replace(prompt, box=box) for prompt, box in zip(self.prompts, boxes, strict=True))
         return replace(self, prompts=tuple(prompts))
 
-    def seen(self, view: View) -> "Objects":
+    def seen(self, view: View) -> Objects:
         """The same objects, from indices of the stored voxels to indices as seen."""
         strokes = None if self.stroke_mask is None else view.see(self.stroke_mask)
         return Objects(tuple(prompt.seen(view) for prompt in self.prompts), strokes)

@@ -1,6 +1,9 @@
 """A scan and its objects as the model sees them, and the way back to the file's own grid."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -8,8 +11,10 @@ from ...errors import LiteMedSamError
 from ..case import Case, checked_boxes, checked_case
 from ..scan.geometry import View
 from ..scan.intensity import Scaling, check_finite, usual_scaling
-from ..scan.scan import Scan
-from .objects import Objects
+
+if TYPE_CHECKING:
+    from ..scan.scan import Scan
+    from .objects import Objects
 
 
 @dataclass(frozen=True)

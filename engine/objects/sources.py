@@ -1,10 +1,12 @@
 """Where the objects of a scan come from: the file itself, or boxes given for every scan."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
@@ -12,9 +14,11 @@ from ...errors import LiteMedSamError
 from ..case import check_box_count, check_corners, number_list
 from ..io.formats import stem_of
 from ..io.npz import read_arrays
-from ..scan.geometry import Geometry
-from ..scan.scan import Scan
 from .objects import Objects
+
+if TYPE_CHECKING:
+    from ..scan.geometry import Geometry
+    from ..scan.scan import Scan
 
 
 class ObjectSource(Protocol):

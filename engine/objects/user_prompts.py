@@ -1,16 +1,21 @@
 """Points and strokes that a user puts on single slices, as prompts in the frame."""
 
+from __future__ import annotations
+
 from collections.abc import Iterator
 from itertools import chain
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
 
 from ...errors import LiteMedSamError
-from ..bundle.info import BundleInfo
 from ..inference.frame import Frame
 from ..inference.prompt import PromptSource, Target, UserPrompts, check_taken
-from .prepare import Prepared
+
+if TYPE_CHECKING:
+    from ..bundle.info import BundleInfo
+    from .prepare import Prepared
 
 
 def user_prompts(prepared: Prepared, otherwise: PromptSource, info: BundleInfo) -> PromptSource:

@@ -1,12 +1,16 @@
 """What is kept of one case of a run."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..case import Segmentation
-from ..objects.prepare import Prepared
+if TYPE_CHECKING:
+    from ..case import Segmentation
+    from ..objects.prepare import Prepared
 
 _PART = 1_000_000
 
@@ -59,7 +63,7 @@ class CaseReport:
     seconds: dict[str, float] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, prepared: Prepared, result: Segmentation, output: Path, seconds: dict[str, float]) -> "CaseReport":
+    def of(cls, prepared: Prepared, result: Segmentation, output: Path, seconds: dict[str, float]) -> CaseReport:
         """The report of a segmented case; `seconds` holds the stages around the segmentation."""
         case = prepared.case
         objects = len(case.boxes)

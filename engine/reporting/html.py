@@ -1,15 +1,20 @@
 """A run as one HTML page that needs nothing else: pictures, volumes, timings, the model and the settings."""
 
+from __future__ import annotations
+
 import base64
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from html import escape
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ...atomic import write_atomically
 from ..scan.colours import colour
-from .case_report import CaseReport
-from .run_info import RunInfo
+
+if TYPE_CHECKING:
+    from .case_report import CaseReport
+    from .run_info import RunInfo
 
 # What all pages start with.
 PAGE_HEAD = '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>litemedsam</title>'

@@ -1,20 +1,25 @@
 """Pictures of a result: image, boxes, masks; for a volume a contact sheet and a film of its slices."""
 
+from __future__ import annotations
+
 import math
 import tempfile
 from collections.abc import Callable, Iterator
 from io import BytesIO
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
 
 from ...atomic import write_atomically
 from ...errors import LiteMedSamError
-from ..case import Case
 from ..scan.colours import colour
-from ..scan.geometry import View
 from ..system.optional import needed
+
+if TYPE_CHECKING:
+    from ..case import Case
+    from ..scan.geometry import View
 
 _TILES = 16
 _TILE_SIDE = 320

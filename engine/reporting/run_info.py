@@ -1,16 +1,21 @@
 """The versions, the model and the settings of a run."""
 
+from __future__ import annotations
+
 import platform
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ... import __version__
 from ..backends.registry import runtime_version
-from ..bundle.info import BundleInfo
-from ..bundle.precision import Choice
-from ..settings import EngineSettings
+
+if TYPE_CHECKING:
+    from ..bundle.info import BundleInfo
+    from ..bundle.precision import Choice
+    from ..settings import EngineSettings
 
 
 @dataclass(frozen=True)
@@ -56,7 +61,7 @@ class RunInfo:
     @classmethod
     def of(
         cls, settings: EngineSettings, bundle: Path, info: BundleInfo, choice: Choice, seconds_to_load: float
-    ) -> "RunInfo":
+    ) -> RunInfo:
         """The record of a run with a bundle that was opened with these settings."""
         return cls(
             litemedsam=__version__,

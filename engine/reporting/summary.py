@@ -1,9 +1,13 @@
 """A run over many cases, as a table for a terminal."""
 
+from __future__ import annotations
+
 from collections.abc import Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from .case_report import CaseReport
+if TYPE_CHECKING:
+    from .case_report import CaseReport
 
 # More lines than this are read by nobody; --csv has them all.
 _LINES = 40

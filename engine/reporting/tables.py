@@ -1,15 +1,20 @@
 """A run as JSON and as CSV."""
 
+from __future__ import annotations
+
 import csv
 import json
 from collections.abc import Sequence
 from dataclasses import asdict
 from io import StringIO
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ...atomic import write_atomically
-from .case_report import CaseReport
-from .run_info import RunInfo
+
+if TYPE_CHECKING:
+    from .case_report import CaseReport
+    from .run_info import RunInfo
 
 
 def write_report(path: Path, info: RunInfo, cases: Sequence[CaseReport]) -> None:

@@ -1,14 +1,19 @@
 """One case of a run: segmented, written and reported."""
 
+from __future__ import annotations
+
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ...errors import LiteMedSamError
-from ..inference.case_segmenter import Progress
-from ..predictor import Predictor
 from ..reporting.case_report import CaseReport
 from ..system.stopwatch import Stopwatch
 from .job import SegmentedScan, segment_file
 from .options import Existing, Options
+
+if TYPE_CHECKING:
+    from ..inference.case_segmenter import Progress
+    from ..predictor import Predictor
 
 
 def run_case(predictor: Predictor, case: Path, options: Options, progress: Progress) -> CaseReport:

@@ -1,15 +1,20 @@
 """Many scans: folders searched, patterns filled in, results that would meet refused."""
 
+from __future__ import annotations
+
 import glob
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ...errors import LiteMedSamError
 from ..io.dicom.format import holds_dicom
 from ..io.formats import has_known_suffix
 from ..io.npz import Npz
 from ..io.slices import holds_pictures
-from .options import Options
+
+if TYPE_CHECKING:
+    from .options import Options
 
 
 class NameClash(LiteMedSamError):

@@ -1,15 +1,19 @@
 """Where cases are worked on."""
 
+from __future__ import annotations
+
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from ..predictor import Predictor
-from ..reporting.case_report import CaseReport
 from .case_run import run_case
-from .options import Options
-from .reporters import Reporter
+
+if TYPE_CHECKING:
+    from ..predictor import Predictor
+    from ..reporting.case_report import CaseReport
+    from .options import Options
+    from .reporters import Reporter
 
 
 class Executor(Protocol):

@@ -1,22 +1,27 @@
 """One scan from its file to masks: the only way, for Python, the command, its workers and servers."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..case import Segmentation
-from ..inference.case_segmenter import Progress
 from ..io.formats import format_of
 from ..objects.prepare import Prepared, prepare
 from ..objects.sources import ObjectSource, StoredBoxes
 from ..objects.user_prompts import user_prompts
-from ..predictor import Predictor
-from ..scan.intensity import Scaling
 from ..scan.scan import Scan, with_spacing
 from ..system.stopwatch import Stopwatch
+
+if TYPE_CHECKING:
+    from ..case import Segmentation
+    from ..inference.case_segmenter import Progress
+    from ..predictor import Predictor
+    from ..scan.intensity import Scaling
 
 
 @dataclass(frozen=True)

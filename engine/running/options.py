@@ -1,15 +1,20 @@
 """What is asked of every case of a run."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ..io.formats import Format, format_of, result_name
 from ..objects.sources import ObjectSource, StoredBoxes
-from ..scan.intensity import Scaling
 from .job import Request
 from .outputs import LabelMap, Output
+
+if TYPE_CHECKING:
+    from ..scan.intensity import Scaling
 
 
 class Existing(Enum):

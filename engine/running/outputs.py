@@ -1,13 +1,17 @@
 """What is written of a segmented scan."""
 
+from __future__ import annotations
+
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from ..io.formats import Format, stem_of
 from ..reporting.overlay import FILMS, write_film, write_overlay
-from .job import SegmentedScan
+
+if TYPE_CHECKING:
+    from .job import SegmentedScan
 
 
 class Output(Protocol):

@@ -1,5 +1,7 @@
 """Several processes on this machine, each with a model of its own."""
 
+from __future__ import annotations
+
 import os
 import signal
 import threading
@@ -10,15 +12,18 @@ from dataclasses import dataclass
 from functools import partial
 from multiprocessing import get_context, parent_process
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ..inference.streams import Growing
 from ..predictor import Predictor
 from ..reporting.case_report import CaseReport
-from ..settings import EngineSettings
 from ..system.resources import keep_within, memory_limit, resident_memory
 from .case_run import run_case
-from .options import Options
-from .reporters import Reporter
+
+if TYPE_CHECKING:
+    from ..settings import EngineSettings
+    from .options import Options
+    from .reporters import Reporter
 
 # One per worker process, made when it starts.
 _predictors: list[Predictor] = []
@@ -76,7 +81,7 @@ class Processes:
             pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _outcome(future: "Future[CaseReport]", case: Path) -> CaseReport:
+def _outcome(future: Future[CaseReport], case: Path) -> CaseReport:
     try:
         return future.result()
     except BrokenProcessPool:

@@ -1,14 +1,19 @@
 """The files in which a run is recorded."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from ..reporting.case_report import CaseReport
-from ..reporting.run_info import RunInfo
 from ..reporting.tables import write_report, write_table
 from .resume import check_page, read_report, read_table, with_earlier
 from .run import pictures
+
+if TYPE_CHECKING:
+    from ..reporting.case_report import CaseReport
+    from ..reporting.run_info import RunInfo
 
 
 @dataclass(frozen=True)

@@ -1,12 +1,15 @@
 """What a user sees of a run, and what is kept of it."""
 
+from __future__ import annotations
+
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from time import perf_counter
-from typing import Protocol, TextIO
+from typing import TYPE_CHECKING, Protocol, TextIO
 
-from ..reporting.case_report import CaseReport
+if TYPE_CHECKING:
+    from ..reporting.case_report import CaseReport
 
 # After writing the notes took t seconds, the next writing waits 20·t.
 _PAUSE = 20

@@ -1,15 +1,20 @@
 """Many cases in one run: a case that fails is reported, the others go on."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ...atomic import remove_left_over
 from ...errors import LiteMedSamError
-from ..reporting.case_report import CaseReport
-from .executor import Executor
 from .options import Existing, Options
 from .outputs import Picture, possible_paths
-from .reporters import Reporter
+
+if TYPE_CHECKING:
+    from ..reporting.case_report import CaseReport
+    from .executor import Executor
+    from .reporters import Reporter
 
 
 def run(executor: Executor, cases: Sequence[Path], options: Options, tell: Reporter) -> list[CaseReport]:

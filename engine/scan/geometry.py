@@ -1,5 +1,7 @@
 """Where a scan's voxels lie in the patient, and how they are turned for the model and for pictures."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import permutations
@@ -66,7 +68,7 @@ class View:
     reversed: tuple[bool, ...] = (False, False, False)
 
     @classmethod
-    def identity(cls, shape: Sequence[int]) -> "View":
+    def identity(cls, shape: Sequence[int]) -> View:
         """The view that turns nothing, of an image (H, W) or a volume (D, H, W)."""
         return cls(tuple(shape), tuple(range(len(shape))), (False,) * len(shape))
 

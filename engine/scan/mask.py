@@ -1,16 +1,21 @@
 """Masks: labels on the grid of a scan."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import product
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ...errors import LiteMedSamError
 from ..case import number_list
-from .geometry import Geometry
-from .scan import Scan
+
+if TYPE_CHECKING:
+    from .geometry import Geometry
+    from .scan import Scan
 
 # Two grids are the same when no corner of theirs is further apart, in mm.
 _SAME_PLACE = 1e-3

@@ -1,21 +1,26 @@
 """An opened image."""
 
+from __future__ import annotations
+
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass
 from threading import Lock
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ...errors import LiteMedSamError
 from ..case import checked_boxes, checked_pixels
-from ..inference.embeddings import EmbeddingCache
-from ..inference.engine import Engine
 from ..inference.frame import Frame
-from ..inference.network import Embedding
 from ..inference.object_masks import ObjectDecoder, ObjectQuery
 from ..inference.prompt import Target, image_prompts
 from ..inference.streams import Streams
 from ..system.stopwatch import Stopwatch
+
+if TYPE_CHECKING:
+    from ..inference.embeddings import EmbeddingCache
+    from ..inference.engine import Engine
+    from ..inference.network import Embedding
 
 
 @dataclass(frozen=True)
@@ -146,7 +151,7 @@ class ImageSession:
         """Give the embedding's memory back; a later prediction encodes the image again."""
         self._cache.discard(self._key)
 
-    def __enter__(self) -> "ImageSession":
+    def __enter__(self) -> ImageSession:
         return self
 
     def __exit__(self, *_: object) -> None:

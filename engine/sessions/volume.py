@@ -1,21 +1,26 @@
 """An opened volume."""
 
+from __future__ import annotations
+
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ...errors import LiteMedSamError
 from ..case import Case, checked_boxes, checked_pixels, label_dtype
-from ..inference.case_segmenter import Progress
 from ..inference.embeddings import EmbeddingCache, SliceEmbeddings
-from ..inference.engine import Engine
 from ..inference.object_masks import ObjectDecoder
-from ..inference.prompt import PromptSource
 from ..inference.propagation import propagate
 from ..system.resources import require_memory
 from ..system.stopwatch import Stopwatch
+
+if TYPE_CHECKING:
+    from ..inference.case_segmenter import Progress
+    from ..inference.engine import Engine
+    from ..inference.prompt import PromptSource
 
 
 @dataclass(frozen=True)
@@ -131,7 +136,7 @@ class VolumeSession:
         """Give the embeddings' memory back; a later prediction encodes slices again."""
         self._cache.discard_where(lambda key: isinstance(key, tuple) and key[0] is self._owner)
 
-    def __enter__(self) -> "VolumeSession":
+    def __enter__(self) -> VolumeSession:
         return self
 
     def __exit__(self, *_: object) -> None:

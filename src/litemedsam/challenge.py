@@ -3,6 +3,8 @@
 The challenge is "Segment Anything in Medical Images on Laptop", CVPR 2024.
 """
 
+from __future__ import annotations
+
 import re
 from dataclasses import dataclass
 from hashlib import sha256
@@ -39,7 +41,7 @@ class CaseName:
     rest: str
 
     @classmethod
-    def of(cls, stem: str) -> "CaseName | None":
+    def of(cls, stem: str) -> CaseName | None:
         """Take a name apart.
 
         Parameters

@@ -1,5 +1,7 @@
 """DICOM SEG: label maps as segments that refer to the images they belong to."""
 
+from __future__ import annotations
+
 import hashlib
 import io
 import warnings
@@ -7,7 +9,7 @@ from collections.abc import Sequence
 from copy import copy
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -15,15 +17,17 @@ from .... import __version__
 from ....archive import BROKEN, check_unpacked
 from ....errors import LiteMedSamError
 from ...scan.colours import colour
-from ...scan.geometry import Geometry
 from ...scan.mask import Mask
-from ...scan.scan import Scan
 from ...system.optional import needed
 from .codes import codes_of
 from .files import load, short_reason
 from .groups import functional_groups, in_group
 from .pixels import declared_bytes, decoded
 from .planes import planes_of, thickness_of
+
+if TYPE_CHECKING:
+    from ...scan.geometry import Geometry
+    from ...scan.scan import Scan
 
 SEGMENTATION = "SEG"
 
