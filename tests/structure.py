@@ -240,9 +240,14 @@ def floors(graph: Graph) -> dict[str, int]:
     return found
 
 
+def engine_files(graph: Graph) -> set[str]:
+    """The engine's modules without its packages."""
+    return {module for module in graph if engine_room(module) and not any(m.startswith(f"{module}.") for m in graph)}
+
+
 def mean_reach(graph: Graph) -> float:
     """The mean over the engine's files; `__init__` files neither count nor are counted."""
-    files = {module for module in graph if engine_room(module) and not any(m.startswith(f"{module}.") for m in graph)}
+    files = engine_files(graph)
     return mean(len((reach(graph, module) - {module}) & files) for module in files)
 
 
@@ -263,6 +268,8 @@ def main() -> None:
     print(f"rings of rooms:{_listed(' → '.join(ring) for ring in rings(rooms))}")
     print(f"rings of files:{_listed(' → '.join(ring) for ring in rings(everything))}")
     print(f"mean reach of an engine file: {mean_reach(loading):.2f}, at most {LARGEST_REACH}")
+    share = 100 * mean_reach(loading) / len(engine_files(loading))
+    print(f"  {share:.0f} % of its {len(engine_files(loading))} files")
     print(f"  with imports within functions: {mean_reach(running):.2f}")
     for kind in KINDS:
         number = sum(i.when == kind and i.imported in package.paths for i in package.imports)
