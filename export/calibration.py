@@ -1,5 +1,7 @@
 """A folder of challenge-format cases, parted into those that calibrate and those that measure."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -46,7 +48,7 @@ class NamedCase:
     source: str
 
     @classmethod
-    def of(cls, path: Path) -> "NamedCase":
+    def of(cls, path: Path) -> NamedCase:
         """Take a file's name apart."""
         name = CaseName.of(path.stem)
         if name is None or not name.dataset:

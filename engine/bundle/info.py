@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, fields
 from importlib.resources import files
 from pathlib import Path
+from typing import get_type_hints
 
 from ...errors import LiteMedSamError
 
@@ -92,19 +93,19 @@ class BundleInfo:
             raise LiteMedSamError(f"{path}: not a graph of a litemedsam bundle (no format version)", remedy)
         if version != str(FORMAT_VERSION):
             raise LiteMedSamError(f"{path}: bundle format version {version}, expected {FORMAT_VERSION}", remedy)
-        values = {}
+        types, values = get_type_hints(cls), {}
         for field in fields(cls):
             text = metadata.get(_PREFIX + field.name)
             if text is None and field.default is not MISSING:
                 continue
             if text is None:
                 raise LiteMedSamError(f"{path}: the metadata lack {field.name}", remedy)
-            if field.type is int:
+            if types[field.name] is int:
                 if not _NUMBER.fullmatch(text):
                     raise LiteMedSamError(f"{path}: metadata {field.name} is {text[:20]!r}, expected a number", remedy)
                 values[field.name] = int(text)
             else:
-                values[field.name] = text if field.type is str else tuple(text.split(","))
+                values[field.name] = text if types[field.name] is str else tuple(text.split(","))
         info = cls(**values)
         if not _FRAMES[0] <= info.frame <= _FRAMES[1]:
             raise LiteMedSamError(f"{path}: a frame of {info.frame} pixels, expected 16 to 4096", remedy)

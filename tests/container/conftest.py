@@ -1,5 +1,7 @@
 """A Docker daemon, the project's image in it, and small cases."""
 
+from __future__ import annotations
+
 import json
 import os
 import shutil
@@ -37,7 +39,7 @@ class Docker:
         program = shutil.which("docker", path=self.environment["PATH"])
         return subprocess.run([program, *arguments], env=self.environment, capture_output=True, text=True)
 
-    def segment(self, folders: "Folders", call: tuple[str, ...], *flags: str) -> subprocess.CompletedProcess:
+    def segment(self, folders: Folders, call: tuple[str, ...], *flags: str) -> subprocess.CompletedProcess:
         """Run a call of the image, offline, on mounted folders."""
         return self("run", "--rm", "--network", "none", *folders.mounts, *flags, IMAGE, *call)
 
@@ -50,7 +52,7 @@ class Folders:
     outputs: Path
 
     @classmethod
-    def under(cls, parent: Path, **cases: dict[str, np.ndarray]) -> "Folders":
+    def under(cls, parent: Path, **cases: dict[str, np.ndarray]) -> Folders:
         """Make both, with cases by name."""
         folders = cls(parent / "inputs", parent / "outputs")
         folders.inputs.mkdir(parents=True)
