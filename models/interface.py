@@ -62,7 +62,7 @@ class PromptableModel(Protocol):
 
     @property
     def encode_prompts(self) -> Callable[..., tuple[torch.Tensor, torch.Tensor]]:
-        """Prompts by name to tokens (n, t, 256) and dense map (1 or n, 256, 1 or S/4, 1 or S/4), as `decode` takes them."""
+        """Prompts by name to tokens (n, t, 256) and dense map (1 or n, 256, 1 or S/4, 1 or S/4), as in `decode`."""
         ...
 
     @property
