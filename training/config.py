@@ -96,6 +96,8 @@ class TrainingConfig:
         Steps.
     measure_scenes, measure_images : int
         Synthetic scenes, and images of each group of held-out cases, that the measuring takes.
+    measure_first : bool
+        Whether the initial weights are measured, too, before the first step.
     measure_objects : int
         At most so many objects of each of them.
     workers : int
@@ -141,6 +143,7 @@ class TrainingConfig:
     checkpoint_every: int = 200
     measure_scenes: int = 24
     measure_images: int = 8
+    measure_first: bool = True
     measure_objects: int = 8
     workers: int = 1
     apart: tuple[str, ...] = ()

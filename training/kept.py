@@ -10,15 +10,23 @@ from zipfile import BadZipFile
 
 import numpy as np
 import torch
+from torch import nn
 
 from ..engine.inference.network import Network
 from ..errors import LiteMedSamError
+from ..models import SwinLiteMedSAM
 from ..models.interface import PromptableModel
 
 # Of the largest value: bfloat16 keeps eight bits.
 _AGREEMENT = 0.1
 
 Encode = Callable[[np.ndarray], tuple[np.ndarray, ...]]
+
+
+def all_stages(model: PromptableModel) -> tuple[nn.Module, ...]:
+    """The stages of a model's image encoder that ``frozen_stages`` counts."""
+    encoder = model.image_encoder
+    return encoder.all_stages if isinstance(model, SwinLiteMedSAM) else encoder.stages
 
 
 def digest_of(model: PromptableModel, count: int) -> str:
@@ -33,11 +41,12 @@ def digest_of(model: PromptableModel, count: int) -> str:
     Returns
     -------
     str
-        16 hexadecimal digits of BLAKE2b over names and float32 values of the whole encoder, and `count`.
+        16 hexadecimal digits of BLAKE2b over names and float32 values of these stages.
     """
-    digest = blake2b(str(count).encode(), digest_size=8)
-    for name, tensor in sorted(model.image_encoder.state_dict().items()):
-        digest.update(name.encode() + tensor.detach().float().cpu().numpy().tobytes())
+    digest = blake2b(model.name.encode(), digest_size=8)
+    for number, stage in enumerate(all_stages(model)[:count]):
+        for name, tensor in sorted(stage.state_dict().items()):
+            digest.update(f"{number}.{name}".encode() + tensor.detach().float().cpu().numpy().tobytes())
     return digest.hexdigest()
 
 

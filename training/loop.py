@@ -25,7 +25,7 @@ from ..models.interface import PromptableModel
 from .cases import read_folders, split
 from .config import TrainingConfig, from_mapping
 from .examples import Example
-from .kept import FrozenStages, KeptMaps, digest_of, encode_in_bundle, encode_with
+from .kept import FrozenStages, KeptMaps, all_stages, digest_of, encode_in_bundle, encode_with
 from .losses import Losses, mask_losses
 from .measure import held_out_samples, measure, prompts_of
 from .pictures import save_examples
@@ -305,12 +305,6 @@ def _append(path: Path, line: dict[str, Any]) -> None:
         file.write(json.dumps(line) + "\n")
 
 
-def all_stages(model: PromptableModel) -> tuple[nn.Module, ...]:
-    """The stages of a model's image encoder that ``frozen_stages`` counts."""
-    encoder = model.image_encoder
-    return encoder.all_stages if isinstance(model, SwinLiteMedSAM) else encoder.stages
-
-
 def frozen_stages(config: TrainingConfig, model: PromptableModel) -> int:
     """How many of the encoder's stages stay as they are.
 
@@ -400,7 +394,7 @@ def train(
         run.restore(saved)
         for name in (LOG, MEASURES):
             _keep_lines(out / name, run.step)
-    else:
+    elif config.measure_first:
         _record(run, out, samples, report)
     batches = Stream(config, learnt).batches(run.step)
     while run.step < config.steps:
