@@ -68,6 +68,9 @@ class TrainingConfig:
         Whether LiteMedSAM learns a scribble beside the box; weights that know it keep it either way.
     variants : int
         Each image is seen in so many augmented variants, whose frozen maps can be kept; 0 makes each one anew.
+    fresh : int
+        So many images of a step are new, the others are images of earlier steps, whose frozen maps are kept already; 0
+        makes all of them new.
     focus : int
         Side in pixels of the part of the frame that the decoder sees in some steps, a multiple of 4.
     focus_share : float
@@ -129,6 +132,7 @@ class TrainingConfig:
     encoder_rate: float = 1.0
     dense: bool = False
     variants: int = 0
+    fresh: int = 0
     focus: int = 128
     focus_share: float = 0.0
     freeze_statistics: bool = True
@@ -159,7 +163,16 @@ class TrainingConfig:
             _require(self.window <= self.frame, "window", self.window, f"at most the frame, {self.frame}")
         for name in ("steps", "images", "window_images", "prompts", "measure_objects", "checkpoint_every"):
             _require(getattr(self, name) >= 1, name, getattr(self, name), "at least 1")
-        for name in ("seed", "warm_up", "measure_scenes", "measure_images", "workers", "weight_decay", "variants"):
+        for name in (
+            "seed",
+            "warm_up",
+            "measure_scenes",
+            "measure_images",
+            "workers",
+            "weight_decay",
+            "variants",
+            "fresh",
+        ):
             _require(getattr(self, name) >= 0, name, getattr(self, name), "at least 0")
         for name in (
             "synthetic",

@@ -63,12 +63,20 @@ class Stream(torch.utils.data.Dataset):
     def __getitem__(self, step: int) -> tuple[Example, ...]:
         """The images of a step, from 0."""
         config = self._config
-        make, count = (self._window, config.window_images) if config.windowed(step) else (self._whole, config.images)
-        return tuple(make(np.random.default_rng([config.seed, step, index])) for index in range(count))
+        if config.windowed(step):
+            return tuple(self._window(self._rng(step, index)) for index in range(config.window_images))
+        return tuple(self._whole(step, index) for index in range(config.images))
 
-    def _whole(self, rng: np.random.Generator) -> Example:
-        config = self._config
-        sample = self._sample(rng, config.frame)
+    def _rng(self, step: int, index: int) -> np.random.Generator:
+        return np.random.default_rng([self._config.seed, step, index])
+
+    def _whole(self, step: int, index: int) -> Example:
+        config, rng = self._config, self._rng(step, index)
+        if config.fresh and index >= config.fresh and step:
+            # What an earlier step saw first, with prompts of its own.
+            sample = self._sample(self._rng(int(rng.integers(step)), int(rng.integers(config.fresh))), config.frame)
+        else:
+            sample = self._sample(rng, config.frame)
         example = make_example(rng, sample, config.frame, config.prompting)[0]
         if config.focus_share and rng.random() < config.focus_share:
             return focused(rng, example, config.focus)
