@@ -102,7 +102,7 @@ class Predictor:
         info = network.info
         self._engine = Engine(
             network,
-            protocol_named(protocol, info.published_protocol, info.scribble),
+            protocol_named(protocol, info.published_protocol, info.scribble, info.passage),
             AutomaticPrompts(seed, info.prompts, info.scribble),
             policy or Growing(self.threads),
             MemoryBudget.of_process(),

@@ -20,10 +20,16 @@ from ..errors import LiteMedSamError
 @click.option("--int8", "quantised", is_flag=True, help="Add an int8 encoder, calibrated on a part of that folder.")
 @click.option(
     "--scribble",
-    type=click.Choice(["stroke", "ellipse"]),
+    type=click.Choice(["stroke", "ellipse", "none"]),
     default="stroke",
     show_default=True,
     help="What inference makes from a box, as in training: published weights learnt with strokes.",
+)
+@click.option(
+    "--passage",
+    type=click.Choice(["margin", "ellipsoid", "ellipsoid_mask"]),
+    help="How a volume's objects go from slice to slice: the mask's box and a margin, half-way to the ellipsoid in the "
+    "box, or this with the mask as scribble. By default ellipsoid for ellipses, margin otherwise.",
 )
 @click.option("--description", default="", help="One line on the weights' origin, kept in the bundle.")
 @click.option("--overwrite", is_flag=True, help="Replace an existing bundle.")
@@ -35,6 +41,7 @@ def main(
     calibration: Path | None,
     quantised: bool,
     scribble: str,
+    passage: str | None,
     description: str,
     overwrite: bool,
 ) -> None:
@@ -51,7 +58,7 @@ def main(
     except ModuleNotFoundError as error:
         raise click.ClickException(f"{error.name} is not installed; install litemedsam[export]") from error
     try:
-        options = ExportOptions(half, description, overwrite, calibration, quantised, scribble)
+        options = ExportOptions(half, description, overwrite, calibration, quantised, scribble, passage or "")
         found = export_bundle(checkpoint, bundle, options)
     except LiteMedSamError as error:
         raise click.ClickException(str(error)) from error

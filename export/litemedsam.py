@@ -6,6 +6,7 @@ from . import fold, tiny_vit
 from .graph import GraphWriter
 from .layers import LN2D_EPS, embedding, pixel_linear
 from .recipe import Recipe
+from .sam_decoder import scribble_or_empty_map
 
 
 def _shapes(model: LiteMedSAM) -> dict[str, tuple[int, ...]]:
@@ -25,4 +26,4 @@ def _upscale(g: GraphWriter, model: LiteMedSAM, keys: str) -> str:
     return g.gelu(g.linear(g.gelu(x), *pixel_linear(second)))
 
 
-RECIPE = Recipe(_encode, _shapes, _upscale, published_protocol="litemedsam")
+RECIPE = Recipe(_encode, _shapes, _upscale, scribble_or_empty_map, published_protocol="litemedsam")

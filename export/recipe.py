@@ -8,6 +8,7 @@ import numpy as np
 import onnx
 
 from ..models.interface import PromptableModel
+from ..models.prompt_encoder import PromptEncoder
 from . import sam_decoder
 from .graph import GraphWriter, Port
 
@@ -29,6 +30,8 @@ class Recipe(Generic[Model]):
     upscale : callable
         (writer, model, name of keys (n, (S/4)², 256)) to the 4×4 pixels of every position, (n, (S/4)², 4 · 4 · 32)
         values; may read the encoder's outputs by their names.
+    dense : callable
+        (writer, prompt encoder, names of prompts) to what they add to the embedding, (1 or n, 1 or (S/4)², 256).
     published_protocol : str
         A key of `litemedsam.engine.inference.protocols.PUBLISHED`.
     """
@@ -36,6 +39,7 @@ class Recipe(Generic[Model]):
     encode: Callable[[GraphWriter, Model, str], dict[str, str]]
     shapes: Callable[[Model], dict[str, tuple[int, ...]]]
     upscale: Callable[[GraphWriter, Model, str], str]
+    dense: Callable[[GraphWriter, PromptEncoder, tuple[str, ...]], str]
     published_protocol: str
 
 
@@ -90,7 +94,7 @@ def decoder_graph(
     encoder, decoder, cells = model.prompt_encoder, model.mask_decoder, model.frame // 4
     position = sam_decoder.image_position(g, encoder)
     tokens, count = sam_decoder.prompt_tokens(g, encoder, model.prompts)
-    keys = g.add(sam_decoder.dense_prompt(g, encoder, model.prompts), "image_embedding")
+    keys = g.add(recipe.dense(g, encoder, model.prompts), "image_embedding")
     queries, keys = sam_decoder.transformer(g, decoder, tokens, keys, position, count)
     weights, iou = sam_decoder.heads(g, decoder, queries)
     g.named(sam_decoder.weigh(g, recipe.upscale(g, model, keys), weights, cells), "logits")

@@ -195,9 +195,24 @@ def scribble_map(g: GraphWriter, encoder: PromptEncoder, scribbles: str) -> str:
 
 def dense_prompt(g: GraphWriter, encoder: PromptEncoder, prompts: tuple[str, ...]) -> str:
     """What is added to the embedding: a map of the scribbles, or one vector (1, 1, 256) for every position."""
-    if "scribbles" in prompts:
-        return scribble_map(g, encoder, "scribbles")
+    if "scribbles" not in prompts:
+        return empty_map(g, encoder)
+    return scribble_map(g, encoder, "scribbles")
+
+
+def empty_map(g: GraphWriter, encoder: PromptEncoder) -> str:
+    """Dense prompt (1, 1, 256) where there is no scribble."""
     return g.constant(fold.array(encoder.no_mask_embed.weight)[None])
+
+
+def scribble_or_empty_map(g: GraphWriter, encoder: PromptEncoder, prompts: tuple[str, ...]) -> str:
+    """As `dense_prompt`, of a model for which a scribble without a pixel is none."""
+    if "scribbles" not in prompts:
+        return empty_map(g, encoder)
+    # The largest value tells whether there is a pixel; not every runtime reduces bytes.
+    largest = g.node("ReduceMax", g.node("Cast", "scribbles", to=onnx.TensorProto.FLOAT), g.constant([1, 2]))
+    given = g.node("Greater", largest, g.constant(np.zeros(1)))
+    return g.node("Where", given, scribble_map(g, encoder, "scribbles"), empty_map(g, encoder))
 
 
 def weigh(g: GraphWriter, pixels: str, weights: str, cells: int) -> str:

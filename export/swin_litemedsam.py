@@ -8,6 +8,7 @@ from . import fold, swin
 from .graph import GraphWriter
 from .layers import LN2D_EPS, embedding, neck, pixel_linear
 from .recipe import Recipe
+from .sam_decoder import dense_prompt
 
 
 def _shapes(model: SwinLiteMedSAM) -> dict[str, tuple[int, ...]]:
@@ -53,4 +54,4 @@ def _upscale(g: GraphWriter, model: SwinLiteMedSAM, keys: str) -> str:
     return g.gelu(g.linear(g.gelu(x), *pixel_linear(up2)))
 
 
-RECIPE = Recipe(_encode, _shapes, _upscale, published_protocol="swin_litemedsam")
+RECIPE = Recipe(_encode, _shapes, _upscale, dense_prompt, published_protocol="swin_litemedsam")

@@ -50,6 +50,9 @@ class ExportOptions:
     scribble : str
         How inference makes a scribble from a box, a key of `inference.automatic_prompts.SCRIBBLES`, as in the training
         of these weights.
+    passage : str
+        How inference passes objects on from slice to slice, a key of `inference.protocols.PASSAGES`; the one that goes
+        with the scribble where it is empty.
     """
 
     half_weights: bool = False
@@ -58,6 +61,7 @@ class ExportOptions:
     calibration: Path | None = None
     quantised: bool = False
     scribble: str = "stroke"
+    passage: str = ""
 
     @property
     def storage(self) -> str:
@@ -144,6 +148,7 @@ def described(model: PromptableModel, weights_sha256: str, options: ExportOption
         tools=f"torch {torch.__version__.split('+')[0]}, onnx {onnx.__version__}",
         published_protocol=recipe.published_protocol,
         scribble=options.scribble,
+        passage=options.passage,
     )
 
 

@@ -4,6 +4,7 @@ import re
 import zipfile
 from pathlib import Path
 from pickle import UnpicklingError
+from typing import Any
 
 import torch
 
@@ -14,6 +15,8 @@ from .swin import shifted_window_masks
 from .swin_litemedsam import SwinLiteMedSAM
 
 MODELS = (SwinLiteMedSAM, LiteMedSAM)
+# Where a checkpoint says which prompts its weights learnt, beside ``model``.
+PROMPTS_KEY = "prompts"
 
 # In the published files, but never read by the published forward pass.
 _UNUSED = re.compile(r"mask_decoder\.prompt[12]\.")
@@ -24,8 +27,8 @@ _WINDOW_MASK = re.compile(r"\.(upper_lower|left_right)_mask$")
 DAMAGED = (*BROKEN, UnpicklingError, AssertionError)
 
 
-def read_state(path: str | Path) -> dict[str, torch.Tensor]:
-    """Read a checkpoint's tensors by name.
+def read_content(path: str | Path) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
+    """Read a checkpoint's tensors by name, and what it says beside them.
 
     Parameters
     ----------
@@ -35,8 +38,10 @@ def read_state(path: str | Path) -> dict[str, torch.Tensor]:
 
     Returns
     -------
-    dict of str to Tensor
+    state : dict of str to Tensor
         On the CPU, as stored.
+    others : dict of str to object
+        What lies beside the key ``model``; empty for a plain state.
 
     Raises
     ------
@@ -44,6 +49,7 @@ def read_state(path: str | Path) -> dict[str, torch.Tensor]:
         When the file cannot be read, holds anything but tensors and plain values, or no state.
     """
     path = Path(path)
+    others = {}
     try:
         with _opened(path) as file:
             content = torch.load(file, map_location="cpu", weights_only=True)
@@ -56,6 +62,7 @@ def read_state(path: str | Path) -> dict[str, torch.Tensor]:
             "save the model's state_dict() with torch.save",
         ) from error
     if isinstance(content, dict) and isinstance(content.get("model"), dict):
+        others = {name: value for name, value in content.items() if name != "model"}
         content = content["model"]
     named = isinstance(content, dict) and all(
         isinstance(name, str) and isinstance(value, torch.Tensor) for name, value in content.items()
@@ -65,7 +72,12 @@ def read_state(path: str | Path) -> dict[str, torch.Tensor]:
             f"{path}: holds no state of named tensors, at the top or under the key 'model'",
             "save the model's state_dict() with torch.save",
         )
-    return {name.removeprefix("module."): tensor for name, tensor in content.items()}
+    return {name.removeprefix("module."): tensor for name, tensor in content.items()}, others
+
+
+def read_state(path: str | Path) -> dict[str, torch.Tensor]:
+    """The tensors of `read_content`."""
+    return read_content(path)[0]
 
 
 def _opened(path: Path) -> BoundedReader:
@@ -116,7 +128,7 @@ def load_checkpoint(path: str | Path) -> SwinLiteMedSAM | LiteMedSAM:
     Parameters
     ----------
     path : path
-        As for `read_state`. Half precision is taken; what the network never reads is dropped.
+        As for `read_content`. Half precision is taken; what the network never reads is dropped.
 
     Returns
     -------
@@ -126,10 +138,11 @@ def load_checkpoint(path: str | Path) -> SwinLiteMedSAM | LiteMedSAM:
     Raises
     ------
     LiteMedSamError
-        As `read_state`, and when names or shapes do not match: all of them are listed.
+        As `read_content`, and when names or shapes do not match: all of them are listed.
     """
     path = Path(path)
-    state = _drop_constants(path, read_state(path))
+    state, others = read_content(path)
+    state = _drop_constants(path, state)
     candidates = []
     for model_class in MODELS:
         # Names and shapes are all that is asked of the candidates.
@@ -145,5 +158,18 @@ def load_checkpoint(path: str | Path) -> SwinLiteMedSAM | LiteMedSAM:
             "give a checkpoint of a known model",
         )
     model = model_class()
+    if isinstance(model, LiteMedSAM):
+        model.prompts = _learnt_prompts(path, others)
     model.load_state_dict(state)
     return model.float().eval()
+
+
+def _learnt_prompts(path: Path, others: dict[str, Any]) -> tuple[str, ...]:
+    """What weights of LiteMedSAM learnt to take; the published ones, which do not say, boxes alone."""
+    learnt = others.get(PROMPTS_KEY, ["boxes"])
+    if learnt not in (["boxes"], ["boxes", "scribbles"]):
+        raise LiteMedSamError(
+            f"{path}: weights that learnt the prompts {str(learnt)[:80]}, expected boxes, or boxes and scribbles",
+            "use a newer version of litemedsam",
+        )
+    return tuple(learnt)

@@ -33,6 +33,8 @@ class PromptableModel(Protocol):
         What `decode` takes beside the features: of ``boxes``, ``points``, ``scribbles``, by these names.
     frame : int
         Side S of the input in pixels.
+    stages : int
+        Stages of the image encoder that training may keep as they are, from the first on.
     prompt_encoder : PromptEncoder
     mask_decoder : MaskDecoder
     """
@@ -40,6 +42,7 @@ class PromptableModel(Protocol):
     name: str
     prompts: tuple[str, ...]
     frame: int
+    stages: int
     prompt_encoder: PromptEncoder
 
     @property
@@ -47,6 +50,19 @@ class PromptableModel(Protocol):
 
     def encode(self, image: torch.Tensor) -> ImageFeatures:
         """All that depends on the image (B, 3, S, S) alone."""
+        ...
+
+    def encode_first(self, image: torch.Tensor, count: int) -> tuple[torch.Tensor, ...]:
+        """What the first `count` stages of the encoder, 0 to `stages`, leave to the others of an image (B, 3, S, S)."""
+        ...
+
+    def encode_rest(self, maps: tuple[torch.Tensor, ...], count: int) -> ImageFeatures:
+        """What `encode` gives, from `encode_first` with the same `count`."""
+        ...
+
+    @property
+    def encode_prompts(self) -> Callable[..., tuple[torch.Tensor, torch.Tensor]]:
+        """Prompts by name to tokens (n, t, 256) and dense map (1 or n, 256, 1 or S/4, 1 or S/4), as in `decode`."""
         ...
 
     @property

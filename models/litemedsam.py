@@ -7,6 +7,7 @@ and the decoder; `tiny_vit` for the encoder.
 from typing import NamedTuple
 
 import torch
+import torch.nn.functional as F
 from torch import nn
 
 from .layers import LayerNorm2d
@@ -60,12 +61,23 @@ class PlainMaskDecoder(MaskDecoder):
             (n,).
         """
         source = features.image_embedding + dense
-        size = source.shape[-2:]
+        rows, columns = source.shape[-2:]
         source = source.flatten(2).mT.expand(tokens.shape[0], -1, -1)
         mask_weights, iou, keys = self.attend(source, position, tokens)
-        x = self.output_upscaling(keys.mT.unflatten(2, size))
-        logits = (mask_weights[:, None] @ x.flatten(2)).unflatten(2, x.shape[-2:])
-        return logits, iou
+        # A 2×2 convolution of stride 2 sees each position alone: linear layers do without moving the channels.
+        first, norm, gelu, second, _ = self.output_upscaling
+        x = self._doubled(keys, first)
+        x = gelu(F.layer_norm(x, norm.weight.shape, norm.weight, norm.bias, norm.eps))
+        x = gelu(self._doubled(x, second))
+        x = (x.flatten(1, 3) @ mask_weights[:, :, None]).view(-1, rows, columns, 2, 2, 2, 2)
+        return x.permute(0, 1, 3, 5, 2, 4, 6).reshape(-1, 1, 4 * rows, 4 * columns), iou
+
+    @staticmethod
+    def _doubled(x: torch.Tensor, layer: nn.ConvTranspose2d) -> torch.Tensor:
+        """Positions (..., C) to the four pixels (..., 4, C') of each, row-major."""
+        channels, out = layer.weight.shape[:2]
+        weight = layer.weight.permute(2, 3, 1, 0).reshape(4 * out, channels)
+        return F.linear(x, weight, layer.bias.repeat(4)).unflatten(-1, (4, out))
 
 
 class LiteMedSAM(nn.Module):
@@ -75,14 +87,17 @@ class LiteMedSAM(nn.Module):
     ----------
     frame : int
         Side of the image in pixels, a multiple of 4; the published model has 256.
+    prompts : tuple of str
+        ``("boxes",)`` as published, or ``("boxes", "scribbles")`` of weights that learnt a dense prompt, too.
     """
 
     name = "litemedsam"
-    prompts: tuple[str, ...] = ("boxes",)
+    stages = 6
 
-    def __init__(self, frame: int = 256):
+    def __init__(self, frame: int = 256, prompts: tuple[str, ...] = ("boxes",)):
         super().__init__()
         self.frame = frame
+        self.prompts = prompts
         self.image_encoder = TinyViTImageEncoder()
         self.prompt_encoder = PromptEncoder(frame)
         self.mask_decoder = PlainMaskDecoder()
@@ -91,7 +106,17 @@ class LiteMedSAM(nn.Module):
         """Everything that depends on the image alone; image (B, 3, S, S) in [0, 1]."""
         return ImageFeatures(self.image_encoder(image))
 
-    def decode(self, features: ImageFeatures, boxes: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    def encode_first(self, image: torch.Tensor, count: int) -> tuple[torch.Tensor, ...]:
+        """See `PromptableModel.encode_first`; one map."""
+        return (self.image_encoder.first_stages(image, count),)
+
+    def encode_rest(self, maps: tuple[torch.Tensor, ...], count: int) -> ImageFeatures:
+        """See `PromptableModel.encode_rest`."""
+        return ImageFeatures(self.image_encoder.other_stages(maps[0], count))
+
+    def decode(
+        self, features: ImageFeatures, boxes: torch.Tensor, scribbles: torch.Tensor | None = None
+    ) -> tuple[torch.Tensor, torch.Tensor]:
         """Masks of n boxes on one image, or of n (image, box) pairs.
 
         Parameters
@@ -100,6 +125,8 @@ class LiteMedSAM(nn.Module):
             Of one image, or of n images.
         boxes : Tensor
             (n, 4), x_min, y_min, x_max, y_max in pixels of the frame.
+        scribbles : Tensor, optional
+            (n, 1, S, S), 0 or 1: where the object may be; one without a pixel, or none at all, says nothing.
 
         Returns
         -------
@@ -108,10 +135,19 @@ class LiteMedSAM(nn.Module):
         iou : Tensor
             (n,), predicted, not squashed.
         """
-        encoder = self.prompt_encoder
-        position = encoder.pe_layer.grid(self.frame // 4)
-        return self.mask_decoder(features, position, encoder.box_tokens(boxes), encoder.empty_map())
+        position = self.prompt_encoder.pe_layer.grid(self.frame // 4)
+        return self.mask_decoder(features, position, *self.encode_prompts(boxes, scribbles=scribbles))
 
-    def forward(self, image: torch.Tensor, boxes: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    def encode_prompts(
+        self, boxes: torch.Tensor, points: torch.Tensor | None = None, scribbles: torch.Tensor | None = None
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """See `PromptableModel.encode_prompts`; points are not looked at."""
+        encoder = self.prompt_encoder
+        dense = encoder.empty_map() if scribbles is None else encoder.scribble_or_empty_map(scribbles)
+        return encoder.box_tokens(boxes), dense
+
+    def forward(
+        self, image: torch.Tensor, boxes: torch.Tensor, scribbles: torch.Tensor | None = None
+    ) -> tuple[torch.Tensor, torch.Tensor]:
         """`decode` of `encode`; image (1 or n, 3, S, S)."""
-        return self.decode(self.encode(image), boxes)
+        return self.decode(self.encode(image), boxes, scribbles)

@@ -79,5 +79,17 @@ class PromptEncoder(nn.Module):
         return self.mask_downscaling(scribbles)
 
     def empty_map(self) -> torch.Tensor:
-        """Dense prompt (1, 256, 1, 1) of a model that takes no scribbles."""
+        """Dense prompt (1, 256, 1, 1) where there is none."""
         return self.no_mask_embed.weight[..., None, None]
+
+    def scribble_or_empty_map(self, scribbles: torch.Tensor) -> torch.Tensor:
+        """Dense prompt (n, 256, S/4, S/4) of scribbles (n, 1, S, S); one without a pixel counts as absent."""
+        given = scribbles.flatten(1).any(dim=1)[:, None, None, None]
+        return torch.where(given, self.scribble_map(scribbles), self.empty_map())
+
+    @torch.no_grad()
+    def begin_scribbles(self) -> None:
+        """Let every scribble mean what none means: where weights that never saw one begin to learn."""
+        last = self.mask_downscaling[-1]
+        last.weight.zero_()
+        last.bias.copy_(self.no_mask_embed.weight[0])

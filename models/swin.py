@@ -236,9 +236,27 @@ class SwinImageEncoder(nn.Module):
         skips : list of Tensor
             The stage outputs (B, 128, S/2, S/2), (B, 160, S/4, S/4), and twice (B, 320, S/4, S/4).
         """
-        x = self.patch_embed(image)
-        skips = []
-        for stage in self.stages:
+        embedding, *skips = self.other_stages((image,), 0)
+        return embedding, skips
+
+    @property
+    def all_stages(self) -> tuple[nn.Module, ...]:
+        """What an image passes through, in order."""
+        return (self.patch_embed, *self.stages, self.neck)
+
+    def first_stages(self, image: torch.Tensor, count: int) -> tuple[torch.Tensor, ...]:
+        """The last map of the first `count` of `all_stages`, and the skip maps (as `forward` gives them) so far."""
+        return self._passed((image,), range(count))
+
+    def other_stages(self, maps: tuple[torch.Tensor, ...], count: int) -> tuple[torch.Tensor, ...]:
+        """The embedding and the skip maps, of what `first_stages` gave for the same `count`."""
+        return self._passed(maps, range(count, len(self.all_stages)))
+
+    def _passed(self, maps: tuple[torch.Tensor, ...], numbers: range) -> tuple[torch.Tensor, ...]:
+        x, *skips = maps
+        for number in numbers:
+            stage = self.all_stages[number]
             x = stage(x)
-            skips.append(x)
-        return self.neck(x), skips
+            if stage in self.stages:
+                skips.append(x)
+        return (x, *skips)

@@ -117,6 +117,7 @@ class SwinLiteMedSAM(nn.Module):
 
     name = "swin_litemedsam"
     prompts: tuple[str, ...] = ("boxes", "points", "scribbles")
+    stages = 6
 
     def __init__(self, frame: int = 256):
         super().__init__()
@@ -127,7 +128,15 @@ class SwinLiteMedSAM(nn.Module):
 
     def encode(self, image: torch.Tensor) -> ImageFeatures:
         """Everything that depends on the image alone; image (B, 3, S, S) in [0, 1]."""
-        embedding, skips = self.image_encoder(image)
+        return self.encode_rest(self.encode_first(image, 0), 0)
+
+    def encode_first(self, image: torch.Tensor, count: int) -> tuple[torch.Tensor, ...]:
+        """See `PromptableModel.encode_first`; the map of the last of these stages, then the skip maps so far."""
+        return self.image_encoder.first_stages(image, count)
+
+    def encode_rest(self, maps: tuple[torch.Tensor, ...], count: int) -> ImageFeatures:
+        """See `PromptableModel.encode_rest`."""
+        embedding, *skips = self.image_encoder.other_stages(maps, count)
         return ImageFeatures(embedding, *self.mask_decoder.image_only(skips))
 
     def decode(
@@ -153,10 +162,16 @@ class SwinLiteMedSAM(nn.Module):
         iou : Tensor
             (n,), predicted, not squashed.
         """
+        position = self.prompt_encoder.pe_layer.grid(self.frame // 4)
+        return self.mask_decoder(features, position, *self.encode_prompts(boxes, points, scribbles))
+
+    def encode_prompts(
+        self, boxes: torch.Tensor, points: torch.Tensor, scribbles: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """See `PromptableModel.encode_prompts`."""
         encoder = self.prompt_encoder
         tokens = torch.cat([encoder.point_tokens(points), encoder.box_tokens(boxes)], dim=1)
-        position = encoder.pe_layer.grid(self.frame // 4)
-        return self.mask_decoder(features, position, tokens, encoder.scribble_map(scribbles))
+        return tokens, encoder.scribble_map(scribbles)
 
     def forward(
         self, image: torch.Tensor, boxes: torch.Tensor, points: torch.Tensor, scribbles: torch.Tensor

@@ -167,9 +167,23 @@ class TinyViTImageEncoder(nn.Module):
         self.layers = nn.ModuleList(Layer(*parts) for parts in zip(blocks, mergings, strict=True))
         self.neck = neck(WIDTHS[-1])
 
+    @property
+    def stages(self) -> tuple[nn.Module, ...]:
+        """What an image passes through, in order."""
+        return (self.patch_embed, *self.layers, self.neck)
+
+    def first_stages(self, image: torch.Tensor, count: int) -> torch.Tensor:
+        """The map (B, C, S', S') that the first `count` stages make of an image (B, 3, S, S) in [0, 1]."""
+        for stage in self.stages[:count]:
+            image = stage(image)
+        return image
+
+    def other_stages(self, x: torch.Tensor, count: int) -> torch.Tensor:
+        """The embedding (B, 256, S/4, S/4) of what `first_stages` gave for the same `count`."""
+        for stage in self.stages[count:]:
+            x = stage(x)
+        return x
+
     def forward(self, image: torch.Tensor) -> torch.Tensor:
         """Map an image (B, 3, S, S) in [0, 1], S a multiple of 4, to its embedding (B, 256, S/4, S/4)."""
-        x = self.patch_embed(image)
-        for layer in self.layers:
-            x = layer(x)
-        return self.neck(x)
+        return self.other_stages(image, 0)

@@ -1,5 +1,6 @@
 """Folders of challenge-format cases as training samples."""
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -41,11 +42,12 @@ class Case:
     samples: tuple[Sample, ...]
 
 
-def _named(stem: str) -> tuple[str, str]:
+def _named(stem: str, subjects: tuple[str, ...]) -> tuple[str, str]:
     name = CaseName.of(stem)
     if name is None or not name.dataset or name.form not in _FORMS:
         return "cases", stem
-    return f"{name.form}_{name.modality}_{name.dataset}", name.patient
+    found = next(filter(None, (re.search(pattern, stem) for pattern in subjects)), None)
+    return f"{name.form}_{name.modality}_{name.dataset}", name.patient if found is None else found[1]
 
 
 def _load(path: Path) -> tuple[np.ndarray, np.ndarray]:
@@ -89,7 +91,7 @@ def _sample(image: np.ndarray, marks: np.ndarray) -> Sample | None:
     return Sample(np.ascontiguousarray(image), masks) if len(masks) else None
 
 
-def read_case(path: str | Path) -> Case:
+def read_case(path: str | Path, subjects: tuple[str, ...] = ()) -> Case:
     """Read one file.
 
     Parameters
@@ -118,10 +120,10 @@ def read_case(path: str | Path) -> Case:
         if len(bearing) > _MAX_SLICES:
             bearing = bearing[np.linspace(0, len(bearing) - 1, _MAX_SLICES).round().astype(int)]
         found = [_sample(images[z], marks[z]) for z in bearing]
-    return Case(path.stem, *_named(path.stem), tuple(sample for sample in found if sample is not None))
+    return Case(path.stem, *_named(path.stem, subjects), tuple(sample for sample in found if sample is not None))
 
 
-def read_folders(folders: tuple[str | Path, ...]) -> list[Case]:
+def read_folders(folders: tuple[str | Path, ...], subjects: tuple[str, ...] = ()) -> list[Case]:
     """Read all ``*.npz`` of some folders, sorted by name, without those that bear no object.
 
     Raises
@@ -133,7 +135,7 @@ def read_folders(folders: tuple[str | Path, ...]) -> list[Case]:
     for folder in map(Path, folders):
         if not folder.is_dir():
             raise LiteMedSamError(f"{folder}: no such folder", "give a folder of challenge-format npz files")
-        found = [case for case in map(read_case, sorted(folder.glob("*.npz"))) if case.samples]
+        found = [case for case in (read_case(path, subjects) for path in sorted(folder.glob("*.npz"))) if case.samples]
         if not found:
             raise LiteMedSamError(
                 f"{folder}: holds no npz file with marked objects", "give a folder of challenge-format npz files"
@@ -142,7 +144,7 @@ def read_folders(folders: tuple[str | Path, ...]) -> list[Case]:
     return cases
 
 
-def split(cases: list[Case], held_out: float) -> tuple[list[Case], list[Case]]:
+def split(cases: list[Case], held_out: float, apart: tuple[str, ...] = ()) -> tuple[list[Case], list[Case]]:
     """Part the cases by their source, the same way on every machine and for every seed.
 
     Parameters
@@ -150,6 +152,8 @@ def split(cases: list[Case], held_out: float) -> tuple[list[Case], list[Case]]:
     cases : list of Case
     held_out : float
         Share of the sources, in [0, 1).
+    apart : tuple of str
+        Beginnings of names of cases that are measured, too.
 
     Returns
     -------
@@ -157,5 +161,6 @@ def split(cases: list[Case], held_out: float) -> tuple[list[Case], list[Case]]:
     """
     learnt, measured = [], []
     for case in cases:
-        (measured if place_of(case.source) < held_out else learnt).append(case)
+        apart_from_training = place_of(case.source) < held_out or case.name.startswith(apart)
+        (measured if apart_from_training else learnt).append(case)
     return learnt, measured

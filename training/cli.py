@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from ..errors import LiteMedSamError
-from .config import read_config
+from .config import TrainingConfig, read_config
 
 
 @click.command()
@@ -23,6 +23,16 @@ from .config import read_config
 @click.option("--resume", is_flag=True, help="Go on with the run in --out.")
 @click.option("--device", default="cpu", show_default=True, type=click.Choice(["cpu", "cuda"]))
 @click.option("--steps", type=int, help="Length of the whole run; replaces the configuration's.")
+@click.option(
+    "--keep",
+    type=click.Path(path_type=Path),
+    help="Folder to keep in what the encoder's frozen stages make of each image; for variants above 0.",
+)
+@click.option(
+    "--encoder",
+    type=click.Path(path_type=Path),
+    help="Bundle of the same weights, whose encoder fills --keep sooner; for freeze_encoder.",
+)
 @click.option("--threads", type=click.IntRange(min=1), help="CPU threads of the network; all cores by default.")
 def main(
     config: str,
@@ -32,6 +42,8 @@ def main(
     resume: bool,
     device: str,
     steps: int | None,
+    keep: Path | None,
+    encoder: Path | None,
     threads: int | None,
 ) -> None:
     """Train or fine-tune a network as CONFIG says.
@@ -45,18 +57,29 @@ def main(
             settings = replace(settings, data=tuple(map(str, data)))
         if steps is not None:
             settings = replace(settings, steps=steps)
-        best = _train(settings, out, init, resume, device, threads)
+        if encoder is not None and keep is None:
+            raise click.UsageError("--encoder goes with --keep FOLDER")
+        best = _train(settings, out, init, resume, device, keep, encoder, threads)
     except LiteMedSamError as error:
         raise click.ClickException(str(error)) from error
     click.echo(f"weights: {best}")
 
 
-def _train(settings, out: Path, init: Path | None, resume: bool, device: str, threads: int | None) -> Path:
+def _train(
+    settings: TrainingConfig,
+    out: Path,
+    init: Path | None,
+    resume: bool,
+    device: str,
+    keep: Path | None,
+    encoder: Path | None,
+    threads: int | None,
+) -> Path:
     # torch is slow to import and --help must not wait for it.
     try:
         import torch
 
-        from .loop import train
+        from .loop import Keep, train
     except ModuleNotFoundError as error:
         raise LiteMedSamError(f"training needs {error.name}", "pip install 'litemedsam[export]'") from error
     if threads:
@@ -64,6 +87,7 @@ def _train(settings, out: Path, init: Path | None, resume: bool, device: str, th
     asked = []
     before = signal.signal(signal.SIGTERM, lambda number, frame: asked.append(number))
     try:
-        return train(settings, out, init, resume, device, lambda step: bool(asked), click.echo)
+        kept = None if keep is None else Keep(keep, encoder)
+        return train(settings, out, init, resume, device, kept, lambda step: bool(asked), click.echo)
     finally:
         signal.signal(signal.SIGTERM, before)

@@ -1,5 +1,6 @@
 """The settings of a training run and the TOML file that they are read from."""
 
+import re
 import tomllib
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
@@ -39,6 +40,11 @@ class TrainingConfig:
         Share of slices of phantoms among the synthetic images, in [0, 1].
     held_out : float
         Share of the source cases kept for measuring, in [0, 1).
+    apart : tuple of str
+        Beginnings of names of files that are kept for measuring, too: whole sources.
+    subjects : tuple of str
+        Regular expressions that find the patient or specimen in a file's name, as their first group; files of one
+        are held out together. Where none fits, the rest of the name counts.
     balance : float
         A group of n cases is drawn with a weight of n to this power; 0 treats all groups alike.
     learning_rate : float
@@ -53,7 +59,22 @@ class TrainingConfig:
     ema : float
         Decay per step of the averaged weights.
     freeze_encoder : bool
-        Whether the image encoder stays as it is: half the time per step, and a decoder that learns sooner.
+        Whether the whole image encoder stays as it is: half the time per step, and a decoder that learns sooner.
+    frozen_stages : int
+        So many of the encoder's first stages stay as they are; see `litemedsam.models.interface.PromptableModel`.
+    encoder_rate : float
+        Learning rate of the encoder as a share of the decoder's.
+    dense : bool
+        Whether LiteMedSAM learns a scribble beside the box; weights that know it keep it either way.
+    variants : int
+        Each image is seen in so many augmented variants, whose frozen maps can be kept; 0 makes each one anew.
+    fresh : int
+        So many images of a step are new, the others are images of earlier steps, whose frozen maps are kept already; 0
+        makes all of them new.
+    focus : int
+        Side in pixels of the part of the frame that the decoder sees in some steps, a multiple of 4.
+    focus_share : float
+        Share of the images, in [0, 1], of which the decoder sees that part alone, where the object fits into it.
     freeze_statistics : bool
         Whether batch normalisation keeps the statistics of the initial weights.
     mixed : bool
@@ -68,12 +89,20 @@ class TrainingConfig:
         looking at the image.
     propagated : float
         Share of the boxes, in [0, 1], that are as far off as those which a volume passes on from slice to slice.
+    dropped : float
+        Share of the prompts, in [0, 1], whose scribble is empty, so that a box alone keeps its meaning.
+    previous : float
+        Share, of the prompts whose box was passed on, that have the mask of the slice before as scribble.
     jitter : float
         Sides of a box move outwards or inwards by up to this share of the box's side, or by two pixels.
     checkpoint_every : int
         Steps.
     measure_scenes, measure_images : int
         Synthetic scenes, and images of each group of held-out cases, that the measuring takes.
+    measure_first : bool
+        Whether the initial weights are measured, too, before the first step.
+    measure_objects : int
+        At most so many objects of each of them.
     workers : int
         Processes that make images; 0 makes them between the steps. The numbers do not depend on it.
     data : tuple of str
@@ -99,28 +128,51 @@ class TrainingConfig:
     clip: float = 1.0
     ema: float = 0.99
     freeze_encoder: bool = False
+    frozen_stages: int = 0
+    encoder_rate: float = 1.0
+    dense: bool = False
+    variants: int = 0
+    fresh: int = 0
+    focus: int = 128
+    focus_share: float = 0.0
     freeze_statistics: bool = True
     mixed: bool = True
     scribble: str = "ellipse"
     strokes: float = 0.1
     misplaced: float = 0.4
     propagated: float = 0.2
+    dropped: float = 0.0
+    previous: float = 0.0
     jitter: float = 0.05
     checkpoint_every: int = 200
     measure_scenes: int = 24
     measure_images: int = 8
+    measure_first: bool = True
+    measure_objects: int = 8
     workers: int = 1
+    apart: tuple[str, ...] = ()
+    subjects: tuple[str, ...] = ()
     data: tuple[str, ...] = ()
 
     def __post_init__(self):
         for name in ("frame", "window"):
             side = getattr(self, name)
             _require(side >= 32 and side % 32 == 0, name, side, "a positive multiple of 32")
+        _require(self.focus >= 32 and self.focus % 4 == 0, "focus", self.focus, "a multiple of 4, at least 32")
         if self.window_share:
             _require(self.window <= self.frame, "window", self.window, f"at most the frame, {self.frame}")
-        for name in ("steps", "images", "window_images", "prompts", "checkpoint_every"):
+        for name in ("steps", "images", "window_images", "prompts", "measure_objects", "checkpoint_every"):
             _require(getattr(self, name) >= 1, name, getattr(self, name), "at least 1")
-        for name in ("seed", "warm_up", "measure_scenes", "measure_images", "workers", "weight_decay"):
+        for name in (
+            "seed",
+            "warm_up",
+            "measure_scenes",
+            "measure_images",
+            "workers",
+            "weight_decay",
+            "variants",
+            "fresh",
+        ):
             _require(getattr(self, name) >= 0, name, getattr(self, name), "at least 0")
         for name in (
             "synthetic",
@@ -128,6 +180,10 @@ class TrainingConfig:
             "strokes",
             "misplaced",
             "propagated",
+            "dropped",
+            "previous",
+            "focus_share",
+            "encoder_rate",
             "last_rate",
             "balance",
             "window_share",
@@ -136,17 +192,35 @@ class TrainingConfig:
         for name in ("held_out", "ema", "jitter"):
             _require(0 <= getattr(self, name) < 1, name, getattr(self, name), "a number from 0 to below 1")
         _require(self.scribble in SCRIBBLES, "scribble", self.scribble, f"one of {', '.join(SCRIBBLES)}")
+        for pattern in self.subjects:
+            _require(_has_group(pattern), "subjects", pattern, "a regular expression with one group at least")
         for name in ("learning_rate", "clip"):
             _require(getattr(self, name) > 0, name, getattr(self, name), "above 0")
 
     @property
     def prompting(self) -> Prompting:
         """How the prompts of the steps are made."""
-        return Prompting(self.prompts, self.jitter, self.scribble, self.strokes, self.misplaced, self.propagated)
+        return Prompting(
+            self.prompts,
+            self.jitter,
+            self.scribble,
+            self.strokes,
+            self.misplaced,
+            self.propagated,
+            self.dropped,
+            self.previous,
+        )
 
     def windowed(self, step: int) -> bool:
         """Whether a step, from 0, sees windows instead of whole frames."""
         return int((step + 1) * self.window_share) > int(step * self.window_share)
+
+
+def _has_group(pattern: str) -> bool:
+    try:
+        return re.compile(pattern).groups > 0
+    except re.error:
+        return False
 
 
 def _require(holds: bool, name: str, got: Any, expected: str) -> None:

@@ -1,6 +1,6 @@
 """From a sample to what the network takes: the frame, the prompts and the targets, made as inference makes them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -13,6 +13,8 @@ from .samples import Sample
 _JITTER_PIXELS = 2.0
 # By what share of its side an edge of a box that was passed on may be off.
 _SLICE_CHANGE = 0.15
+# How far a slice's mask is turned (degrees), moved and uneven (shares of its sides) against the next one's: deviations.
+_SLICE_TURN, _SLICE_SHIFT, _SLICE_ROUGHNESS = 6.0, 0.05, 0.12
 # How large a misplaced ellipse is, as a share of the one that fills the box, and how far beyond the box it may reach.
 _MISPLACED_SIZES = (0.3, 1.0)
 _MISPLACED_BEYOND = 0.05
@@ -66,6 +68,10 @@ class Prompting:
         Share of the prompts that have a random stroke, or a `MisplacedEllipse`, instead.
     propagated : float
         Share of the boxes that are as far off as those which a volume passes on from slice to slice.
+    dropped : float
+        Share of the prompts whose scribble is empty, so that a box alone keeps its meaning.
+    previous : float
+        Share, of the prompts whose box was passed on, that have the `neighbouring` slice's mask as scribble.
     """
 
     objects: int
@@ -74,15 +80,50 @@ class Prompting:
     strokes: float = 0.0
     misplaced: float = 0.0
     propagated: float = 0.0
+    dropped: float = 0.0
+    previous: float = 0.0
 
-    def box(self, rng: np.random.Generator, mask: np.ndarray) -> np.ndarray:
-        """The box float64 (4,), in pixels of the image, of a mask bool (H, W)."""
+    def box(self, rng: np.random.Generator, mask: np.ndarray) -> tuple[np.ndarray, bool]:
+        """The box float64 (4,), in pixels of the image, of a mask bool (H, W), and whether it was passed on."""
         box = tight_box(mask)
         if self.propagated > 0 and rng.random() < self.propagated:
-            return passed_on_box(rng, box, mask.shape)
+            return passed_on_box(rng, box, mask.shape), True
         if self.jitter > 0 and rng.random() < 0.5:
-            return moved_box(rng, box, mask.shape, self.jitter)
-        return box
+            return moved_box(rng, box, mask.shape, self.jitter), False
+        return box, False
+
+    def prompt(
+        self,
+        rng: np.random.Generator,
+        number: int,
+        mask: np.ndarray,
+        target: np.ndarray,
+        pixels: np.ndarray,
+        scale: float,
+    ) -> Prompt:
+        """The prompt of one object.
+
+        Parameters
+        ----------
+        rng : numpy.random.Generator
+        number : int
+            The object's, from 1.
+        mask : ndarray
+            bool (H, W), in the image.
+        target : ndarray
+            float32 (S, S) in [0, 1], in the frame.
+        pixels : ndarray
+            float32 (3, S, S), the frame.
+        scale : float
+            Pixels of the frame for one of the image.
+        """
+        box, passed_on = self.box(rng, mask)
+        made = self.source(rng).prompt(Target(number), (box * scale).astype(np.float32), pixels.any(axis=0))
+        if passed_on and self.previous > 0 and rng.random() < self.previous:
+            return replace(made, scribble=neighbouring(rng, target >= 0.5))
+        if self.dropped > 0 and rng.random() < self.dropped:
+            return replace(made, scribble=np.zeros_like(made.scribble))
+        return made
 
     def source(self, rng: np.random.Generator) -> PromptSource:
         """Where the prompt of one object comes from."""
@@ -100,7 +141,7 @@ class Example:
     Attributes
     ----------
     pixels : ndarray
-        float32 (3, S, S) in [0, 1].
+        float32 (3, S, S) in [0, 1]; the whole frame where it is larger than S.
     boxes : ndarray
         float32 (n, 4), x_min, y_min, x_max, y_max in pixels of the frame.
     points : ndarray
@@ -112,7 +153,7 @@ class Example:
     valid : ndarray
         bool (S, S), false on the frame's padding.
     origin : tuple of int
-        x, y of the window's first pixel in the frame, multiples of 32; (0, 0) of a whole frame.
+        x, y of the window's first pixel in the frame, multiples of 4; (0, 0) of a whole frame.
     """
 
     pixels: np.ndarray
@@ -179,6 +220,77 @@ def passed_on_box(rng: np.random.Generator, box: np.ndarray, shape: tuple[int, i
     return np.clip(off, 0, np.array([shape[1] - 1, shape[0] - 1] * 2))
 
 
+def neighbouring(rng: np.random.Generator, mask: np.ndarray) -> np.ndarray:
+    """A mask as the slice before may have given it: moved, turned, stretched, its outline uneven.
+
+    Parameters
+    ----------
+    rng : numpy.random.Generator
+    mask : ndarray
+        bool (S, S).
+
+    Returns
+    -------
+    ndarray
+        bool (S, S); the mask itself where nothing would be left of it.
+    """
+    if not mask.any():
+        return mask
+    box = tight_box(mask)
+    centre, sides = (box[:2] + box[2:]) / 2, box[2:] - box[:2] + 1
+    matrix = cv2.getRotationMatrix2D(tuple(centre), rng.normal(0, _SLICE_TURN), 1.0)
+    stretch = np.exp(rng.normal(0, _SLICE_CHANGE, 2))
+    matrix = stretch[:, None] * (matrix - [[0, 0, centre[0]], [0, 0, centre[1]]])
+    matrix[:, 2] += centre + rng.normal(0, _SLICE_SHIFT, 2) * sides
+    moved = cv2.warpAffine(mask.astype(np.float32), matrix, mask.shape[::-1], flags=cv2.INTER_LINEAR)
+    width = max(1.0, rng.uniform(0, _SLICE_ROUGHNESS) * float(sides.min()))
+    noise = cv2.resize(
+        rng.normal(0, 0.25, (32, 32)).astype(np.float32), mask.shape[::-1], interpolation=cv2.INTER_CUBIC
+    )
+    uneven = cv2.GaussianBlur(moved, (0, 0), width) + noise > 0.5
+    # Noise alone marks nothing far from the object.
+    uneven &= cv2.GaussianBlur(moved, (0, 0), width) > 0.05
+    return uneven if uneven.any() else mask
+
+
+def focused(rng: np.random.Generator, example: Example, side: int) -> Example:
+    """The part of a whole frame around one of its objects, for a decoder that need not see all of it.
+
+    Parameters
+    ----------
+    rng : numpy.random.Generator
+    example : Example
+        A whole frame.
+    side : int
+        Of the part in pixels, a multiple of 4.
+
+    Returns
+    -------
+    Example
+        With the pixels of the whole frame, and the objects whose boxes lie in the part; the example itself where the
+        chosen object's does not.
+    """
+    size = example.valid.shape[-1]
+    low, high = np.floor(example.boxes[:, :2]), np.ceil(example.boxes[:, 2:]) + 1
+    first = int(rng.integers(len(low)))
+    if (_SURROUND * (high[first] - low[first]) > side).any() or side >= size:
+        return example
+    origin = tuple(4 * (_start(rng, low[first, axis], high[first, axis], side, size) // 4) for axis in (0, 1))
+    kept = np.flatnonzero(((low >= origin) & (high <= np.add(origin, side))).all(axis=1))
+    if first not in kept:
+        return example
+    rows, columns = (slice(origin[axis], origin[axis] + side) for axis in (1, 0))
+    return Example(
+        example.pixels,
+        example.boxes[kept],
+        example.points[kept],
+        np.ascontiguousarray(example.scribbles[kept][..., rows, columns]),
+        np.ascontiguousarray(example.targets[kept][:, rows, columns]),
+        np.ascontiguousarray(example.valid[rows, columns]),
+        origin,
+    )
+
+
 def _target(mask: np.ndarray, frame: Frame) -> np.ndarray:
     size = (frame.scaled_width, frame.scaled_height)
     how = cv2.INTER_AREA if frame.scale < 1 else cv2.INTER_LINEAR
@@ -212,13 +324,10 @@ def make_example(
 
 def _example(rng: np.random.Generator, sample: Sample, size: int, chosen: np.ndarray, prompting: Prompting) -> Example:
     pixels, frame = to_frame(sample.image, size)
-    foreground = pixels.any(axis=0)
     made, targets = [], []
     for k in chosen:
-        box = prompting.box(rng, sample.masks[k])
-        source = prompting.source(rng)
-        made.append(source.prompt(Target(int(k) + 1), (box * frame.scale).astype(np.float32), foreground))
         targets.append(_target(sample.masks[k], frame))
+        made.append(prompting.prompt(rng, int(k) + 1, sample.masks[k], targets[-1], pixels, frame.scale))
     valid = np.zeros((size, size), bool)
     valid[: frame.scaled_height, : frame.scaled_width] = True
     return Example(

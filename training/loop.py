@@ -10,9 +10,9 @@ import json
 import math
 import time
 from collections.abc import Callable
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import nn
@@ -20,17 +20,18 @@ from torch import nn
 from ..atomic import write_atomically
 from ..errors import LiteMedSamError
 from ..models import SwinLiteMedSAM, load_checkpoint
-from ..models.checkpoint import DAMAGED
-from ..models.swin_litemedsam import ImageFeatures
+from ..models.checkpoint import DAMAGED, MODELS, PROMPTS_KEY
+from ..models.interface import PromptableModel
 from .cases import read_folders, split
 from .config import TrainingConfig, from_mapping
 from .examples import Example
+from .kept import FrozenStages, KeptMaps, all_stages, digest_of, encode_in_bundle, encode_with
 from .losses import Losses, mask_losses
-from .measure import held_out_samples, measure, tensors
+from .measure import held_out_samples, measure, prompts_of
 from .pictures import save_examples
 from .stream import Stream
 
-FORMAT = 1
+FORMAT = 2
 LAST, BEST, LOG, MEASURES = "last.pth", "best.pth", "log.jsonl", "measures.jsonl"
 
 
@@ -60,37 +61,68 @@ def _statistics(model: nn.Module) -> list[nn.Module]:
 
 
 def decode_window(
-    model: SwinLiteMedSAM,
-    features: ImageFeatures,
-    boxes: torch.Tensor,
-    points: torch.Tensor,
-    scribbles: torch.Tensor,
-    origin: tuple[int, int],
+    model: PromptableModel, features: NamedTuple, prompts: dict[str, torch.Tensor], origin: tuple[int, int], side: int
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Decode prompts on a window of the frame.
 
     Parameters
     ----------
-    model : SwinLiteMedSAM
-    features : ImageFeatures
-        Of the window's pixels.
-    boxes, points : Tensor
-        (n, 4) and (n, 4, 2) in pixels of the frame.
-    scribbles : Tensor
-        (n, 1, S, S), S the window's side.
+    model : PromptableModel
+    features : NamedTuple
+        Of the window's pixels alone, or of the whole frame.
+    prompts : dict of str to Tensor
+        As `PromptableModel.decode` takes them, in pixels of the frame; ``scribbles`` (n, 1, S, S) of the window.
     origin : tuple of int
-        x, y of the window's first pixel in the frame.
+        x, y of the window's first pixel in the frame, multiples of 4.
+    side : int
+        S, the window's side.
 
     Returns
     -------
     logits, iou : Tensor
-        (n, 1, S, S) and (n,), as `SwinLiteMedSAM.decode` gives them for a whole frame.
+        (n, 1, S, S) and (n,), as `PromptableModel.decode` gives them for a whole frame.
     """
-    encoder, cells, side = model.prompt_encoder, model.frame // 4, scribbles.shape[-1] // 4
-    tokens = torch.cat([encoder.point_tokens(points), encoder.box_tokens(boxes)], dim=1)
-    x, y = (start // 4 for start in origin)
-    position = encoder.pe_layer.grid(cells).unflatten(0, (cells, cells))[y : y + side, x : x + side].flatten(0, 1)
-    return model.mask_decoder(features, position, tokens, encoder.scribble_map(scribbles))
+    cells, x, y, kept = model.frame // 4, origin[0] // 4, origin[1] // 4, side // 4
+    if kept < features.image_embedding.shape[-1]:
+        features = type(features)(*(_part(one, one.shape[-1] // cells, x, y, kept) for one in features))
+    position = model.prompt_encoder.pe_layer.grid(cells).unflatten(0, (cells, cells))
+    position = position[y : y + kept, x : x + kept].flatten(0, 1)
+    return model.mask_decoder(features, position, *model.encode_prompts(**prompts))
+
+
+def _part(feature_map: torch.Tensor, factor: int, x: int, y: int, side: int) -> torch.Tensor:
+    x, y, side = x * factor, y * factor, side * factor
+    return feature_map[..., y : y + side, x : x + side]
+
+
+@dataclass(frozen=True)
+class Keep:
+    """Where the frozen stages' maps are kept, and what makes them.
+
+    Attributes
+    ----------
+    folder : Path
+    encoder : Path, optional
+        A bundle of the same encoder, whose bfloat16 graph makes them instead of PyTorch; for an encoder that is frozen
+        as a whole.
+    """
+
+    folder: Path
+    encoder: Path | None = None
+
+    def maps(self, config: TrainingConfig, model: PromptableModel) -> KeptMaps:
+        """What keeps the maps of a model's frozen stages.
+
+        Raises
+        ------
+        LiteMedSamError
+            When the bundle is of another encoder, or only a part of the encoder is frozen.
+        """
+        count = frozen_stages(config, model)
+        name = digest_of(model, count)
+        if self.encoder is None:
+            return KeptMaps(self.folder, f"{name}-torch", encode_with(model, count, config.mixed))
+        return KeptMaps(self.folder, f"{name}-bundle", encode_in_bundle(self.encoder, model, count))
 
 
 class Run:
@@ -99,13 +131,15 @@ class Run:
     Parameters
     ----------
     config : TrainingConfig
-    model : SwinLiteMedSAM
+    model : PromptableModel
         With its initial weights; the run owns it from now on.
     device : torch.device
+    kept : KeptMaps, optional
+        Keeps what the frozen stages of the encoder make of an image.
 
     Attributes
     ----------
-    model, averaged : SwinLiteMedSAM
+    model, averaged : PromptableModel
         The trained and the averaged network.
     step : int
         Steps done.
@@ -113,20 +147,32 @@ class Run:
         Best mean DSC measured so far, −1 before.
     """
 
-    def __init__(self, config: TrainingConfig, model: SwinLiteMedSAM, device: torch.device):
+    def __init__(
+        self, config: TrainingConfig, model: PromptableModel, device: torch.device, kept: KeptMaps | None = None
+    ):
         self.config = config
         self.device = device
         self.model = model.to(device)
         self.averaged = copy.deepcopy(self.model).requires_grad_(False).eval()
-        self.model.image_encoder.requires_grad_(not config.freeze_encoder)
-        trained = [p for p in self.model.parameters() if p.requires_grad]
-        decayed = [p for p in trained if p.ndim > 1]
-        others = [p for p in trained if p.ndim <= 1]
-        groups = [{"params": decayed, "weight_decay": config.weight_decay}, {"params": others, "weight_decay": 0.0}]
-        self.optimiser = torch.optim.AdamW(groups, lr=config.learning_rate, fused=True)
+        self.frozen = FrozenStages(frozen_stages(config, model), kept)
+        for stage in all_stages(self.model)[: self.frozen.count]:
+            stage.requires_grad_(False)
+        self.optimiser = torch.optim.AdamW(self._groups(), lr=config.learning_rate, fused=True)
         self.step = 0
         self.best = -1.0
         self._train_mode()
+
+    def _groups(self) -> list[dict[str, Any]]:
+        """What learns, by weight decay and rate; vectors do not decay."""
+        encoder = {id(p) for p in self.model.image_encoder.parameters()}
+        trained = [p for p in self.model.parameters() if p.requires_grad]
+        groups = []
+        for inside, share in ((False, 1.0), (True, self.config.encoder_rate)):
+            for matrices, decay in ((True, self.config.weight_decay), (False, 0.0)):
+                members = [p for p in trained if (id(p) in encoder) == inside and (p.ndim > 1) == matrices]
+                if members:
+                    groups.append({"params": members, "weight_decay": decay, "share": share})
+        return groups
 
     def _train_mode(self) -> None:
         self.model.train()
@@ -155,9 +201,9 @@ class Run:
         config = self.config
         rate = rate_at(config, self.step)
         for group in self.optimiser.param_groups:
-            group["lr"] = rate
+            group["lr"] = rate * group["share"]
         parts = self._losses(examples)
-        side = examples[0].pixels.shape[-1]
+        side = max(example.targets.shape[-1] for example in examples)
         means = Losses(*(torch.stack(values).mean() for values in zip(*parts, strict=True)))
         if not torch.isfinite(means.total):
             raise LiteMedSamError(
@@ -173,15 +219,14 @@ class Run:
         return {"step": self.step, "side": side, "rate": rate, **named, "norm": round(norm.item(), 4)}
 
     def _losses(self, examples: tuple[Example, ...]) -> list[Losses]:
-        images = torch.stack([torch.from_numpy(example.pixels) for example in examples]).to(self.device)
         parts = []
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.config.mixed):
-            features = self.model.encode(images)
+            features = self.frozen.features(self.model, [example.pixels for example in examples], self.device)
             for k, example in enumerate(examples):
                 one = type(features)(*(part[k : k + 1] for part in features))
-                boxes, points, scribbles = tensors(example, self.device)
-                logits, iou = decode_window(self.model, one, boxes, points, scribbles, example.origin)
-                boxes = boxes - boxes.new_tensor(example.origin * 2)
+                prompts = prompts_of(self.model, example, self.device)
+                logits, iou = decode_window(self.model, one, prompts, example.origin, example.targets.shape[-1])
+                boxes = prompts["boxes"] - prompts["boxes"].new_tensor(example.origin * 2)
                 targets, valid = (torch.from_numpy(a).to(self.device) for a in (example.targets, example.valid))
                 with torch.autocast(self.device.type, enabled=False):
                     parts.append(mask_losses(logits, iou, boxes, targets, valid))
@@ -201,6 +246,8 @@ class Run:
         return {
             "format": FORMAT,
             "config": {**asdict(self.config), "data": list(self.config.data)},
+            "network": self.model.name,
+            "prompts": list(self.model.prompts),
             "step": self.step,
             "best": self.best,
             "model": self.model.state_dict(),
@@ -258,12 +305,32 @@ def _append(path: Path, line: dict[str, Any]) -> None:
         file.write(json.dumps(line) + "\n")
 
 
-def initial_model(config: TrainingConfig, init: str | Path | None) -> SwinLiteMedSAM:
+def frozen_stages(config: TrainingConfig, model: PromptableModel) -> int:
+    """How many of the encoder's stages stay as they are.
+
+    Raises
+    ------
+    LiteMedSamError
+        When the encoder has fewer.
+    """
+    if config.frozen_stages > model.stages:
+        raise LiteMedSamError(
+            f"training setting 'frozen_stages' is {config.frozen_stages}, expected at most {model.stages}",
+            "mend the configuration",
+        )
+    return model.stages if config.freeze_encoder else config.frozen_stages
+
+
+def initial_model(config: TrainingConfig, init: str | Path | None) -> PromptableModel:
     """The network with a checkpoint's weights, or with random ones drawn from the seed."""
-    if init is not None:
-        return load_checkpoint(init)
-    torch.manual_seed(config.seed)
-    return SwinLiteMedSAM(config.frame)
+    if init is None:
+        torch.manual_seed(config.seed)
+        return SwinLiteMedSAM(config.frame)
+    model = load_checkpoint(init)
+    if config.dense and "scribbles" not in model.prompts:
+        model.prompts = (*model.prompts, "scribbles")
+        model.prompt_encoder.begin_scribbles()
+    return model
 
 
 def train(
@@ -272,6 +339,7 @@ def train(
     init: str | Path | None = None,
     resume: bool = False,
     device: str = "cpu",
+    keep: Keep | None = None,
     stop: Callable[[int], bool] = lambda step: False,
     report: Callable[[str], None] = lambda line: None,
 ) -> Path:
@@ -289,6 +357,8 @@ def train(
         Go on from ``last.pth`` in `out`; `init` is then not looked at.
     device : str
         ``cpu`` or ``cuda``.
+    keep : Keep, optional
+        Where and how the maps of the encoder's frozen stages are kept.
     stop : callable
         Asked after each step, given the number of steps done, whether to leave; ``last.pth`` is then written.
     report : callable
@@ -312,18 +382,19 @@ def train(
     saved = read_checkpoint(out / LAST) if resume else None
     if saved is not None:
         _same(out, config, from_mapping(saved["config"], str(out / LAST)))
-    learnt, measured = split(read_folders(config.data), config.held_out)
+    learnt, measured = split(read_folders(config.data, config.subjects), config.held_out, config.apart)
     if config.data and not learnt:
         raise LiteMedSamError(f"{len(measured)} cases, all of them held out", "give more cases or set held_out = 0")
     samples = held_out_samples(config, measured)
-    run = Run(config, initial_model(config, None if resume else init), torch.device(device))
+    model = initial_model(config, init) if saved is None else resumed_model(config, saved)
+    run = Run(config, model, torch.device(device), None if keep is None else keep.maps(config, model))
     out.mkdir(parents=True, exist_ok=True)
     report(f"{len(learnt)} cases to learn from, {len(measured)} held out; {config.steps} steps")
     if saved is not None:
         run.restore(saved)
         for name in (LOG, MEASURES):
             _keep_lines(out / name, run.step)
-    else:
+    elif config.measure_first:
         _record(run, out, samples, report)
     batches = Stream(config, learnt).batches(run.step)
     while run.step < config.steps:
@@ -341,6 +412,15 @@ def train(
     return out / BEST
 
 
+def resumed_model(config: TrainingConfig, saved: dict[str, Any]) -> PromptableModel:
+    """The network of a run that goes on, with its weights: what is kept of its frozen stages is named by them."""
+    name = saved["network"]
+    model = next(known for known in MODELS if known.name == name)(config.frame)
+    model.prompts = tuple(saved["prompts"])
+    model.load_state_dict(saved["model"])
+    return model
+
+
 def _same(out: Path, given: TrainingConfig, saved: TrainingConfig) -> None:
     # Workers and folders' places change no number; a run may turn out to have more or less time than planned.
     given = replace(given, workers=saved.workers, data=saved.data, steps=saved.steps)
@@ -353,13 +433,13 @@ def _same(out: Path, given: TrainingConfig, saved: TrainingConfig) -> None:
 
 
 def _record(run: Run, out: Path, samples: dict, report: Callable[[str], None]) -> None:
-    figures = measure(run.averaged, samples, run.config, run.device)
-    state = export_state(run.averaged.state_dict())
+    figures = measure(run.averaged, samples, run.config, run.device, run.frozen)
+    state = {"model": export_state(run.averaged.state_dict()), PROMPTS_KEY: list(run.averaged.prompts)}
     if not figures or figures["mean"] > run.best:
         run.best = figures.get("mean", run.best)
         save_atomically(state, out / BEST)
     save_atomically(state, out / f"averaged-{run.step:06d}.pth")
-    save_examples(out / f"examples-{run.step:06d}.png", run.averaged, samples, run.config, run.device)
+    save_examples(out / f"examples-{run.step:06d}.png", run.averaged, samples, run.config, run.device, run.frozen)
     _append(out / MEASURES, {"step": run.step, **{name: round(value, 4) for name, value in figures.items()}})
     save_atomically(run.checkpoint(), out / LAST)
     listed = ", ".join(f"{name} {value:.3f}" for name, value in figures.items()) or "nothing measured"

@@ -8,11 +8,12 @@ Source: Wortsman et al., Model soups, 2022, https://arxiv.org/abs/2203.05482.
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 
 from ..errors import LiteMedSamError
-from ..models.checkpoint import read_state
+from ..models.checkpoint import read_content, read_state
 from .loop import save_atomically
 
 
@@ -44,6 +45,13 @@ def mean_state(paths: Sequence[Path]) -> dict[str, torch.Tensor]:
     return {name: _mean([state[name] for state in states]) for name in states[0]}
 
 
+def mean_checkpoint(paths: Sequence[Path]) -> dict[str, Any]:
+    """`mean_state` as a checkpoint, with what the first one says beside its state; raises what that raises."""
+    mean = mean_state(paths)
+    _, others = read_content(paths[0])
+    return {"model": mean, **others} if others else mean
+
+
 def _mean(tensors: list[torch.Tensor]) -> torch.Tensor:
     first = tensors[0]
     return torch.stack([t.double() for t in tensors]).mean(0).to(first.dtype) if first.is_floating_point() else first
@@ -51,6 +59,6 @@ def _mean(tensors: list[torch.Tensor]) -> torch.Tensor:
 
 if __name__ == "__main__":
     try:
-        save_atomically(mean_state([Path(name) for name in sys.argv[2:]]), Path(sys.argv[1]))
+        save_atomically(mean_checkpoint([Path(name) for name in sys.argv[2:]]), Path(sys.argv[1]))
     except LiteMedSamError as error:
         sys.exit(str(error))

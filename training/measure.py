@@ -7,16 +7,17 @@ import numpy as np
 import torch
 
 from ..engine.inference.frame import Frame
-from ..models import SwinLiteMedSAM
+from ..models.interface import PromptableModel
 from ..overlap import dice
 from .cases import Case
 from .config import TrainingConfig
 from .examples import Example, Prompting, make_example, tight_box
+from .kept import FrozenStages
 from .samples import Sample
 from .scenes import draw_scene
 
+WHOLE = FrozenStages()
 SYNTHETIC = "synthetic"
-_OBJECTS = 8
 # Apart from the steps' streams, which begin with the seed.
 _STREAM = 2**31 - 1
 
@@ -53,38 +54,39 @@ def _distance_to_middle(samples: tuple[Sample, ...]):
     return lambda sample: order[id(sample)]
 
 
-def tensors(example: Example, device: torch.device) -> tuple[torch.Tensor, ...]:
-    """Boxes, points and scribbles of an example, as `SwinLiteMedSAM.decode` takes them."""
-    return tuple(torch.from_numpy(a).to(device) for a in (example.boxes, example.points, example.scribbles))
+def prompts_of(model: PromptableModel, example: Example, device: torch.device) -> dict[str, torch.Tensor]:
+    """The prompts of an example that the model's `decode` takes, by their names."""
+    return {name: torch.from_numpy(getattr(example, name)).to(device) for name in model.prompts}
 
 
 def segment(
-    model: SwinLiteMedSAM, sample: Sample, config: TrainingConfig, device: torch.device
+    model: PromptableModel, sample: Sample, config: TrainingConfig, device: torch.device, frozen: FrozenStages = WHOLE
 ) -> tuple[np.ndarray, np.ndarray]:
     """Masks of a sample's objects from their tight boxes.
 
     Parameters
     ----------
-    model : SwinLiteMedSAM
+    model : PromptableModel
     sample : Sample
     config : TrainingConfig
         Gives the frame and the precision.
     device : torch.device
+    frozen : FrozenStages
 
     Returns
     -------
     found : ndarray
-        bool (n, H, W), n at most 8.
+        bool (n, H, W), n at most `config.measure_objects`.
     chosen : ndarray
         int (n,), which of the sample's objects.
     """
     height, width = sample.image.shape[:2]
     example, chosen = make_example(
-        np.random.default_rng(0), sample, config.frame, Prompting(_OBJECTS, scribble=config.scribble)
+        np.random.default_rng(0), sample, config.frame, Prompting(config.measure_objects, scribble=config.scribble)
     )
     with torch.inference_mode(), torch.autocast(device.type, torch.bfloat16, enabled=config.mixed):
-        features = model.encode(torch.from_numpy(example.pixels)[None].to(device))
-        logits, _ = model.decode(features, *tensors(example, device))
+        features = frozen.features(model, [example.pixels], device)
+        logits, _ = model.decode(features, **prompts_of(model, example, device))
     frame = Frame.of(height, width, config.frame)
     logits = logits[:, 0, : frame.scaled_height, : frame.scaled_width].float().cpu().numpy()
     full = np.stack([cv2.resize(one, (width, height), interpolation=cv2.INTER_LINEAR) > 0 for one in logits])
@@ -102,18 +104,23 @@ def _box_region(mask: np.ndarray) -> np.ndarray:
 
 
 def measure(
-    model: SwinLiteMedSAM, samples: dict[str, list[Sample]], config: TrainingConfig, device: torch.device
+    model: PromptableModel,
+    samples: dict[str, list[Sample]],
+    config: TrainingConfig,
+    device: torch.device,
+    frozen: FrozenStages = WHOLE,
 ) -> dict[str, float]:
     """Mean DSC by group, and over the groups under ``mean``.
 
     Parameters
     ----------
-    model : SwinLiteMedSAM
+    model : PromptableModel
         Left at the configuration's frame.
     samples : dict of str to list of Sample
         As `held_out_samples` gives them; may be empty.
     config : TrainingConfig
     device : torch.device
+    frozen : FrozenStages
 
     Returns
     -------
@@ -127,13 +134,13 @@ def measure(
     for group, members in samples.items():
         by_image = []
         for sample in members:
-            found, chosen = segment(model, sample, config, device)
+            found, chosen = segment(model, sample, config, device, frozen)
             by_image.append(np.mean([dice(f, sample.masks[k], empty=1.0) for f, k in zip(found, chosen, strict=True)]))
         means[group] = float(np.mean(by_image))
     model.train(was_training)
     return {"mean": float(np.mean(list(means.values()))), **means} if means else {}
 
 
-def set_frame(model: SwinLiteMedSAM, size: int) -> None:
+def set_frame(model: PromptableModel, size: int) -> None:
     """Let the network take images of another side; its weights do not depend on it."""
     model.frame = model.prompt_encoder.frame = size

@@ -6,9 +6,10 @@ import cv2
 import numpy as np
 import torch
 
-from ..models import SwinLiteMedSAM
+from ..models.interface import PromptableModel
 from .config import TrainingConfig
-from .measure import segment
+from .kept import FrozenStages
+from .measure import WHOLE, segment
 from .samples import Sample
 
 _TILE = 224
@@ -34,15 +35,16 @@ def _outlined(sample: Sample, found: np.ndarray, chosen: np.ndarray) -> np.ndarr
 
 def save_examples(
     path: Path,
-    model: SwinLiteMedSAM,
+    model: PromptableModel,
     samples: dict[str, list[Sample]],
     config: TrainingConfig,
     device: torch.device,
+    frozen: FrozenStages = WHOLE,
 ) -> None:
     """Write a PNG: up to three images of each group in a row, true outlines green, found ones red."""
     rows = []
     for members in samples.values():
-        tiles = [_outlined(sample, *segment(model, sample, config, device)) for sample in members[:_COLUMNS]]
+        tiles = [_outlined(sample, *segment(model, sample, config, device, frozen)) for sample in members[:_COLUMNS]]
         tiles += [np.zeros_like(tiles[0])] * (_COLUMNS - len(tiles))
         rows.append(np.hstack(tiles))
     if rows:

@@ -3,6 +3,7 @@
 import signal
 from collections import Counter
 from collections.abc import Iterator
+from hashlib import sha256
 
 import cv2
 import numpy as np
@@ -11,7 +12,7 @@ import torch
 from .augment import augment
 from .cases import Case
 from .config import TrainingConfig
-from .examples import Example, make_example, make_window
+from .examples import Example, focused, make_example, make_window
 from .phantoms import draw_slice
 from .samples import Sample
 from .scenes import draw_scene
@@ -52,18 +53,34 @@ class Stream(torch.utils.data.Dataset):
                 return draw_slice(rng, side)
             return draw_scene(rng, side)
         case = self._cases[int(rng.choice(len(self._cases), p=self._weights))]
-        return augment(rng, case.samples[int(rng.integers(len(case.samples)))])
+        k = int(rng.integers(len(case.samples)))
+        if self._config.variants:
+            # A variant depends on its number alone, so that its frozen maps are made once.
+            name = int.from_bytes(sha256(case.name.encode()).digest()[:4])
+            rng = np.random.default_rng([name, k, int(rng.integers(self._config.variants))])
+        return augment(rng, case.samples[k])
 
     def __getitem__(self, step: int) -> tuple[Example, ...]:
         """The images of a step, from 0."""
         config = self._config
-        make, count = (self._window, config.window_images) if config.windowed(step) else (self._whole, config.images)
-        return tuple(make(np.random.default_rng([config.seed, step, index])) for index in range(count))
+        if config.windowed(step):
+            return tuple(self._window(self._rng(step, index)) for index in range(config.window_images))
+        return tuple(self._whole(step, index) for index in range(config.images))
 
-    def _whole(self, rng: np.random.Generator) -> Example:
-        config = self._config
-        sample = self._sample(rng, config.frame)
-        return make_example(rng, sample, config.frame, config.prompting)[0]
+    def _rng(self, step: int, index: int) -> np.random.Generator:
+        return np.random.default_rng([self._config.seed, step, index])
+
+    def _whole(self, step: int, index: int) -> Example:
+        config, rng = self._config, self._rng(step, index)
+        if config.fresh and index >= config.fresh and step:
+            # What an earlier step saw first, with prompts of its own.
+            sample = self._sample(self._rng(int(rng.integers(step)), int(rng.integers(config.fresh))), config.frame)
+        else:
+            sample = self._sample(rng, config.frame)
+        example = make_example(rng, sample, config.frame, config.prompting)[0]
+        if config.focus_share and rng.random() < config.focus_share:
+            return focused(rng, example, config.focus)
+        return example
 
     def _window(self, rng: np.random.Generator) -> Example:
         config = self._config

@@ -50,6 +50,9 @@ class BundleInfo:
     scribble : str
         How the scribble is made from a box alone, a key of `inference.automatic_prompts.SCRIBBLES`; older bundles,
         which do not say, take the published stroke.
+    passage : str
+        How an object is passed on from slice to slice, a key of `inference.protocols.PASSAGES`; where it is empty, as
+        in older bundles, the one that goes with the scribble.
     """
 
     model: str
@@ -63,6 +66,7 @@ class BundleInfo:
     tools: str
     published_protocol: str = "swin_litemedsam"
     scribble: str = "stroke"
+    passage: str = ""
 
     def to_metadata(self) -> dict[str, str]:
         """As strings, for an ONNX file's ``metadata_props``."""

@@ -186,7 +186,12 @@ def fill_ellipse(rng: np.random.Generator, box: np.ndarray, foreground: np.ndarr
     return inside
 
 
+def no_scribble(rng: np.random.Generator, box: np.ndarray, foreground: np.ndarray) -> np.ndarray:
+    """Bool (S, S) without a pixel, for weights that take a scribble but need none; nothing is drawn from `rng`."""
+    return np.zeros(foreground.shape, bool)
+
+
 ScribblePainter = Callable[[np.random.Generator, np.ndarray, np.ndarray], np.ndarray]
 
-SCRIBBLES: dict[str, ScribblePainter] = {"stroke": draw_stroke, "ellipse": fill_ellipse}
+SCRIBBLES: dict[str, ScribblePainter] = {"stroke": draw_stroke, "ellipse": fill_ellipse, "none": no_scribble}
 """Functions that draw a scribble from a box, by the names under which bundles ask for them."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor, Future
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,7 +15,7 @@ from .region import Region, to_region
 
 if TYPE_CHECKING:
     from ..system.stopwatch import Stopwatch
-    from .prompt import PromptSource, Target
+    from .prompt import Prompt, PromptSource, Target
     from .protocols import Protocol
 
 
@@ -30,11 +30,14 @@ class ObjectQuery:
         float32 (4,), x_min, y_min, x_max, y_max on this image, in pixels of the frame.
     own_box : ndarray
         (4,), the object's own box in pixels of the image, which limits the mask.
+    scribble : ndarray or None
+        bool (S, S), what the slice before makes of the object's scribble; None where it is made from the box.
     """
 
     target: Target
     box: np.ndarray
     own_box: np.ndarray
+    scribble: np.ndarray | None = None
 
 
 @dataclass(frozen=True)
@@ -84,6 +87,12 @@ class ObjectDecoder:
     streams: int
     watch: Stopwatch
 
+    def _prompt(self, query: ObjectQuery, foreground: np.ndarray) -> Prompt:
+        made = self.prompts.prompt(query.target, query.box, foreground)
+        if query.scribble is None or made.scribble is None or made.drawn:
+            return made
+        return replace(made, scribble=query.scribble)
+
     def masks(self, embedding: Embedding, queries: Sequence[ObjectQuery]) -> Iterator[ObjectMask]:
         """The masks of objects on one image.
 
@@ -104,7 +113,7 @@ class ObjectDecoder:
             while parts and len(pending) <= self.streams:
                 part = parts.popleft()
                 with self.watch.stage("prompts"):
-                    prompts = [self.prompts.prompt(query.target, query.box, embedding.foreground) for query in part]
+                    prompts = [self._prompt(query, embedding.foreground) for query in part]
                 pending.append((part, self.pool.submit(self.network.decode, embedding, prompts)))
             part, future = pending.popleft()
             with self.watch.stage("decode"):

@@ -31,11 +31,14 @@ class Prompt:
         float32 (4, 2), x, y, all on the object; None for a model that takes no points.
     scribble : ndarray or None
         bool (S, S), true on the object; may be empty; None for a model that takes no scribbles.
+    drawn : bool
+        Whether the scribble is a user's own, which no slice before replaces.
     """
 
     box: np.ndarray
     points: np.ndarray | None = None
     scribble: np.ndarray | None = None
+    drawn: bool = False
 
 
 @dataclass(frozen=True)
@@ -121,7 +124,8 @@ class UserPrompts:
     def prompt(self, target: Target, box: np.ndarray, foreground: np.ndarray) -> Prompt:
         """See `PromptSource.prompt`."""
         made = self.otherwise.prompt(target, box, foreground)
-        return Prompt(made.box, self.points.get(target, made.points), self.scribbles.get(target, made.scribble))
+        points, scribble = self.points.get(target, made.points), self.scribbles.get(target, made.scribble)
+        return Prompt(made.box, points, scribble, drawn=target in self.scribbles)
 
 
 def _scribble_in_frame(page: np.ndarray, frame: Frame) -> np.ndarray:

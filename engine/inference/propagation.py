@@ -96,8 +96,9 @@ class Track:
         came_from = z - 1 if step.upwards else z + 1
         low, high = int(self.box[2]), int(self.box[5])
         widths = ellipsoid_width(came_from, low, high), ellipsoid_width(z, low, high)
-        box = protocol.next_box(Passage(before, self.number, own, step.upwards, widths), frame)
-        return ObjectQuery(Target(self.number, z), box, own)
+        passage = Passage(before, self.number, own, step.upwards, widths)
+        box, scribble = protocol.next_box(passage, frame), protocol.next_scribble(passage, frame)
+        return ObjectQuery(Target(self.number, z), box, own, scribble)
 
     def add(self, region: Region, upwards: bool) -> None:
         """Take the mask of a slice, from which the next one starts."""

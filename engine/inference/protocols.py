@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 # By how many frame pixels a box grows from slice to slice.
 MARGIN = 3
+_HALF = 0.5
 
 
 @dataclass(frozen=True)
@@ -84,6 +85,10 @@ class Protocol(Interface):
 
     def next_box(self, passage: Passage, frame: Frame) -> np.ndarray:
         """The box float32 (4,) in frame pixels on the next slice; from the object's own where the mask is empty."""
+        ...
+
+    def next_scribble(self, passage: Passage, frame: Frame) -> np.ndarray | None:
+        """The scribble bool (S, S) on the next slice, or None where it is made as on the first."""
         ...
 
 
@@ -151,6 +156,10 @@ class Corrected:
         box = self.box_in_frame(np.array(extent), frame) + np.float32([-MARGIN, -MARGIN, MARGIN, MARGIN])
         return _within(box, own)
 
+    def next_scribble(self, passage: Passage, frame: Frame) -> np.ndarray | None:
+        """See `Protocol.next_scribble`; none."""
+        return None
+
 
 class CorrectedEllipsoid(Corrected):
     """As `Corrected`, for weights that start from the ellipse in a box: in a volume, from the ellipsoid in the box.
@@ -170,6 +179,29 @@ class CorrectedEllipsoid(Corrected):
             return section.astype(np.float32)
         passed_on = _within(_resized(self.box_in_frame(np.array(extent), frame), here / before), own)
         return ((section + passed_on) / 2).astype(np.float32)
+
+
+class CorrectedEllipsoidMask(CorrectedEllipsoid):
+    """As `CorrectedEllipsoid`; and what is scribbled on a slice is the mask of the slice before."""
+
+    def next_scribble(self, passage: Passage, frame: Frame) -> np.ndarray | None:
+        """See `Protocol.next_scribble`: the mask, resized about its centre as the ellipsoid's section is."""
+        extent = passage.region.extent()
+        if extent is None:
+            return None
+        before, here = passage.widths
+        factor, scale = here / before, frame.scale
+        centre = (np.array(extent[:2]) + np.array(extent[2:])) / 2
+        # Pixel centres lie half a pixel inside, in the image as in the frame.
+        corner = np.array([passage.region.left, passage.region.top])
+        shift = ((corner - centre) * factor + centre + 0.5) * scale - 0.5
+        matrix = np.array([[factor * scale, 0, shift[0]], [0, factor * scale, shift[1]]])
+        # The rim of zeros keeps interpolation from ending at the rectangle.
+        rim = np.pad(passage.region.mask.astype(np.float32), 1)
+        matrix[:, 2] -= factor * scale
+        size = (frame.size, frame.size)
+        moved = cv2.warpAffine(rim, matrix, size, flags=cv2.INTER_LINEAR) >= _HALF
+        return moved if moved.any() else None
 
 
 class PublishedLiteMedSAM:
@@ -206,6 +238,10 @@ class PublishedLiteMedSAM:
         box = np.array([columns[0] - MARGIN, rows[0] - MARGIN, columns[-1] + MARGIN, rows[-1] + MARGIN])
         return np.clip(box, 0, frame.size).astype(np.float32)
 
+    def next_scribble(self, passage: Passage, frame: Frame) -> np.ndarray | None:
+        """See `Protocol.next_scribble`; none."""
+        return None
+
     def box_without_mask(self, passage: Passage, frame: Frame) -> np.ndarray:
         """The box float32 (4,) in frame pixels after a slice on which nothing was found."""
         return self.box_in_frame(passage.given, frame)
@@ -230,13 +266,15 @@ class PublishedSwinLiteMedSAM(PublishedLiteMedSAM):
 
 
 CORRECTED = Corrected()
-# By the name of the weights' automatic scribble, a key of `litemedsam.engine.inference.automatic_prompts.SCRIBBLES`.
-CORRECTED_FOR = {"stroke": CORRECTED, "ellipse": CorrectedEllipsoid()}
+# How weights pass objects on from slice to slice, by the names under which bundles ask for it.
+PASSAGES = {"margin": CORRECTED, "ellipsoid": CorrectedEllipsoid(), "ellipsoid_mask": CorrectedEllipsoidMask()}
+# For bundles that do not say, by the name of their automatic scribble.
+_PASSAGE_OF_SCRIBBLE = {"ellipse": "ellipsoid"}
 # By the names under which bundles ask for them.
 PUBLISHED = {"swin_litemedsam": PublishedSwinLiteMedSAM(), "litemedsam": PublishedLiteMedSAM()}
 
 
-def protocol_named(name: str, pipeline: str, scribble: str = "stroke") -> Protocol:
+def protocol_named(name: str, pipeline: str, scribble: str = "stroke", passage: str = "") -> Protocol:
     """The protocol of a name.
 
     Parameters
@@ -246,7 +284,9 @@ def protocol_named(name: str, pipeline: str, scribble: str = "stroke") -> Protoc
     pipeline : str
         Which published one: a key of `PUBLISHED`.
     scribble : str
-        Which corrected one: a key of `CORRECTED_FOR`.
+        The automatic scribble's name, a key of `inference.automatic_prompts.SCRIBBLES`.
+    passage : str
+        Which corrected one: a key of `PASSAGES`; the one that goes with the scribble where it is empty.
 
     Raises
     ------
@@ -254,7 +294,13 @@ def protocol_named(name: str, pipeline: str, scribble: str = "stroke") -> Protoc
         When there is none.
     """
     if name == CORRECTED.name:
-        return CORRECTED_FOR[scribble]
+        asked = passage or _PASSAGE_OF_SCRIBBLE.get(scribble, "margin")
+        if asked not in PASSAGES:
+            raise LiteMedSamError(
+                f"the model asks for the passage {asked!r}; this version knows: {', '.join(PASSAGES)}",
+                "use a newer version of litemedsam",
+            )
+        return PASSAGES[asked]
     if name != "published":
         raise LiteMedSamError(f"unknown protocol {name!r}; expected one of: corrected, published")
     if pipeline not in PUBLISHED:

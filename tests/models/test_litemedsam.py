@@ -83,3 +83,40 @@ def test_missing_and_misshapen_entries_are_all_named(tmp_path, state):
     assert "closest is litemedsam" in text
     assert "1 missing: image_encoder.layers.3.blocks.1.mlp.fc2.bias" in text
     assert "image_encoder.layers.2.blocks.0.attn.attention_biases (5, 49) instead of (5, 196)" in text
+
+
+@pytest.fixture(scope="module")
+def scribbled():
+    """A small network, features of an image, two boxes, and a scribble for each: one drawn, one without a pixel."""
+    torch.manual_seed(0)
+    model = LiteMedSAM(32, ("boxes", "scribbles")).eval()
+    scribbles = torch.zeros(2, 1, 32, 32)
+    scribbles[0, :, 8:20, 10:16] = 1
+    with torch.inference_mode():
+        features = model.encode(torch.rand(1, 3, 32, 32))
+    return model, features, torch.tensor([[8.0, 6, 20, 24], [2, 3, 28, 30]]), scribbles
+
+
+@torch.inference_mode()
+def test_a_scribble_without_a_pixel_is_none(scribbled):
+    model, features, boxes, scribbles = scribbled
+    with_scribbles, _ = model.decode(features, boxes, scribbles)
+    without, _ = model.decode(features, boxes)
+    torch.testing.assert_close(with_scribbles[1], without[1])
+    assert not torch.allclose(with_scribbles[0], without[0], atol=1e-3)
+
+
+@torch.inference_mode()
+def test_weights_that_begin_to_learn_scribbles_answer_as_without(scribbled):
+    _, features, boxes, scribbles = scribbled
+    model = LiteMedSAM(32, ("boxes", "scribbles")).eval()
+    model.prompt_encoder.begin_scribbles()
+    torch.testing.assert_close(model.decode(features, boxes, scribbles), model.decode(features, boxes))
+
+
+def test_a_checkpoint_says_which_prompts_its_weights_learnt(tmp_path, state):
+    assert load_checkpoint(saved(tmp_path, {"model": state})).prompts == ("boxes",)
+    known = {"model": state, "prompts": ["boxes", "scribbles"]}
+    assert load_checkpoint(saved(tmp_path, known)).prompts == ("boxes", "scribbles")
+    with pytest.raises(LiteMedSamError, match="expected boxes, or boxes and scribbles"):
+        load_checkpoint(saved(tmp_path, {"model": state, "prompts": ["words"]}))

@@ -128,7 +128,7 @@ def test_a_run_is_not_overwritten_or_resumed_with_other_settings(tmp_path):
         train(TINY, tmp_path)
     with pytest.raises(LiteMedSamError, match="not a checkpoint"):
         train(TINY, tmp_path, resume=True)
-    saved = {"format": 1, "config": {**TINY.__dict__, "data": [], "seed": 9}}
+    saved = {"format": 2, "config": {**TINY.__dict__, "data": [], "seed": 9}}
     torch.save(saved, tmp_path / "last.pth")
     with pytest.raises(LiteMedSamError, match=r"other settings \(seed\)"):
         train(TINY, tmp_path, resume=True)
@@ -153,7 +153,7 @@ def test_the_command_fine_tunes_on_a_folder_of_ten_cases(tmp_path, own_cases):
     assert result.exit_code == 0, result.output
     assert "10 cases to learn from" in result.output
     tuned, initial = load_checkpoint(out / "best.pth"), load_checkpoint(weights)
-    stored = torch.load(out / "best.pth", weights_only=True)
+    stored = torch.load(out / "best.pth", weights_only=True)["model"]
     assert stored["mask_decoder.iou_token.weight"].dtype == torch.float16
     changed = [not torch.equal(a, b) for a, b in zip(tuned.parameters(), initial.parameters(), strict=True)]
     assert any(changed)

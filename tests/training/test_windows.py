@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from litemedsam.models import SwinLiteMedSAM
+from litemedsam.models import LiteMedSAM, SwinLiteMedSAM
 from litemedsam.training.examples import Prompting, make_example, make_window
 from litemedsam.training.loop import decode_window
 from litemedsam.training.samples import Sample
@@ -55,7 +55,8 @@ def test_a_whole_frame_is_decoded_as_the_model_decodes_it():
     with torch.inference_mode():
         features = model.encode(torch.rand(1, 3, 64, 64))
         expected = model.decode(features, boxes, points, scribbles)
-        for one, other in zip(decode_window(model, features, boxes, points, scribbles, (0, 0)), expected, strict=True):
+        prompts = {"boxes": boxes, "points": points, "scribbles": scribbles}
+        for one, other in zip(decode_window(model, features, prompts, (0, 0), 64), expected, strict=True):
             assert torch.equal(one, other)
 
 
@@ -66,7 +67,29 @@ def test_the_place_of_a_window_in_the_frame_reaches_the_network():
     scribbles = torch.zeros(1, 1, 64, 64)
     with torch.inference_mode():
         features = model.encode(torch.rand(1, 3, 64, 64))
-        here = decode_window(model, features, boxes, points, scribbles, (0, 0))[0]
-        there = decode_window(model, features, boxes + 64, points + 64, scribbles, (64, 64))[0]
+        prompts = {"boxes": boxes, "points": points, "scribbles": scribbles}
+        moved = {"boxes": boxes + 64, "points": points + 64, "scribbles": scribbles}
+        here = decode_window(model, features, prompts, (0, 0), 64)[0]
+        there = decode_window(model, features, moved, (64, 64), 64)[0]
     assert here.shape == there.shape == (1, 1, 64, 64)
     assert not torch.allclose(here, there)
+
+
+@pytest.mark.parametrize("kind", [LiteMedSAM, SwinLiteMedSAM])
+def test_a_part_of_a_whole_frame_s_features_is_decoded_in_its_place(kind):
+    torch.manual_seed(0)
+    model = kind(128).eval()
+    prompts = {"boxes": torch.tensor([[70.0, 40, 90, 60]]), "points": torch.full((1, 4, 2), 75.0)}
+    prompts = {"scribbles": torch.zeros(1, 1, 64, 64), **prompts}
+    prompts = {name: prompts[name] for name in model.prompts}
+    with torch.inference_mode():
+        features = model.encode(torch.rand(1, 3, 128, 128))
+        found = decode_window(model, features, prompts, (64, 32), 64)[0]
+        cut = type(features)(*(_cut(one, one.shape[-1] / 128) for one in features))
+        expected = decode_window(model, cut, prompts, (64, 32), 64)[0]
+    assert torch.equal(found, expected)
+
+
+def _cut(feature_map, factor):
+    x, y, side = (int(edge * factor) for edge in (64, 32, 64))
+    return feature_map[..., y : y + side, x : x + side].clone()

@@ -1,18 +1,20 @@
 """A volume's objects from slice to slice, against a plain loop over one object after the other."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from litemedsam.engine.case import checked_case
 from litemedsam.engine.inference.automatic_prompts import AutomaticPrompts
 from litemedsam.engine.inference.case_segmenter import CaseSegmenter
 from litemedsam.engine.inference.network import PROMPTS_PER_CALL, Network
-from litemedsam.engine.inference.prompt import Target
+from litemedsam.engine.inference.prompt import Target, UserPrompts
 from litemedsam.engine.inference.propagation import Step, plan
-from litemedsam.engine.inference.protocols import CORRECTED, CORRECTED_FOR, PUBLISHED, Passage, ellipsoid_width
+from litemedsam.engine.inference.protocols import CORRECTED, PASSAGES, PUBLISHED, Passage, ellipsoid_width
 from litemedsam.engine.inference.region import to_region
 from tiny_bundle import write_tiny_bundle
 
-PROTOCOLS = {**CORRECTED_FOR, **PUBLISHED}
+PROTOCOLS = {**PASSAGES, **PUBLISHED}
 SHAPE = (9, 80, 50)
 # Ways up and down that cross, one slice only, the first and the last slice, two of the same, six on one slice.
 BOXES = np.array(
@@ -55,8 +57,10 @@ def one_after_the_other(network, protocol, case):
     labels = np.zeros(case.grid, np.int64)
     scores = []
 
-    def answer(number, z, box, embedding):
+    def answer(number, z, box, embedding, scribble=None):
         prompt = AutomaticPrompts(0).prompt(Target(number, z), box, embedding.foreground)
+        if scribble is not None:
+            prompt = replace(prompt, scribble=scribble)
         decoded = network.decode(embedding, [prompt])
         region = to_region(decoded.logits[0], embedding.frame)
         own = case.boxes[number - 1][[0, 1, 3, 4]]
@@ -77,9 +81,24 @@ def one_after_the_other(network, protocol, case):
                 embedding = network.encode(case.pixels[z])
                 came_from = z - 1 if upwards else z + 1
                 widths = tuple(ellipsoid_width(k, box[2], box[5]) for k in (came_from, z))
-                passed_on = protocol.next_box(Passage(before, number, own, upwards, widths), embedding.frame)
-                before = answer(number, z, passed_on, embedding)
+                passage = Passage(before, number, own, upwards, widths)
+                passed_on = protocol.next_box(passage, embedding.frame)
+                scribble = protocol.next_scribble(passage, embedding.frame)
+                before = answer(number, z, passed_on, embedding, scribble)
     return labels, scores
+
+
+def test_a_user_s_own_scribble_is_not_replaced_by_the_slice_before(network, case, monkeypatch):
+    seen, decode = [], network.decode
+    monkeypatch.setattr(network, "decode", lambda embedding, asked: seen.extend(asked) or decode(embedding, asked))
+    drawn = np.zeros((64, 64), bool)
+    drawn[20:30, 20:30] = True
+    one, protocol = checked_case("one", case.pixels, BOXES[:1]), PASSAGES["ellipsoid_mask"]
+    own = UserPrompts({}, {Target(1, z): drawn for z in range(0, SHAPE[0], 2)}, AutomaticPrompts(0))
+    CaseSegmenter(network, protocol, own, 0).segment(one)
+    kept = [np.array_equal(prompt.scribble, drawn) for prompt in seen]
+    # From the middle up, then down.
+    assert kept == [z % 2 == 0 for z in (4, 5, 6, 7, 8, 3, 2, 1, 0)]
 
 
 @pytest.mark.parametrize("name", PROTOCOLS)

@@ -3,15 +3,15 @@
 import numpy as np
 import pytest
 from litemedsam.engine.inference.frame import Frame
-from litemedsam.engine.inference.protocols import CORRECTED, CORRECTED_FOR, Passage, ellipsoid_width, protocol_named
+from litemedsam.engine.inference.protocols import CORRECTED, PASSAGES, Passage, ellipsoid_width, protocol_named
 from litemedsam.engine.inference.protocols import PUBLISHED as PIPELINES
 from litemedsam.engine.inference.region import Region
 
 from litemedsam.errors import LiteMedSamError
 
 PUBLISHED = PIPELINES["swin_litemedsam"]
-ELLIPSOID = CORRECTED_FOR["ellipse"]
-PROTOCOLS = (*CORRECTED_FOR.values(), *PIPELINES.values())
+ELLIPSOID = PASSAGES["ellipsoid"]
+PROTOCOLS = (*PASSAGES.values(), *PIPELINES.values())
 FRAME = Frame.of(512, 400, 256)
 # As wide on each slice as on the middle one.
 CYLINDER = (1.0, 1.0)
@@ -116,6 +116,38 @@ def test_the_ellipsoid_s_next_box_stays_in_the_object_s_own_and_never_turns_over
     np.testing.assert_allclose(
         ELLIPSOID.next_box(Passage(EMPTY, 1, given, True, (0.9, 0.5)), FRAME), [55.25, 55.25, 64.75, 64.75]
     )
+
+
+def test_the_mask_before_is_scribbled_as_large_as_the_section_of_the_ellipsoid():
+    # 40 × 60 pixels of the image are 20 × 30 of the frame, and half as wide on the next slice; the centre stays.
+    region = Region(100, 200, np.ones((60, 40), bool))
+    passage = Passage(region, 1, np.array([150, 80, 300, 200]), True, (1.0, 0.5))
+    scribble = PASSAGES["ellipsoid_mask"].next_scribble(passage, FRAME)
+    assert scribble.shape == (256, 256)
+    ys, xs = np.nonzero(scribble)
+    np.testing.assert_allclose([xs.min(), xs.max() + 1, ys.min(), ys.max() + 1], [105, 115, 57.5, 72.5], atol=0.5)
+    assert np.count_nonzero(scribble) == pytest.approx(150, rel=0.1)
+
+
+def test_the_mask_before_is_scribbled_as_it_is_where_nothing_changes():
+    ragged = np.random.default_rng(0).random((60, 40)) < 0.5
+    passage = Passage(Region(3, 5, ragged), 1, np.zeros(4), True, CYLINDER)
+    scribble = PASSAGES["ellipsoid_mask"].next_scribble(passage, Frame.of(256, 200, 256))
+    np.testing.assert_array_equal(scribble[3:63, 5:45], ragged)
+    assert np.count_nonzero(scribble) == np.count_nonzero(ragged)
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+def test_nothing_is_scribbled_after_an_empty_mask(protocol):
+    assert protocol.next_scribble(Passage(EMPTY, 1, np.zeros(4), True, CYLINDER), FRAME) is None
+
+
+def test_a_bundle_may_say_how_its_weights_go_on():
+    for name, passage in PASSAGES.items():
+        assert protocol_named("corrected", "litemedsam", "stroke", name) is passage
+    assert protocol_named("corrected", "litemedsam", "none") is CORRECTED
+    with pytest.raises(LiteMedSamError, match="asks for the passage 'cone'; this version knows: margin, ellipsoid"):
+        protocol_named("corrected", "litemedsam", "stroke", "cone")
 
 
 def test_the_weights_scribble_decides_how_a_corrected_volume_goes_on():
