@@ -36,7 +36,7 @@ class Case:
     @property
     def is_volume(self) -> bool:
         """Whether the boxes have six numbers."""
-        return self.boxes.shape[1] == 6
+        return bool(self.boxes.shape[1] == 6)
 
     @property
     def grid(self) -> tuple[int, ...]:
@@ -203,7 +203,7 @@ def checked_boxes(name: str, boxes: np.ndarray, grid: tuple[int, ...], whole: st
     return boxes
 
 
-def checked_spacing(name: str, spacing: np.ndarray, axes: int) -> np.ndarray:
+def checked_spacing(name: str, spacing: np.ndarray | Sequence[float], axes: int) -> np.ndarray:
     """A spacing as float64 (axes,).
 
     Parameters

@@ -40,8 +40,8 @@ class Image:
     """
 
     name = "png"
-    suffixes = (".png", ".tif", ".tiff", ".bmp", ".jpg", ".jpeg")
-    result_suffixes = (".png", *_TIFF)
+    suffixes: tuple[str, ...] = (".png", ".tif", ".tiff", ".bmp", ".jpg", ".jpeg")
+    result_suffixes: tuple[str, ...] = (".png", *_TIFF)
 
     def recognises(self, path: Path, head: bytes) -> bool:
         """See `Format.recognises`."""

@@ -144,8 +144,8 @@ class Nifti:
     """
 
     name = "nifti"
-    suffixes = (".nii.gz", ".nii", ".hdr")
-    result_suffixes = (".nii.gz", ".nii")
+    suffixes: tuple[str, ...] = (".nii.gz", ".nii", ".hdr")
+    result_suffixes: tuple[str, ...] = (".nii.gz", ".nii")
 
     def recognises(self, path: Path, head: bytes) -> bool:
         """See `Format.recognises`."""

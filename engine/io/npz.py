@@ -75,7 +75,7 @@ class Npz:
     """
 
     name = "npz"
-    suffixes = (".npz",)
+    suffixes: tuple[str, ...] = (".npz",)
     result_suffixes = suffixes
 
     def recognises(self, path: Path, head: bytes) -> bool:

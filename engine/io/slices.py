@@ -54,7 +54,7 @@ def _ordered(folder: Path) -> list[Path]:
     paths.sort(key=lambda path: (parts[path], path.name))
     counted = [k for k in range(len(parts[paths[0]])) if len({tuple(p[k : k + 1]) for p in parts.values()}) > 1]
     if len({len(p) for p in parts.values()}) == 1 and len(counted) == 1 and counted[0] % 2:
-        _check_numbers(folder, paths, [parts[path][counted[0]] for path in paths])
+        _check_numbers(folder, paths, [int(parts[path][counted[0]]) for path in paths])
     return paths
 
 

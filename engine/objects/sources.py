@@ -69,7 +69,7 @@ class GivenBoxes:
 
     def objects(self, path: Path, scan: Scan) -> Objects:
         """See `ObjectSource.objects`."""
-        boxes = [list(box) for box in self.boxes]
+        boxes: list[Sequence[float] | np.ndarray] = [list(box) for box in self.boxes]
         check_box_count(str(path), boxes)
         check_rank(str(path), boxes)
         if self.world:
@@ -77,7 +77,7 @@ class GivenBoxes:
         return Objects.of_boxes(str(path), np.array(boxes, np.float64))
 
 
-def check_rank(where: str, boxes: Sequence[Sequence[float]]) -> None:
+def check_rank(where: str, boxes: Sequence[Sequence[float] | np.ndarray]) -> None:
     """Refuse boxes of other than 4 or 6 numbers, and a mixture of both.
 
     Raises
@@ -97,7 +97,7 @@ def check_rank(where: str, boxes: Sequence[Sequence[float]]) -> None:
             )
 
 
-def from_world(where: str, box: Sequence[float], scan: Scan) -> np.ndarray:
+def from_world(where: str, box: Sequence[float] | np.ndarray, scan: Scan) -> np.ndarray:
     """The box float64 (6,) in voxels that encloses a box in millimetres (RAS).
 
     Raises

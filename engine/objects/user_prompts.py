@@ -45,7 +45,8 @@ def user_prompts(prepared: Prepared, otherwise: PromptSource, info: BundleInfo) 
     if not any(kinds.values()):
         return otherwise
     check_taken(info, (kind for kind, given in kinds.items() if given), f"{case.name}: ")
-    frame = Frame.of(*case.grid[-2:], info.frame)
+    height, width = case.grid[-2:]
+    frame = Frame.of(height, width, info.frame)
     return UserPrompts.in_image(_points(prepared), chain(_masked(prepared), _drawn(prepared)), frame, otherwise)
 
 

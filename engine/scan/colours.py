@@ -10,4 +10,5 @@ _SATURATION = 0.65
 
 def colour(number: int) -> tuple[int, int, int]:
     """A bright colour (red, green, blue), 0..255, for an object's number; neighbours in number are far apart in hue."""
-    return tuple(round(255 * part) for part in hsv_to_rgb((_START + number * _GOLDEN) % 1, _SATURATION, 1))
+    red, green, blue = hsv_to_rgb((_START + number * _GOLDEN) % 1, _SATURATION, 1)
+    return round(255 * red), round(255 * green), round(255 * blue)

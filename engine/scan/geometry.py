@@ -35,7 +35,7 @@ class Geometry:
     @property
     def spacing(self) -> np.ndarray:
         """Distance between centres in mm along x, y, z, float64 (3,)."""
-        return np.linalg.norm(self.affine[:3, :3], axis=0)
+        return np.asarray(np.linalg.norm(self.affine[:3, :3], axis=0))
 
     @property
     def voxel_volume(self) -> float:
@@ -44,7 +44,8 @@ class Geometry:
 
     def to_indices(self, points: np.ndarray) -> np.ndarray:
         """Voxel indices (n, 3), not rounded, of points (n, 3) in RAS millimetres."""
-        return (np.asarray(points, np.float64) - self.affine[:3, 3]) @ np.linalg.inv(self.affine[:3, :3]).T
+        inverse: np.ndarray = np.linalg.inv(self.affine[:3, :3])
+        return np.asarray((np.asarray(points, np.float64) - self.affine[:3, 3]) @ inverse.T)
 
 
 @dataclass(frozen=True)
@@ -82,8 +83,8 @@ class View:
         last = len(self.axes) - 1
         return tuple(last - axis for axis in self.axes[::-1])
 
-    def _flips(self) -> list[int]:
-        return [len(self.axes) - 1 - k for k, turned in enumerate(self.reversed) if turned]
+    def _flips(self) -> tuple[int, ...]:
+        return tuple(len(self.axes) - 1 - k for k, turned in enumerate(self.reversed) if turned)
 
     def _last(self) -> np.ndarray:
         """Index of the last voxel along each axis as seen, x first."""

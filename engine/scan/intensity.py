@@ -16,7 +16,10 @@ _PART = 1_000_000
 class Scaling(Protocol):
     """One way to make 8-bit pixels."""
 
-    text: str
+    @property
+    def text(self) -> str:
+        """How it is called in messages."""
+        ...
 
     def pixels(self, name: str, voxels: np.ndarray) -> np.ndarray:
         """uint8 pixels of voxels of any real type; `name` is for messages, which are `LiteMedSamError`."""

@@ -25,7 +25,7 @@ class Dicom:
     """
 
     name = "dicom"
-    suffixes = (".dcm", ".dicom", ".ima")
+    suffixes: tuple[str, ...] = (".dcm", ".dicom", ".ima")
     result_suffixes = suffixes
 
     def recognises(self, path: Path, head: bytes) -> bool:

@@ -118,7 +118,8 @@ def read_segmentation(path: Path, scan: Scan) -> Mask:
         When it is no segmentation or lies on another grid.
     """
     image = load(path)
-    if image.get("Modality") != SEGMENTATION or functional_groups(image) is None:
+    groups = functional_groups(image)
+    if image.get("Modality") != SEGMENTATION or groups is None:
         raise LiteMedSamError(f"{path}: not a DICOM SEG")
     if scan.geometry is None or len(scan.grid) != 3:
         raise LiteMedSamError(f"{path}: the scan {scan.name} does not say where it lies")
@@ -126,7 +127,7 @@ def read_segmentation(path: Path, scan: Scan) -> Mask:
     frames = decoded(path, image)
     labels = np.zeros(scan.grid, np.uint16)
     for k, (plane, frame) in enumerate(zip(planes_of(image, len(frames)), frames, strict=True)):
-        segment = in_group(functional_groups(image), k, "SegmentIdentificationSequence")
+        segment = in_group(groups, k, "SegmentIdentificationSequence")
         if plane is None or segment is None or frame.shape != labels.shape[1:]:
             raise LiteMedSamError(f"{path}: its frames are not slices of the scan {scan.name}")
         ras = plane.position * [-1, -1, 1]

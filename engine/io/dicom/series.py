@@ -81,10 +81,11 @@ def _one_file(path: Path, file: Path, image: Any, frame: int | None) -> Scan:
     planes = planes_of(image, len(array))
     frames = list(range(len(array)))
     geometry, spacing = None, None
-    if all(plane is not None for plane in planes):
+    placed = [plane for plane in planes if plane is not None]
+    if len(placed) == len(planes):
         if frame is not None and len(array) > 1:
             raise LiteMedSamError(f"{path}: its frames are the slices of a volume", "leave --frame out")
-        frames, geometry = ordered(str(path), planes, thickness_of(image))
+        frames, geometry = ordered(str(path), placed, thickness_of(image))
         spacing = geometry.spacing
     elif frame is not None:
         if not 0 <= frame < len(array):
@@ -113,7 +114,7 @@ def _series(path: Path, images: list[tuple[Path, Any]]) -> Scan:
     missing = [file for (file, _), plane in zip(images, planes, strict=True) if plane is None]
     if missing:
         raise LiteMedSamError(f"{missing[0]}: does not say where it lies", "give such images one by one")
-    order, geometry = ordered(str(path), planes, thickness_of(first))
+    order, geometry = ordered(str(path), [plane for plane in planes if plane is not None], thickness_of(first))
     images = [images[k] for k in order]
     voxels = np.concatenate([decoded(file, image) for file, image in images])
     scan = _scan(path, first, voxels, geometry, True)
