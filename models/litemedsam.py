@@ -4,7 +4,7 @@ Equations: Ma et al., "Segment anything in medical images", 2024, https://arxiv.
 and the decoder; `tiny_vit` for the encoder.
 """
 
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import torch
 import torch.nn.functional as F
@@ -77,7 +77,7 @@ class PlainMaskDecoder(MaskDecoder):
         """Positions (..., C) to the four pixels (..., 4, C') of each, row-major."""
         channels, out = layer.weight.shape[:2]
         weight = layer.weight.permute(2, 3, 1, 0).reshape(4 * out, channels)
-        return F.linear(x, weight, layer.bias.repeat(4)).unflatten(-1, (4, out))
+        return F.linear(x, weight, cast(torch.Tensor, layer.bias).repeat(4)).unflatten(-1, (4, out))
 
 
 class LiteMedSAM(nn.Module):

@@ -90,6 +90,6 @@ class PromptEncoder(nn.Module):
     @torch.no_grad()
     def begin_scribbles(self) -> None:
         """Let every scribble mean what none means: where weights that never saw one begin to learn."""
-        last = self.mask_downscaling[-1]
+        last = cast(nn.Conv2d, self.mask_downscaling[-1])
         last.weight.zero_()
         last.bias.copy_(self.no_mask_embed.weight[0])

@@ -11,6 +11,7 @@ import os
 import zlib
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any, BinaryIO
 
 from ...atomic import remove_left_over, write_atomically
 from ...errors import LiteMedSamError
@@ -75,7 +76,7 @@ class CompiledFolder:
         return self.folder / f"{digest.hexdigest()}.blob"
 
     def load(
-        self, core: openvino.Core, graph: Path, precision: str, properties: Mapping
+        self, core: openvino.Core, graph: Path, precision: str, properties: Mapping[str, Any]
     ) -> openvino.CompiledModel | None:
         """A compiled graph, or None where there is none that fits.
 
@@ -113,7 +114,7 @@ class CompiledFolder:
         blob = compiled.export_model().getvalue()
         path = self._path(graph, precision)
 
-        def write(file) -> None:
+        def write(file: BinaryIO) -> None:
             file.write(zlib.crc32(blob).to_bytes(_CHECKSUM_BYTES, "little"))
             file.write(blob)
 
@@ -135,7 +136,7 @@ class CompiledFolder:
 
 
 def compiled_before(
-    core: openvino.Core, graph: Path, precision: str, properties: Mapping
+    core: openvino.Core, graph: Path, precision: str, properties: Mapping[str, Any]
 ) -> openvino.CompiledModel | None:
     """Look in the folder made ready and in the user's cache; see `CompiledFolder.load`."""
     ready = os.environ.get(READY_VARIABLE)

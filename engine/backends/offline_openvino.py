@@ -8,11 +8,14 @@ takes half the time of the import; whoever does can import it by its own name af
 import os
 import sys
 from functools import cache
+from types import ModuleType
+from typing import cast
 
 _CONVERTER = "openvino.tools.ovc"
 
-sys.modules.setdefault("openvino_telemetry", None)
-_without_converter = sys.modules.setdefault(_CONVERTER, None) is None
+# None stands for a module that cannot be imported.
+sys.modules.setdefault("openvino_telemetry", cast(ModuleType, None))
+_without_converter = sys.modules.setdefault(_CONVERTER, cast(ModuleType, None)) is None
 
 import numpy as np  # noqa: E402
 import openvino  # noqa: E402

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from pathlib import Path
 from queue import SimpleQueue
+from typing import Any
 
 import numpy as np
 
@@ -58,14 +59,16 @@ class OpenVinoGraph:
             # Attention is slower fused than as matrix products; of quantised graphs, much else is fused that should be.
             "SNIPPETS_MODE": "ENABLE" if self.metadata.get(PRECISION_KEY) == "int8" else "DISABLE",
         }
-        self.compiled = compiled_before(core(), path, precision, properties)
-        if self.compiled is None:
-            self.compiled = self._compile(path, properties)
-            keep_compiled(path, precision, self.compiled)
-        self._requests = SimpleQueue()
+        compiled = compiled_before(core(), path, precision, properties)
+        if compiled is None:
+            compiled = self._compile(path, properties)
+            keep_compiled(path, precision, compiled)
+        requests: SimpleQueue[openvino.InferRequest] = SimpleQueue()
         for _ in range(streams):
-            self._requests.put(self.compiled.create_infer_request())
-        self._outputs = [port.get_any_name() for port in self.compiled.outputs]
+            requests.put(compiled.create_infer_request())
+        self._outputs = [port.get_any_name() for port in compiled.outputs]
+        self.compiled: openvino.CompiledModel | None = compiled
+        self._requests: SimpleQueue[openvino.InferRequest] | None = requests
 
     @staticmethod
     def native_precisions() -> frozenset[str]:
@@ -82,7 +85,7 @@ class OpenVinoGraph:
             )
 
     @staticmethod
-    def _compile(path: Path, properties: Mapping) -> openvino.CompiledModel:
+    def _compile(path: Path, properties: Mapping[str, Any]) -> openvino.CompiledModel:
         try:
             return core().compile_model(path, "CPU", dict(properties))
         except RuntimeError as error:
@@ -92,7 +95,10 @@ class OpenVinoGraph:
 
     def run(self, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         """See `litemedsam.engine.backends.registry.Graph.run`."""
-        request = self._requests.get()
+        requests = self._requests
+        if requests is None:
+            raise LiteMedSamError(f"{self._path}: was closed", "load it again")
+        request = requests.get()
         try:
             results = request.infer(dict(inputs), share_inputs=True, share_outputs=False)
         except (RuntimeError, ValueError, KeyError) as error:
@@ -100,7 +106,7 @@ class OpenVinoGraph:
                 f"{self._path}: OpenVINO cannot run it ({_reason(error)})", "export the bundle again"
             ) from error
         finally:
-            self._requests.put(request)
+            requests.put(request)
         return {name: results[name] for name in self._outputs}
 
     def close(self) -> None:

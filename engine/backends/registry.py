@@ -22,7 +22,8 @@ def _graph_class(backend: str) -> type[Graph]:
     if backend not in BACKENDS:
         raise LiteMedSamError(f"unknown back end {backend!r}; expected one of: {', '.join(BACKENDS)}")
     module, name = BACKENDS[backend]
-    return getattr(import_module(module), name)
+    graph_class: type[Graph] = getattr(import_module(module), name)
+    return graph_class
 
 
 def native_precisions(backend: str) -> frozenset[str]:

@@ -60,10 +60,12 @@ def check_digest(path: Path) -> None:
         return
     except (OSError, ValueError) as error:
         raise LiteMedSamError(f"{manifest}: cannot be read ({error})", remedy) from error
-    found = [_LINE.fullmatch(line) for line in lines]
-    if not all(found):
-        raise LiteMedSamError(f"{manifest}: line {found.index(None) + 1} is no digest and file name", remedy)
-    expected = {match[2]: match[1] for match in found}
+    expected = {}
+    for number, line in enumerate(lines, start=1):
+        match = _LINE.fullmatch(line)
+        if match is None:
+            raise LiteMedSamError(f"{manifest}: line {number} is no digest and file name", remedy)
+        expected[match[2]] = match[1]
     if path.name not in expected:
         raise LiteMedSamError(f"{path}: not listed in {MANIFEST}", remedy)
     try:

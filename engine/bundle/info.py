@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, fields
 from importlib.resources import files
 from pathlib import Path
-from typing import get_type_hints
+from typing import Any, get_type_hints
 
 from ...errors import LiteMedSamError
 
@@ -97,7 +97,8 @@ class BundleInfo:
             raise LiteMedSamError(f"{path}: not a graph of a litemedsam bundle (no format version)", remedy)
         if version != str(FORMAT_VERSION):
             raise LiteMedSamError(f"{path}: bundle format version {version}, expected {FORMAT_VERSION}", remedy)
-        types, values = get_type_hints(cls), {}
+        types = get_type_hints(cls)
+        values: dict[str, Any] = {}
         for field in fields(cls):
             text = metadata.get(_PREFIX + field.name)
             if text is None and field.default is not MISSING:

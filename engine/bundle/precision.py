@@ -106,7 +106,7 @@ def choose(card: Card, native: Collection[str], quantised: bool) -> Choice:
     -------
     Choice
     """
-    objections = []
+    objections: list[str] = []
     for precision in FASTEST_FIRST:
         objection = _objection(precision, card, native, quantised)
         if not objection:

@@ -1,9 +1,19 @@
 """Kinds of parameters that click does not have."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import click
 
+if TYPE_CHECKING:
+    _NumbersParamType = click.ParamType[tuple[float, ...]]
+else:
+    # Older versions of click do not know what the parameter is of.
+    _NumbersParamType = click.ParamType
 
-class Numbers(click.ParamType):
+
+class Numbers(_NumbersParamType):
     """One of some forms of numbers with commas between, such as ``x,y``.
 
     Parameters

@@ -156,7 +156,8 @@ def _largest_piece(mask: np.ndarray) -> np.ndarray:
     count, labels, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=8)
     if count == 1:
         return np.zeros_like(mask)
-    return labels == 1 + int(np.argmax(stats[1:, cv2.CC_STAT_AREA]))
+    largest: np.ndarray = labels == 1 + int(np.argmax(stats[1:, cv2.CC_STAT_AREA]))
+    return largest
 
 
 def fill_ellipse(rng: np.random.Generator, box: np.ndarray, foreground: np.ndarray) -> np.ndarray:
@@ -180,7 +181,7 @@ def fill_ellipse(rng: np.random.Generator, box: np.ndarray, foreground: np.ndarr
     low, high = np.asarray(box[:2], np.float64), np.asarray(box[2:], np.float64)
     centre, radii = (low + high) / 2, (high - low + 1) / 2
     y, x = np.ogrid[: foreground.shape[0], : foreground.shape[1]]
-    inside = ((x - centre[0]) / radii[0]) ** 2 + ((y - centre[1]) / radii[1]) ** 2 <= 1
+    inside: np.ndarray = ((x - centre[0]) / radii[0]) ** 2 + ((y - centre[1]) / radii[1]) ** 2 <= 1
     column, row = (int(c) for c in np.rint(centre))
     inside[max(row, 0) : row + 1, max(column, 0) : column + 1] = True
     return inside

@@ -38,8 +38,8 @@ class Frame:
     def of(cls, height: int, width: int, size: int) -> Frame:
         """The frame of an image of height × width pixels."""
         scale = size / max(height, width)
-        scaled = (max(1, int(side * scale + 0.5)) for side in (height, width))
-        return cls(size, height, width, *scaled, scale)
+        scaled_height, scaled_width = (max(1, int(side * scale + 0.5)) for side in (height, width))
+        return cls(size, height, width, scaled_height, scaled_width, scale)
 
 
 def to_frame(image: np.ndarray, size: int = 256) -> tuple[np.ndarray, Frame]:
@@ -59,7 +59,7 @@ def to_frame(image: np.ndarray, size: int = 256) -> tuple[np.ndarray, Frame]:
     frame : Frame
         Where the image lies in it.
     """
-    frame = Frame.of(*image.shape[:2], size)
+    frame = Frame.of(image.shape[0], image.shape[1], size)
     scaled = cv2.resize(np.ascontiguousarray(image), (frame.scaled_width, frame.scaled_height), interpolation=RESIZE)
     low, high = int(scaled.min()), int(scaled.max())
     levels = (np.arange(256.0) - low) / max(high - low, 1)

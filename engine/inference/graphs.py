@@ -72,12 +72,14 @@ class StreamedGraph:
         return self._choosing
 
     def _begin(self, streams: int) -> Future[Graph]:
-        failed = self._loading is not None and self._loading.done() and self._loading.exception() is not None
-        if streams != self._streams or failed:
+        loading = self._loading
+        failed = loading is not None and loading.done() and loading.exception() is not None
+        if loading is None or failed or streams != self._streams:
             # Freed before the next one is loaded.
             self._loading = None
-            self._loading, self._streams = self._background.submit(self._load, streams), streams
-        return self._loading
+            loading = self._background.submit(self._load, streams)
+            self._loading, self._streams = loading, streams
+        return loading
 
     def prepare(self, streams: int) -> None:
         """As `begin`, and wait until it is loaded.

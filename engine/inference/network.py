@@ -149,7 +149,7 @@ class Network:
         pixels, frame = to_frame(image, self.info.frame)
         outputs = self.encoder.run({"image": pixels[None]})
         self._check_outputs("encoder", outputs, self.info.embedding)
-        return Embedding(frame, pixels.any(axis=0), {name: outputs[name] for name in self.info.embedding})
+        return Embedding(frame, np.any(pixels, axis=0), {name: outputs[name] for name in self.info.embedding})
 
     def _check_outputs(self, graph: str, outputs: Mapping[str, np.ndarray], expected: Sequence[str]) -> None:
         missing = [name for name in expected if name not in outputs]

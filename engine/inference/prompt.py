@@ -197,9 +197,9 @@ def image_prompts(
     )
 
 
-def _checked_points(points: Any, count: int, frame: Frame) -> np.ndarray:
+def _checked_points(given: Any, count: int, frame: Frame) -> np.ndarray:
     try:
-        points = np.asarray(points)
+        points: np.ndarray = np.asarray(given)
     except ValueError as error:
         raise LiteMedSamError("points are not as many for each object", "repeat some of the fewer") from error
     form = points.ndim == 3 and points.shape[::2] == (count, 2) and 1 <= points.shape[1] <= POINTS
@@ -217,8 +217,8 @@ def _checked_points(points: Any, count: int, frame: Frame) -> np.ndarray:
     return points
 
 
-def _checked_scribbles(scribbles: Any, count: int, frame: Frame) -> np.ndarray:
-    scribbles = np.asarray(scribbles)
+def _checked_scribbles(given: Any, count: int, frame: Frame) -> np.ndarray:
+    scribbles: np.ndarray = np.asarray(given)
     if scribbles.dtype.kind not in "bui" or scribbles.shape != (count, frame.height, frame.width):
         raise LiteMedSamError(
             f"scribbles has shape {scribbles.shape} and type {scribbles.dtype}, "

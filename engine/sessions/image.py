@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass
 from threading import Lock
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from ..inference.embeddings import EmbeddingCache
     from ..inference.engine import Engine
     from ..inference.network import Embedding
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -46,9 +49,9 @@ class Prediction:
 class CallingThread(Executor):
     """Runs everything at once, in the thread that asks."""
 
-    def submit(self, fn, /, *args, **kwargs) -> Future:
+    def submit(self, fn: Callable[..., T], /, *args: Any, **kwargs: Any) -> Future[T]:
         """See `concurrent.futures.Executor.submit`."""
-        future: Future = Future()
+        future: Future[T] = Future()
         try:
             future.set_result(fn(*args, **kwargs))
         except Exception as error:  # noqa: BLE001 - handed on by the future

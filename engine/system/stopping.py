@@ -7,6 +7,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from types import FrameType
 
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 # A step of a runtime cannot be interrupted; on a busy machine one may take longer than this.
@@ -36,7 +37,7 @@ def orderly_stop() -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def _stop(number: int, frame) -> None:
+def _stop(number: int, frame: FrameType | None) -> None:
     # A second signal must not interrupt the cleaning up.
     for other in _SIGNALS:
         signal.signal(other, signal.SIG_IGN)

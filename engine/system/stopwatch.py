@@ -13,7 +13,7 @@ class Stopwatch:
     seconds : dict of str to float
     """
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.seconds: dict[str, float] = {}
 
     @contextmanager
