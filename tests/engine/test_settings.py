@@ -2,7 +2,6 @@
 
 import pickle
 
-import numpy as np
 import pytest
 from litemedsam.engine import settings as module
 from litemedsam.engine.settings import EngineSettings
