@@ -1,8 +1,8 @@
 """Automatic prompts: four points and a scribble, drawn inside the box.
 
 They follow the published pipeline (strokes after Yu et al., "Free-Form Image Inpainting with Gated Convolution", 2019,
-https://arxiv.org/abs/1806.03589), except that each object draws from a stream of its own. Weights that were trained
-with another scribble name it in their bundle.
+https://arxiv.org/abs/1806.03589), but each object has its own random stream. A bundle whose weights were trained with
+another scribble names that scribble.
 """
 
 from collections.abc import Callable
@@ -29,9 +29,9 @@ class AutomaticPrompts:
     seed : int
         At least 0.
     kinds : tuple of str
-        What the model takes; of ``points`` and ``scribbles`` only these are drawn.
+        The prompts that the model takes. Of ``points`` and ``scribbles``, only those named here are drawn.
     scribble : str
-        How the scribble is drawn: a key of `SCRIBBLES`.
+        The name of the scribble: a key of `SCRIBBLES`.
     """
 
     seed: int = 0
@@ -39,7 +39,7 @@ class AutomaticPrompts:
     scribble: str = "stroke"
 
     def prompt(self, target: Target, box: np.ndarray, foreground: np.ndarray) -> Prompt:
-        """See `PromptSource.prompt`; the target makes no difference."""
+        """See `PromptSource.prompt`; the target is ignored."""
         box = np.asarray(box, np.float32)
         rng = np.random.default_rng([self.seed, *box.view(np.uint32).tolist()])
         points = draw_points(rng, box, foreground) if "points" in self.kinds else None
@@ -76,7 +76,7 @@ def draw_points(rng: np.random.Generator, box: np.ndarray, foreground: np.ndarra
     -------
     ndarray
         float32 (4, 2), x, y: top left, bottom left, bottom right, top right. x and y are drawn independently
-        among the quadrant's foreground; a quadrant without any gives the box's centre.
+        from the quadrant's foreground. A quadrant without foreground gives the box's centre.
     """
     x0, y0, x1, y1 = _shrunk(rng, box, [(int(s // 5), int(s // 2) - 1) for s in _sides(box)])
     centre_x, centre_y = int((box[0] + box[2]) // 2), int((box[1] + box[3]) // 2)
@@ -110,8 +110,8 @@ def draw_stroke(rng: np.random.Generator, box: np.ndarray, foreground: np.ndarra
     Returns
     -------
     ndarray
-        bool (S, S), the stroke's largest 8-connected piece on the foreground; empty when none of six strokes
-        leaves more than five pixels.
+        bool (S, S), the stroke's largest 8-connected piece on the foreground. Six strokes are tried; the result is
+        empty if none of them leaves more than five pixels.
     """
     scribble = np.zeros(foreground.shape, bool)
     x0, y0, x1, y1 = _shrunk(rng, box, [(int(s // 8), int(s // 6)) for s in _sides(box)])
@@ -161,12 +161,12 @@ def _largest_piece(mask: np.ndarray) -> np.ndarray:
 
 
 def fill_ellipse(rng: np.random.Generator, box: np.ndarray, foreground: np.ndarray) -> np.ndarray:
-    """The ellipse that fills the box, whatever the image shows.
+    """Draw the ellipse that fills the box; the image is ignored.
 
     Parameters
     ----------
     rng : numpy.random.Generator
-        Not drawn from.
+        Unused.
     box : ndarray
         (4,) in pixels of the frame, ends included.
     foreground : ndarray
@@ -175,8 +175,8 @@ def fill_ellipse(rng: np.random.Generator, box: np.ndarray, foreground: np.ndarr
     Returns
     -------
     ndarray
-        bool (S, S), true where a pixel's centre lies in the ellipse; the pixel at the box's centre at least, if it
-        is in the frame.
+        bool (S, S), true where a pixel's centre lies in the ellipse. The pixel at the box's centre is always true,
+        provided that it lies in the frame.
     """
     low, high = np.asarray(box[:2], np.float64), np.asarray(box[2:], np.float64)
     centre, radii = (low + high) / 2, (high - low + 1) / 2
@@ -188,11 +188,11 @@ def fill_ellipse(rng: np.random.Generator, box: np.ndarray, foreground: np.ndarr
 
 
 def no_scribble(rng: np.random.Generator, box: np.ndarray, foreground: np.ndarray) -> np.ndarray:
-    """Bool (S, S) without a pixel, for weights that take a scribble but need none; nothing is drawn from `rng`."""
+    """An empty scribble, bool (S, S), for weights that take a scribble but do not need one; `rng` is unused."""
     return np.zeros(foreground.shape, bool)
 
 
 ScribblePainter = Callable[[np.random.Generator, np.ndarray, np.ndarray], np.ndarray]
 
 SCRIBBLES: dict[str, ScribblePainter] = {"stroke": draw_stroke, "ellipse": fill_ellipse, "none": no_scribble}
-"""Functions that draw a scribble from a box, by the names under which bundles ask for them."""
+"""The functions that draw a scribble from a box, by the names that bundles use."""

@@ -1,4 +1,4 @@
-"""What fits into the container's memory, decided before work starts."""
+"""Decides before work starts how much of it fits into the container's memory."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import numpy as np
 from ..case import Case, label_dtype
 from ..system.resources import MEGABYTE, memory_limit, memory_shortage, resident_memory
 
-# Of the two graphs, of each stream's encoder with the embeddings ahead of it, and of each stream's decoder with two
-# prompts in a call: at their peak, rounded up.
+# Peak memory, rounded up: both graphs; per stream, an encoder with its queued embeddings; per stream, a decoder running
+# two prompts.
 GRAPHS_BYTES, ENCODING_BYTES, DECODING_BYTES = 200 * MEGABYTE, 110 * MEGABYTE, 130 * MEGABYTE
 
 
@@ -21,9 +21,9 @@ class MemoryBudget:
     Attributes
     ----------
     limit : int or None
-        Of the container, in bytes; None where there is none.
+        The container's limit in bytes; None if there is none.
     loaded : int
-        What the process held before any graph was loaded, in bytes.
+        Memory that the process held before it loaded graphs, in bytes.
     """
 
     limit: int | None
@@ -31,17 +31,20 @@ class MemoryBudget:
 
     @classmethod
     def of_process(cls) -> MemoryBudget:
-        """The budget of this process, taken before graphs are loaded."""
+        """The budget of this process. Take it before graphs load, because they are counted separately.
+
+        The command loads graphs earlier only with at least 4 GB of memory, where counting them twice does no harm.
+        """
         return cls(memory_limit(), resident_memory())
 
     def streams(self, case: Case, wanted: int) -> int:
-        """How many slices or objects to work on at once.
+        """The number of slices or objects to compute at once.
 
         Parameters
         ----------
         case : Case
         wanted : int
-            At most this many.
+            The most to return.
 
         Returns
         -------
@@ -54,16 +57,16 @@ class MemoryBudget:
         return max(n for n in range(1, wanted + 1) if n == 1 or _needed(case, n) <= left)
 
     def cache_bytes(self, case: Case, wanted: int, streams: int = 1) -> int:
-        """How many bytes of embeddings to keep for a case.
+        """The number of bytes of embeddings to keep for a case.
 
         Parameters
         ----------
         case : Case
             Its pixels are in memory already.
         wanted : int
-            At most this many.
+            The most to return.
         streams : int
-            How many slices or objects are worked on at once.
+            The number of slices or objects computed at once.
 
         Returns
         -------
@@ -73,14 +76,14 @@ class MemoryBudget:
         Raises
         ------
         LiteMedSamError
-            When the case does not fit even without any.
+            When the case does not fit even without kept embeddings.
         """
         if self.limit is None:
             return wanted
         needed, left = _needed(case, streams), self.limit - self.loaded
         if needed > left:
             raise memory_shortage(f"{case.name}: shape {case.pixels.shape}", needed, max(left, 0), self.limit)
-        # Three masks of an object at once: its middle, its latest, and the one being made.
+        # Each object holds three masks at once: the middle, the latest and the next.
         masks = 3 * int(np.prod(case.grid[-2:], dtype=np.int64)) * (len(case.boxes) if case.is_volume else 1)
         return max(min(wanted, left - needed - masks), 0)
 

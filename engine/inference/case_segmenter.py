@@ -1,4 +1,4 @@
-"""A case to its label map: each slice is encoded once, and decoded for all objects on it together."""
+"""Segments a case into a label map: each slice is encoded once, then decoded for all its objects."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class CaseSegmenter:
     protocol : Protocol
     prompts : PromptSource
     cache_bytes : int
-        Budget for the embeddings of a volume that are kept for objects to come.
+        Budget for a volume's cached embeddings, in bytes.
     streams : int
         The number of threads that encode and decode at once; the result does not depend on it.
     """

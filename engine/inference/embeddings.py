@@ -1,4 +1,4 @@
-"""The embeddings of slices: encoded once, before their turn, and kept within a budget of bytes."""
+"""Embeddings of slices: encoded once, ahead of their use, and cached within a budget of bytes."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class EmbeddingCache:
             return embedding
 
     def put(self, key: Hashable, embedding: Embedding) -> None:
-        """Keep an embedding, at the expense of those unused for longest; one over the budget is not kept."""
+        """Keep an embedding, unless it alone exceeds the budget; the least recently used embeddings make room."""
         with self._changing:
             self._discard(key)
             if embedding.nbytes > self.budget:
@@ -52,13 +52,13 @@ class EmbeddingCache:
             self._trim()
 
     def shrink(self, budget: int) -> None:
-        """Lower the budget to `budget` bytes, where it is higher."""
+        """Lower the budget to `budget` bytes; a lower budget stays."""
         with self._changing:
             self.budget = min(self.budget, budget)
             self._trim()
 
     def discard(self, key: Hashable) -> None:
-        """Forget a key; nothing happens where it is not kept."""
+        """Forget a key; an unknown key is ignored."""
         with self._changing:
             self._discard(key)
 
@@ -88,15 +88,15 @@ class SliceEmbeddings:
     cache : EmbeddingCache
         May be shared with other volumes.
     owner : hashable, optional
-        Tells this volume's entries of the cache from those of others.
+        Separates this volume's entries in the cache from those of other volumes.
     retain : bool
-        Whether slices are kept for later orders, as far as the budget goes; otherwise only those to which the order
-        comes back.
+        Whether to cache every slice for later calls of `follow`. Otherwise a slice stays cached only until its last
+        use in the order.
 
     Attributes
     ----------
     encoded : int
-        The number of slices that were encoded, repetitions included.
+        The number of slices encoded so far, repetitions included.
     """
 
     def __init__(
@@ -115,12 +115,12 @@ class SliceEmbeddings:
         self._under_way: dict[int, Future[Embedding]] = {}
 
     def follow(self, order: Sequence[int], pool: Executor, ahead: int) -> Iterator[Embedding]:
-        """The embeddings of slices in order, while `ahead` further slices are being encoded.
+        """Yield the embeddings of slices in order, and encode up to `ahead` further slices meanwhile.
 
         Parameters
         ----------
         order : sequence of int
-            Indices in the order of use; one may come again.
+            Slice indices in the order of use; an index may repeat.
         pool : Executor
             Runs the encoder.
         ahead : int
@@ -133,7 +133,7 @@ class SliceEmbeddings:
         Raises
         ------
         Exception
-            What `encode` raises, when the slice's turn comes.
+            An error of `encode`, raised when the slice's turn comes.
         """
         last = {z: k for k, z in enumerate(order)}
         waiting: dict[int, Future[Embedding]] = {}
@@ -149,7 +149,7 @@ class SliceEmbeddings:
         if embedding is None:
             embedding = self._cache.get((self._owner, z))
         if embedding is None:
-            # Another volume took its place in the cache, or another thread gave up encoding it.
+            # Another volume displaced it from the cache, or another thread cancelled its encoding.
             embedding = self._counted(z)
         if keep:
             self._cache.put((self._owner, z), embedding)
@@ -158,7 +158,7 @@ class SliceEmbeddings:
         return embedding
 
     def _begin(self, z: int, pool: Executor) -> Future[Embedding] | None:
-        """The encoding of a slice, begun unless another thread has; None where the slice is in the cache."""
+        """Start encoding a slice unless another thread already does; return None if the slice is cached."""
         with self._starting:
             future = self._under_way.get(z)
             if future is None and (self._owner, z) not in self._cache:
@@ -171,7 +171,7 @@ class SliceEmbeddings:
             self.encoded += 1
         embedding = self._encode(z)
         if self._retain:
-            # Before the encoding counts as finished, so that no other thread begins it anew.
+            # Cached before the future finishes, so that no other thread starts the same encoding.
             self._cache.put((self._owner, z), embedding)
         return embedding
 

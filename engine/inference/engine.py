@@ -1,4 +1,4 @@
-"""A network with everything that decides how it is used."""
+"""A network together with everything that decides how it runs."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Engine:
-    """A network, how boxes become prompts and masks, and what the machine allows.
+    """A network, its treatment of boxes and prompts, and the limits of this machine.
 
     Attributes
     ----------
@@ -28,7 +28,7 @@ class Engine:
     policy : StreamPolicy
     memory : MemoryBudget
     cache_bytes : int
-        The user's budget for embeddings.
+        The user's budget for embeddings, in bytes.
     """
 
     network: Network
@@ -48,9 +48,9 @@ class Engine:
         Returns
         -------
         streams : int
-            The number of threads to encode and decode in.
+            The number of threads that encode and decode.
         cache_bytes : int
-            The budget for the case's embeddings that memory allows.
+            The budget for the case's embeddings, as far as memory allows.
 
         Raises
         ------

@@ -1,4 +1,4 @@
-"""An image or slice to the square frame that the networks see, as the published pipeline makes it."""
+"""Places an image or slice in the network's square frame, as the published pipeline does."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-# The networks were trained on area-averaged images; above the original size this is not bilinear.
+# The networks were trained on area-averaged images. When it enlarges, this mode differs from bilinear.
 RESIZE = cv2.INTER_AREA
 
 
 @dataclass(frozen=True)
 class Frame:
-    """How an image lies in its square frame: scaled, in the top left corner, zeros beyond.
+    """The place of an image in its square frame: scaled, in the top left corner, zeros elsewhere.
 
     Attributes
     ----------

@@ -26,12 +26,12 @@ if TYPE_CHECKING:
 
 
 class StreamedGraph:
-    """A graph that is loaded in the background, for as many runs at once as are needed.
+    """A graph that loads in the background, for a number of concurrent runs.
 
     Parameters
     ----------
     load : callable
-        Gives the graph for a number of streams; see `backends.registry.load_graph`.
+        Loads the graph for a number of streams; see `backends.registry.load_graph`.
     """
 
     def __init__(self, load: Callable[[int], Graph]):
@@ -45,7 +45,7 @@ class StreamedGraph:
 
     @property
     def streams(self) -> int:
-        """The number of streams that the graph is loaded for; 0 before it is."""
+        """The number of streams that the graph is loaded for; 0 before it is loaded."""
         return self._streams
 
     def begin(self, streams: int) -> None:
@@ -57,12 +57,12 @@ class StreamedGraph:
             self._begin(streams)
 
     def _exclusive(self) -> Lock:
-        """The lock of this graph, in the process that made it.
+        """The lock of this graph; valid only in the process that made it.
 
         Raises
         ------
         LiteMedSamError
-            In a forked child, whose copies of the lock and of the runtime's threads would never answer.
+            In a forked child, where waiting for copies of the lock or of the runtime's threads would never end.
         """
         if os.getpid() != self._process:
             raise LiteMedSamError(
@@ -75,32 +75,32 @@ class StreamedGraph:
         loading = self._loading
         failed = loading is not None and loading.done() and loading.exception() is not None
         if loading is None or failed or streams != self._streams:
-            # Freed before the next one is loaded.
+            # Free the old copy before the new one loads.
             self._loading = None
             loading = self._background.submit(self._load, streams)
             self._loading, self._streams = loading, streams
         return loading
 
     def prepare(self, streams: int) -> None:
-        """As `begin`, and wait until it is loaded.
+        """Start loading as `begin` does, and wait until the graph is loaded.
 
         Raises
         ------
         LiteMedSamError
-            When it cannot be loaded.
+            When the graph cannot be loaded.
         """
         with self._exclusive():
             loading = self._begin(streams)
         loading.result()
 
     def run(self, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-        """See `litemedsam.engine.backends.registry.Graph.run`; one run at a time unless prepared for more."""
+        """See `litemedsam.engine.backends.graph.Graph.run`; one run at a time unless prepared for more."""
         with self._exclusive():
             loading = self._begin(self._streams or 1)
         return loading.result().run(inputs)
 
     def close(self) -> None:
-        """Free the runtime's memory; it is loaded again when it is needed."""
+        """Free the runtime's memory; the next run loads the graph again."""
         if os.getpid() != self._process:
             return
         with self._choosing:
@@ -111,7 +111,7 @@ class StreamedGraph:
 
 @dataclass(frozen=True)
 class Graphs:
-    """The two graphs of a bundle and how they are run.
+    """The two graphs of a bundle and their settings.
 
     Attributes
     ----------
@@ -120,7 +120,7 @@ class Graphs:
     backend : str
     threads : int
     choice : Choice
-        The precision and why it was taken.
+        The precision and the reason for it.
     info : BundleInfo
     encoder, decoder : StreamedGraph
     """
@@ -135,7 +135,7 @@ class Graphs:
 
     @classmethod
     def open(cls, bundle: Path, backend: str, precision: str, threads: int) -> Graphs:
-        """Choose and check a bundle's graphs; none is loaded yet.
+        """Choose and check a bundle's graphs without loading them.
 
         Parameters
         ----------
@@ -143,14 +143,14 @@ class Graphs:
         backend, threads
             See `backends.registry.load_graph`.
         precision : str
-            See `bundle.precision.resolve`. Beside an int8 encoder, floats are bf16 where the processor has
-            it and f32 elsewhere.
+            See `bundle.precision.resolve`. With an int8 encoder, floats are computed in bf16 if the processor has it,
+            otherwise in f32.
 
         Raises
         ------
         LiteMedSamError
-            When the folder is not a bundle, the precision is unknown, or the graphs are damaged, take weights from
-            other files or do not belong together.
+            When the folder is not a bundle or the precision is unknown; or when the graphs are damaged, take weights
+            from other files or do not belong together.
         """
         native = native_precisions(backend)
         choice = resolve(bundle, precision, native)
@@ -159,7 +159,7 @@ class Graphs:
         floats = floats_beside(choice.precision, native)
         check_setting(backend, floats)
         files = (encoder_file(bundle, choice.precision), bundle / DECODER)
-        # Before a runtime sees them: some try many other formats on what they do not know.
+        # Checked before a runtime opens them, because a runtime tries other formats on an unknown file.
         info, other = (BundleInfo.from_metadata(path, read_metadata(path)) for path in files)
         with ThreadPoolExecutor(len(files)) as pool:
             for _ in pool.map(check_file, files):
@@ -172,6 +172,6 @@ class Graphs:
         return cls(bundle, backend, threads, choice, info, *map(StreamedGraph, loaders))
 
     def begin(self, streams: Streams) -> None:
-        """Start loading both for numbers of concurrent runs."""
+        """Start loading both graphs, each for its number of concurrent runs."""
         self.encoder.begin(streams.encoding)
         self.decoder.begin(streams.decoding)

@@ -24,7 +24,7 @@ PROMPTS_PER_CALL = 2
 
 _REMEDY = "export the checkpoint again with litemedsam-export"
 
-# The decoder's prompt inputs, of which a bundle names those it has.
+# The decoder's prompt inputs by kind; a bundle names the kinds that its decoder takes.
 _PROMPT_INPUTS = {
     "boxes": lambda prompt: prompt.box,
     "points": lambda prompt: prompt.points,
@@ -34,14 +34,14 @@ _PROMPT_INPUTS = {
 
 @dataclass(frozen=True)
 class Embedding:
-    """What the decoder needs of one image.
+    """Everything that the decoder needs from one image.
 
     Attributes
     ----------
     frame : Frame
-        How the image lies in the frame.
+        The place of the image in the frame.
     foreground : ndarray
-        bool (S, S), every pixel brighter than the image's darkest.
+        bool (S, S), true where the image is brighter than its darkest pixel.
     arrays : mapping of str to ndarray
         The encoder's outputs by name, float32; owned by this object.
     """
@@ -63,7 +63,7 @@ class Decoded:
     Attributes
     ----------
     logits : ndarray
-        float32 (n, S, S) in the frame; the object is where they are positive.
+        float32 (n, S, S) in the frame; positive on the object.
     scores : ndarray
         float32 (n,), predicted IoU; not confined to [0, 1].
     """
@@ -93,7 +93,7 @@ class Network:
         Raises
         ------
         LiteMedSamError
-            When the decoder takes prompts of an unknown kind.
+            When the decoder takes prompts of an unknown kind, or the bundle names an unknown scribble.
         """
         info = graphs.info
         unknown = [kind for kind in info.prompts if kind not in _PROMPT_INPUTS]
@@ -112,7 +112,7 @@ class Network:
 
     @classmethod
     def load(cls, bundle: Path, backend: str, precision: str, threads: int) -> Network:
-        """`of` what `Graphs.open` gives for the same arguments; raises what they raise."""
+        """Open a bundle's graphs and make its network; see `Graphs.open` for arguments and errors."""
         return cls.of(Graphs.open(bundle, backend, precision, threads))
 
     @property
@@ -122,7 +122,7 @@ class Network:
         return held if held.encoding and held.decoding else None
 
     def prepare(self, streams: Streams) -> None:
-        """Load both graphs, at the same time.
+        """Load both graphs at the same time.
 
         Parameters
         ----------
@@ -139,7 +139,7 @@ class Network:
         self.decoder.prepare(streams.decoding)
 
     def encode(self, image: np.ndarray) -> Embedding:
-        """Everything that depends on the image alone.
+        """Compute everything that depends on the image alone.
 
         Parameters
         ----------
@@ -157,7 +157,7 @@ class Network:
             raise LiteMedSamError(f"the model {self.info.model}: its {graph} gives no {', '.join(missing)}", _REMEDY)
 
     def decode(self, embedding: Embedding, prompts: Sequence[Prompt]) -> Decoded:
-        """Logits of n prompts on one image, each independent of the others."""
+        """Decode n prompts on one image, each independently of the others."""
         parts = []
         for start in range(0, len(prompts), PROMPTS_PER_CALL):
             chosen = prompts[start : start + PROMPTS_PER_CALL]

@@ -31,7 +31,7 @@ class ObjectQuery:
     own_box : ndarray
         (4,), the object's own box in pixels of the image, which limits the mask.
     scribble : ndarray or None
-        bool (S, S), what the slice before makes of the object's scribble; None where it is made from the box.
+        bool (S, S), made from the mask of the previous slice; None if the scribble is drawn from the box.
     """
 
     target: Target
@@ -63,7 +63,7 @@ class ObjectMask:
 
 @dataclass(frozen=True)
 class ObjectDecoder:
-    """Decodes the objects of an image a few at a time, while the masks of others are made.
+    """Decodes the objects of an image in small batches, and makes the masks of earlier batches meanwhile.
 
     Attributes
     ----------
@@ -77,7 +77,7 @@ class ObjectDecoder:
     streams : int
         The number of threads of `pool`.
     watch : Stopwatch
-        Gets the stages ``prompts``, ``decode`` (time spent waiting) and ``masks``.
+        Records the stages ``prompts``, ``decode`` (time spent waiting) and ``masks``.
     """
 
     network: Network
@@ -94,7 +94,7 @@ class ObjectDecoder:
         return replace(made, scribble=query.scribble)
 
     def masks(self, embedding: Embedding, queries: Sequence[ObjectQuery]) -> Iterator[ObjectMask]:
-        """The masks of objects on one image.
+        """Decode objects on one image.
 
         Parameters
         ----------
@@ -109,7 +109,7 @@ class ObjectDecoder:
         pending: deque[tuple[Sequence[ObjectQuery], Future[Decoded]]] = deque()
         parts = deque(queries[k : k + PROMPTS_PER_CALL] for k in range(0, len(queries), PROMPTS_PER_CALL))
         while parts or pending:
-            # One part waits for a thread, while the masks of another are made.
+            # One batch waits in the queue, so that no thread idles while masks are made.
             while parts and len(pending) <= self.streams:
                 part = parts.popleft()
                 with self.watch.stage("prompts"):

@@ -1,4 +1,4 @@
-"""Prompts in the frame: what the decoder is given for one object, and the user's own points and scribbles."""
+"""Prompts in the frame: the decoder's inputs for one object, and the user's own points and scribbles."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from ..bundle.info import BundleInfo
     from .frame import Frame
 
-# As many points as the decoder takes of each object.
+# The decoder takes exactly this many points for each object.
 POINTS = 4
 
 
@@ -32,7 +32,7 @@ class Prompt:
     scribble : ndarray or None
         bool (S, S), true on the object; may be empty; None for a model that takes no scribbles.
     drawn : bool
-        Whether the scribble is a user's own, which no slice before replaces.
+        Whether the user drew the scribble. The mask of the previous slice does not replace such a scribble.
     """
 
     box: np.ndarray
@@ -43,7 +43,7 @@ class Prompt:
 
 @dataclass(frozen=True)
 class Target:
-    """Which object on which slice a prompt is asked for.
+    """The object and the slice that a prompt is for.
 
     Attributes
     ----------
@@ -70,14 +70,14 @@ class PromptSource(Protocol):
         box : ndarray
             float32 (4,) in pixels of the frame.
         foreground : ndarray
-            bool (S, S), every pixel of the framed image that is brighter than its darkest.
+            bool (S, S), true where the framed image is brighter than its darkest pixel.
         """
         ...
 
 
 @dataclass(frozen=True)
 class UserPrompts:
-    """A user's points and scribbles by object and slice; another source makes what the user did not give.
+    """A user's points and scribbles by object and slice; another source makes the rest.
 
     Attributes
     ----------
@@ -100,16 +100,16 @@ class UserPrompts:
         frame: Frame,
         otherwise: PromptSource,
     ) -> UserPrompts:
-        """Prompts that are given in pixels of the image or the slice.
+        """Convert prompts from pixels of the image or slice to the frame.
 
         Parameters
         ----------
         points : mapping of Target to ndarray
-            Numbers (k, 2), x, y, one to four points; fewer than four count again, the first one first.
+            Numbers (k, 2), x, y, one to four points. Fewer than four are repeated, starting with the first.
         scribbles : iterable of (Target, ndarray)
             bool (H, W); several of one target are joined.
         frame : Frame
-            Of the image.
+            The image's frame.
         otherwise : PromptSource
         """
         framed: dict[Target, np.ndarray] = {}
@@ -129,7 +129,7 @@ class UserPrompts:
 
 
 def _scribble_in_frame(page: np.ndarray, frame: Frame) -> np.ndarray:
-    # Any touch counts, so that a thin stroke survives shrinking.
+    # A frame pixel counts if the stroke touches it at all, so that a thin stroke survives shrinking.
     size = frame.scaled_width, frame.scaled_height
     touched = cv2.resize(page.astype(np.float32), size, interpolation=cv2.INTER_AREA) > 0
     whole = np.zeros((frame.size, frame.size), bool)
@@ -146,11 +146,12 @@ def check_taken(info: BundleInfo, kinds: Iterable[str], where: str = "") -> None
     kinds : iterable of str
         ``points``, ``scribbles``.
     where : str
-        Begins the message, such as ``scan.png: ``.
+        Start of the message, such as ``scan.png: ``.
 
     Raises
     ------
     LiteMedSamError
+        When the model does not take one of the kinds.
     """
     for kind in kinds:
         if kind not in info.prompts:
@@ -163,7 +164,7 @@ def check_taken(info: BundleInfo, kinds: Iterable[str], where: str = "") -> None
 def image_prompts(
     points: Any, scribbles: Any, count: int, frame: Frame, info: BundleInfo, otherwise: PromptSource
 ) -> PromptSource:
-    """The prompts of the objects on one image, from arrays.
+    """Make the prompts of the objects on one image from arrays.
 
     Parameters
     ----------
@@ -174,16 +175,16 @@ def image_prompts(
     count : int
         n, the number of objects.
     frame : Frame
-        Of the image.
+        The image's frame.
     info : BundleInfo
-        Of the model that takes them.
+        The model's metadata.
     otherwise : PromptSource
-        Makes what is None.
+        Makes the prompts that are None.
 
     Raises
     ------
     LiteMedSamError
-        For other shapes and types, points outside the image, and kinds that the model does not take.
+        For other shapes or types, points outside the image, or kinds that the model does not take.
     """
     given = {"points": points, "scribbles": scribbles}
     check_taken(info, (kind for kind, value in given.items() if value is not None))
@@ -201,7 +202,7 @@ def _checked_points(given: Any, count: int, frame: Frame) -> np.ndarray:
     try:
         points: np.ndarray = np.asarray(given)
     except ValueError as error:
-        raise LiteMedSamError("points are not as many for each object", "repeat some of the fewer") from error
+        raise LiteMedSamError("points differ in number between objects", "repeat some of the fewer points") from error
     form = points.ndim == 3 and points.shape[::2] == (count, 2) and 1 <= points.shape[1] <= POINTS
     if points.dtype.kind not in "uif" or not form:
         raise LiteMedSamError(

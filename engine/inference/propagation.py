@@ -1,4 +1,4 @@
-"""Through a volume: the mask of an object on one slice becomes its box on the next."""
+"""Follows objects through a volume: the mask on one slice becomes the box on the next."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Step:
 
 
 def plan(boxes: np.ndarray, protocol: Protocol) -> list[Step]:
-    """Two sweeps through a volume: upwards from the objects' middles, then downwards.
+    """Plan two sweeps through a volume: upwards from the objects' middles, then downwards.
 
     Parameters
     ----------
@@ -52,7 +52,7 @@ def plan(boxes: np.ndarray, protocol: Protocol) -> list[Step]:
     -------
     list of Step
         Ascending slices of the upward sweep, middles included, then descending slices of the downward sweep. A
-        slice comes twice only where one object's way up crosses another's way down.
+        slice comes twice only if one object covers it on the upward sweep and another on the downward sweep.
     """
     up: dict[int, list[int]] = {}
     down: dict[int, list[int]] = {}
@@ -75,11 +75,11 @@ class Track:
     number : int
         Its label.
     box : ndarray
-        (6,), its own box.
+        (6,), the box that the user gave.
     middle : Region or None
         Its mask on the slice where both sweeps begin.
     latest : dict of bool to Region
-        By the direction of the sweep (upwards or not), its mask on the slice before.
+        Its mask on the previous slice of each sweep. The key is True for the upward sweep.
     """
 
     number: int
@@ -88,7 +88,7 @@ class Track:
     latest: dict[bool, Region] = field(default_factory=dict)
 
     def query(self, step: Step, protocol: Protocol, frame: Frame) -> ObjectQuery:
-        """What to decode on the slice of a step."""
+        """The decoder's query for this object on the slice of a step."""
         own, z = self.box[list(IN_PLANE)], step.slice_index
         before = self.latest.get(step.upwards, self.middle)
         if before is None:
@@ -101,7 +101,7 @@ class Track:
         return ObjectQuery(Target(self.number, z), box, own, scribble)
 
     def add(self, region: Region, upwards: bool) -> None:
-        """Take the mask of a slice, from which the next one starts."""
+        """Keep the mask of a slice; the next slice of the sweep starts from it."""
         if self.middle is None:
             self.middle = region
         self.latest[upwards] = region
@@ -113,7 +113,7 @@ def propagate(
     decoder: ObjectDecoder,
     progress: Callable[[int, int], None],
 ) -> Iterator[ObjectMask]:
-    """Masks of all objects of a volume on all their slices.
+    """Decode all objects of a volume on all their slices.
 
     Parameters
     ----------
@@ -128,14 +128,14 @@ def propagate(
     Yields
     ------
     ObjectMask
-        Slice by slice in the order of `plan`, on each by label.
+        Slice by slice in the order of `plan`; on each slice in ascending order of labels.
     """
     steps = plan(boxes, decoder.protocol)
     tracks = [Track(number, box) for number, box in enumerate(boxes, start=1)]
     # One finished embedding is kept in reserve, so that no thread idles.
     encoded = embeddings.follow([step.slice_index for step in steps], decoder.pool, decoder.streams + 1)
     for done, step in enumerate(steps, start=1):
-        # Where the slice was encoded ahead, this is the time spent waiting for it.
+        # If the slice was encoded ahead, this stage counts only the time spent waiting for it.
         with decoder.watch.stage("encode"):
             embedding = next(encoded)
         queries = [tracks[number - 1].query(step, decoder.protocol, embedding.frame) for number in step.numbers]

@@ -1,7 +1,7 @@
-"""The ways through a case: corrected, and as each model was published, quirks included.
+"""The treatments of a case: the corrected one, and each model's published one, quirks included.
 
-What a protocol decides: how a box comes into the frame, how far a mask may leave its box, which slices of a volume
-belong to an object, and how the mask of one slice becomes the box on the next.
+A protocol decides how a box enters the frame, how far a mask may leave its box, which slices of a volume belong to an
+object, and how the mask of one slice becomes the box on the next.
 """
 
 from __future__ import annotations
@@ -19,19 +19,19 @@ from .frame import RESIZE, Frame
 if TYPE_CHECKING:
     from .region import Region
 
-# By how many frame pixels a box grows from slice to slice.
+# A box grows by this many frame pixels from slice to slice.
 MARGIN = 3
 _HALF = 0.5
 
 
 @dataclass(frozen=True)
 class SliceRange:
-    """Which slices an object's box covers, in the order of propagation.
+    """The slices that an object's box covers, in the order of propagation.
 
     Attributes
     ----------
     middle : int
-        Where the given box itself is used.
+        The slice on which the given box itself is used.
     up, down : range
         The slices after it, upwards from middle + 1 and downwards from middle − 1.
     """
@@ -67,16 +67,16 @@ class Passage:
 
 
 class Protocol(Interface):
-    """See the module's text."""
+    """The treatment of boxes and slices; see the module's text."""
 
     name: str
 
     def box_in_frame(self, box: np.ndarray, frame: Frame) -> np.ndarray:
-        """The box float32 (4,) in frame pixels of a box (4,) in image pixels."""
+        """Convert a box (4,) in image pixels to frame pixels, float32 (4,)."""
         ...
 
     def bounded(self, region: Region, box: np.ndarray, frame: Frame) -> Region:
-        """The part of a mask that the object's own box (4,) in image pixels leaves to it."""
+        """The part of a mask that remains within the bounds set by the object's own box (4,) in image pixels."""
         ...
 
     def slices(self, z_min: int, z_max: int) -> SliceRange:
@@ -84,16 +84,16 @@ class Protocol(Interface):
         ...
 
     def next_box(self, passage: Passage, frame: Frame) -> np.ndarray:
-        """The box float32 (4,) in frame pixels on the next slice; from the object's own where the mask is empty."""
+        """The box on the next slice, float32 (4,) in frame pixels; an empty mask gives it from the object's own box."""
         ...
 
     def next_scribble(self, passage: Passage, frame: Frame) -> np.ndarray | None:
-        """The scribble bool (S, S) on the next slice, or None where it is made as on the first."""
+        """The scribble on the next slice, bool (S, S); None if it is drawn from the box, as on the first slice."""
         ...
 
 
 def ellipsoid_width(z: int, z_min: int, z_max: int) -> float:
-    """How wide the ellipsoid that fills a box is on one of its slices, as a share of its largest width, in (0, 1].
+    """The width of the ellipsoid that fills a box, on one slice, as a share of its largest width, in (0, 1].
 
     Parameters
     ----------
@@ -115,7 +115,7 @@ def _scaled(box: np.ndarray, frame: Frame) -> np.ndarray:
 
 
 def _resized(box: np.ndarray, factor: float) -> np.ndarray:
-    """A box (4,) with its centre, and its sides, last pixels included, times a factor; at least a pixel wide."""
+    """Scale a box (4,) about its centre; sides include their last pixels and stay at least one pixel wide."""
     centre, sides = (box[:2] + box[2:]) / 2, box[2:] - box[:2] + 1
     half = np.maximum(sides * factor - 1, 0) / 2
     return np.concatenate([centre - half, centre + half])
@@ -131,7 +131,7 @@ def _closed_range(z_min: int, z_max: int) -> SliceRange:
 
 
 class Corrected:
-    """Closed range of slices, boxes not rounded, masks kept to their boxes, objects alike whatever their number."""
+    """Closed range of slices, unrounded boxes, masks cut at their boxes, every object treated alike."""
 
     name = "corrected"
 
@@ -170,7 +170,7 @@ class CorrectedEllipsoid(Corrected):
     def next_box(self, passage: Passage, frame: Frame) -> np.ndarray:
         """See `Protocol.next_box`.
 
-        Half-way between the section of the ellipsoid and the mask before, resized as the ellipsoid's section is.
+        Half-way between the ellipsoid's section and the previous mask, which is resized as the ellipsoid's section is.
         """
         own, extent = self.box_in_frame(passage.given, frame), passage.region.extent()
         before, here = passage.widths
@@ -182,7 +182,7 @@ class CorrectedEllipsoid(Corrected):
 
 
 class CorrectedEllipsoidMask(CorrectedEllipsoid):
-    """As `CorrectedEllipsoid`; and what is scribbled on a slice is the mask of the slice before."""
+    """As `CorrectedEllipsoid`; and the scribble on a slice is the mask of the previous slice."""
 
     def next_scribble(self, passage: Passage, frame: Frame) -> np.ndarray | None:
         """See `Protocol.next_scribble`: the mask, resized about its centre as the ellipsoid's section is."""
@@ -243,15 +243,15 @@ class PublishedLiteMedSAM:
         return None
 
     def box_without_mask(self, passage: Passage, frame: Frame) -> np.ndarray:
-        """The box float32 (4,) in frame pixels after a slice on which nothing was found."""
+        """The box after a slice with an empty mask, float32 (4,) in frame pixels."""
         return self.box_in_frame(passage.given, frame)
 
 
 class PublishedSwinLiteMedSAM(PublishedLiteMedSAM):
     """Swin-LiteMedSAM's published script: an earlier state of the baseline's, with an open range of slices.
 
-    Source: https://github.com/RuochenGao/Swin_LiteMedSAM. Where a mask vanishes in the frame, that script fails;
-    here it counts as empty.
+    Source: https://github.com/RuochenGao/Swin_LiteMedSAM. That script fails if a mask vanishes in the frame; here such
+    a mask counts as empty.
     """
 
     def slices(self, z_min: int, z_max: int) -> SliceRange:
@@ -266,11 +266,11 @@ class PublishedSwinLiteMedSAM(PublishedLiteMedSAM):
 
 
 CORRECTED = Corrected()
-# How weights pass objects on from slice to slice, by the names under which bundles ask for it.
+# The corrected ways from slice to slice, by the names that bundles use.
 PASSAGES = {"margin": CORRECTED, "ellipsoid": CorrectedEllipsoid(), "ellipsoid_mask": CorrectedEllipsoidMask()}
-# For bundles that do not say, by the name of their automatic scribble.
+# For bundles without a passage, by the name of their automatic scribble.
 _PASSAGE_OF_SCRIBBLE = {"ellipse": "ellipsoid"}
-# By the names under which bundles ask for them.
+# The published protocols, by the names that bundles use.
 PUBLISHED = {"swin_litemedsam": PublishedSwinLiteMedSAM(), "litemedsam": PublishedLiteMedSAM()}
 
 
@@ -282,16 +282,16 @@ def protocol_named(name: str, pipeline: str, scribble: str = "stroke", passage: 
     name : str
         ``corrected`` or ``published``.
     pipeline : str
-        Which published one: a key of `PUBLISHED`.
+        The published one: a key of `PUBLISHED`.
     scribble : str
         The automatic scribble's name, a key of `inference.automatic_prompts.SCRIBBLES`.
     passage : str
-        Which corrected one: a key of `PASSAGES`; the one that goes with the scribble where it is empty.
+        The corrected one: a key of `PASSAGES`. If it is empty, the scribble decides.
 
     Raises
     ------
     LiteMedSamError
-        When there is none.
+        When there is no such protocol.
     """
     if name == CORRECTED.name:
         asked = passage or _PASSAGE_OF_SCRIBBLE.get(scribble, "margin")

@@ -1,4 +1,4 @@
-"""Logits in the frame to a mask in the image's own pixels."""
+"""Turns logits in the frame into a mask in the image's own pixels."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 if TYPE_CHECKING:
     from .frame import Frame
 
-# Rows interpolated at a time; keeps the working set of a large mask in the processor's cache.
+# Rows interpolated at a time, so that the working set of a large mask fits into the processor's cache.
 _ROWS = 128
 
 
@@ -48,14 +48,14 @@ class Region:
         return image
 
     def within(self, bounds: tuple[int, int, int, int]) -> Region:
-        """What lies within x_min, y_min, x_max, y_max of the image, ends included."""
+        """The part inside x_min, y_min, x_max, y_max of the image, ends included."""
         x_min, y_min, x_max, y_max = bounds
         rows = slice(max(y_min - self.top, 0), max(y_max + 1 - self.top, 0))
         columns = slice(max(x_min - self.left, 0), max(x_max + 1 - self.left, 0))
         return Region(max(self.top, y_min), max(self.left, x_min), self.mask[rows, columns])
 
     def extent(self) -> tuple[int, int, int, int] | None:
-        """First and last true column and row (x_min, y_min, x_max, y_max) in the image, or None."""
+        """First and last true column and row (x_min, y_min, x_max, y_max) in the image; None for an empty mask."""
         columns, rows = np.flatnonzero(self.mask.any(axis=0)), np.flatnonzero(self.mask.any(axis=1))
         if len(rows) == 0:
             return None
@@ -71,23 +71,23 @@ _EMPTY = Region(0, 0, np.zeros((0, 0), bool))
 
 
 def _taps(size: int, scaled: int, first: int, last: int) -> tuple[int, int, np.ndarray, np.ndarray, np.ndarray]:
-    """Bilinear taps of the output positions that see any of the input positions first..last."""
-    # Single precision throughout, as the published pipeline: a pixel on the threshold falls on the same side.
+    """Bilinear taps of the output positions that depend on any of the input positions first..last."""
+    # Single precision throughout, as in the published pipeline, so that pixels on the threshold fall on the same side.
     scale, half = np.float32(scaled) / np.float32(size), np.float32(0.5)
     centre = np.clip((np.arange(size, dtype=np.float32) + half) * scale - half, 0, scaled - 1)
     low = centre.astype(np.int64)
     high = np.minimum(low + 1, scaled - 1)
     seen = np.flatnonzero((high >= first) & (low <= last))
-    # In an image smaller than its frame, no pixel may fall on the rectangle.
+    # If the image is smaller than its frame, the rectangle can lie between its pixels.
     start, stop = (int(seen[0]), int(seen[-1]) + 1) if len(seen) else (0, 0)
     share = centre - low.astype(np.float32)
     return start, stop, low[start:stop], high[start:stop], share[start:stop]
 
 
 def to_region(logits: np.ndarray, frame: Frame) -> Region:
-    """Crop the padding off, enlarge bilinearly to the image's pixels, and take what is positive.
+    """Crop the padding, resize bilinearly to the image's pixels, and keep the positive pixels.
 
-    Only the rectangle that can be positive is computed; the result equals that of the whole image bit for bit.
+    Only the rectangle that can be positive is computed. The result equals that of the whole image bit for bit.
 
     Parameters
     ----------

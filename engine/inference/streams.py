@@ -1,7 +1,7 @@
-"""How many slices and objects are worked on at once.
+"""The numbers of slices and objects computed at once.
 
 A graph is loaded for a number of concurrent runs, its streams, which share the threads. One image is fastest with a
-single stream of all threads; the slices of a volume, and many objects, are fastest with several streams.
+single stream of all threads; a volume's slices and many objects are fastest with several streams.
 """
 
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ class Streams:
     Attributes
     ----------
     encoding, decoding : int
-        Of the encoder and of the decoder, each at least 1.
+        Concurrent runs of the encoder and of the decoder, each at least 1.
     """
 
     encoding: int
@@ -38,7 +38,7 @@ class StreamPolicy(Protocol):
         objects : int
             At least 1.
         held : Streams or None
-            For which the graphs are loaded; None before they are.
+            The streams that the graphs are loaded for; None before they are loaded.
         """
         ...
 
@@ -63,7 +63,7 @@ class Growing:
     threads : int
         At least 1.
     many : bool
-        Whether many cases will come. Then the decoder is loaded for many objects at once, so that no case reloads it.
+        Whether many cases will come. If so, the decoder loads for many objects at once, so that no case reloads it.
     """
 
     threads: int

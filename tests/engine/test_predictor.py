@@ -193,7 +193,10 @@ def test_prompts_that_make_no_sense(own_bundle, tmp_path):
         ({"points": np.zeros((1, 5, 2))}, r"expected numbers \(1, k, 2\), k from 1 to 4"),
         ({"points": np.zeros((1, 0, 2))}, r"expected numbers \(1, k, 2\), k from 1 to 4"),
         ({"points": np.zeros((2, 4, 2))}, r"expected numbers \(1, k, 2\), k from 1 to 4"),
-        ({"points": [[[1, 2]], [[1, 2], [3, 4]]]}, "points are not as many for each object; repeat some of the fewer"),
+        (
+            {"points": [[[1, 2]], [[1, 2], [3, 4]]]},
+            "points differ in number between objects; repeat some of the fewer points",
+        ),
         ({"points": np.full((1, 4, 2), 8)}, "object 1: a point lies outside the image of 7 × 6 pixels"),
         ({"scribbles": np.zeros((1, 6, 7))}, r"expected bool \(1, 6, 7\)"),
     ):

@@ -55,7 +55,11 @@ def test_fewer_points_than_four_count_again(count):
         (np.zeros((1, 4, 3)), None, "k from 1 to 4"),
         (np.zeros((4, 2)), None, "k from 1 to 4"),
         (np.full((1, 1, 2), "a"), None, "k from 1 to 4"),
-        ([[[1, 2]], [[1, 2], [3, 4]]], None, "points are not as many for each object; repeat some of the fewer"),
+        (
+            [[[1, 2]], [[1, 2], [3, 4]]],
+            None,
+            "points differ in number between objects; repeat some of the fewer points",
+        ),
         ([[[81, 2]]], None, "object 1: a point lies outside the image of 80 × 40 pixels"),
         ([[[3, np.nan]]], None, "object 1: a point lies outside the image of 80 × 40 pixels"),
         ([[[-1, 2]]], None, "object 1: a point lies outside"),
