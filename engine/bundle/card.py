@@ -1,4 +1,4 @@
-"""A bundle's accuracy card: how well each precision agrees with f32, kept in the encoder's metadata as JSON."""
+"""A bundle's accuracy card: the agreement of each precision with f32, stored as JSON in the encoder's metadata."""
 
 import json
 from collections.abc import Mapping
@@ -9,27 +9,27 @@ from ...errors import LiteMedSamError
 from .info import ENCODER
 from .onnx_metadata import read_metadata
 
-# Five thousandths of DSC, half a point of a hundred, may be lost against f32 in any modality.
+# The most DSC that a modality may lose against f32: five thousandths, half a point of a hundred.
 LARGEST_LOSS = 0.005
 CARD_KEY = "litemedsam.accuracy"
 
 
 @dataclass(frozen=True)
 class Agreement:
-    """How well the masks of a precision agree with those of f32, on images that it was not calibrated with.
+    """Agreement of a precision's masks with those of f32, on images that did not calibrate it.
 
     Attributes
     ----------
     floats : str
-        In which precision floats were computed: ``f32`` or ``bf16``. Beside an int8 encoder there are some, too.
+        The precision of floats: ``f32`` or ``bf16``. An int8 encoder computes some floats, too.
     emulated : bool
-        Whether the processor that measured it computes that precision by way of another.
+        Whether the measuring processor emulated that precision.
     measured_with : str
         The back end and its version.
     cases : mapping of str to int
-        How many cases were compared, by modality.
+        Number of compared cases, by modality.
     mean_dsc : mapping of str to float
-        By modality: DSC of masks against those of f32, mean over the cases of their means over objects.
+        By modality: DSC against the masks of f32, averaged over the objects of a case, then over cases.
     worst_dsc : float
         The lowest mean of a case.
     worst_case : str
@@ -50,16 +50,16 @@ class Agreement:
 
 
 Card = Mapping[str, Agreement]
-"""Agreements by precision."""
+"""Agreement of each precision, by its name."""
 
 
 def card_to_json(card: Card) -> str:
-    """A card as text, for an ONNX file's metadata."""
+    """Write a card as text for an ONNX file's metadata."""
     return json.dumps({name: asdict(agreement) for name, agreement in card.items()}, sort_keys=True)
 
 
 def card_from_json(path: Path, text: str) -> dict[str, Agreement]:
-    """Read what `card_to_json` made.
+    """Read the text that `card_to_json` wrote.
 
     Parameters
     ----------
@@ -70,7 +70,7 @@ def card_from_json(path: Path, text: str) -> dict[str, Agreement]:
     Raises
     ------
     LiteMedSamError
-        When the text is something else.
+        When the text is not a valid card.
     """
     names = {field.name for field in fields(Agreement)}
     try:
@@ -90,7 +90,7 @@ def card_from_json(path: Path, text: str) -> dict[str, Agreement]:
 
 
 def read_card(bundle: Path) -> dict[str, Agreement]:
-    """The card of a bundle, empty where it has none.
+    """The card of a bundle; empty if it has none.
 
     Raises
     ------

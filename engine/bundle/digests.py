@@ -1,6 +1,6 @@
-"""SHA-256 of a bundle's files, kept beside them in the form of ``sha256sum``.
+"""SHA-256 of a bundle's files, stored beside them in the format of ``sha256sum``.
 
-``python -m litemedsam.engine.bundle.digests FOLDER`` writes them anew after a file was changed on purpose, and
+``python -m litemedsam.engine.bundle.digests FOLDER`` writes them again after a deliberate change of a file.
 ``sha256sum -c SHA256SUMS`` checks them without this package.
 """
 
@@ -15,18 +15,18 @@ from ...atomic import write_atomically
 from ...errors import LiteMedSamError
 
 MANIFEST = "SHA256SUMS"
-# The key under which ONNX names the file of a tensor that is kept outside; no graph of ours holds the word.
+# ONNX's key for the file of an external tensor. The graphs of this package never contain the word.
 _EXTERNAL = b"location"
 _LINE = re.compile(r"([0-9a-f]{64}) [ *](.+)")
 
 
 def sha256_of(path: Path) -> str:
-    """SHA-256 of a file, as hexadecimal digits; an unchanged file is read once in a process.
+    """SHA-256 of a file, as hexadecimal digits; a process reads an unchanged file only once.
 
     Raises
     ------
     OSError
-        When it cannot be read.
+        When the file cannot be read.
     """
     state = path.stat()
     return _computed(path, state.st_size, state.st_mtime_ns, state.st_ino)
@@ -45,12 +45,12 @@ def write_manifest(folder: Path) -> None:
 
 
 def check_digest(path: Path) -> None:
-    """Compare a file with its folder's digests; those of bundles that were written without any pass.
+    """Compare a file with its folder's digests. A file in a folder without digests passes.
 
     Raises
     ------
     LiteMedSamError
-        When the file is not the one that the digests were made of, or not among them, or cannot be read.
+        When the digest differs or is missing from the list, or the file cannot be read.
     """
     manifest = path.with_name(MANIFEST)
     remedy = "copy or export the bundle again"
@@ -64,7 +64,7 @@ def check_digest(path: Path) -> None:
     for number, line in enumerate(lines, start=1):
         match = _LINE.fullmatch(line)
         if match is None:
-            raise LiteMedSamError(f"{manifest}: line {number} is no digest and file name", remedy)
+            raise LiteMedSamError(f"{manifest}: line {number} is not a digest and a file name", remedy)
         expected[match[2]] = match[1]
     if path.name not in expected:
         raise LiteMedSamError(f"{path}: not listed in {MANIFEST}", remedy)
@@ -79,9 +79,9 @@ def check_digest(path: Path) -> None:
 
 
 def check_file(path: Path) -> None:
-    """Refuse a graph that is not its bundle's, or that names other files for its weights.
+    """Refuse a graph that differs from its bundle's digest, or that takes weights from other files.
 
-    Those could be any that this user may read.
+    Such a graph could name any file that this user may read.
 
     Raises
     ------

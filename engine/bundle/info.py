@@ -1,4 +1,4 @@
-"""What a bundle says of itself: a folder of ONNX graphs whose files carry the metadata."""
+"""The metadata of a bundle. A bundle is a folder of ONNX graphs, and each graph carries the metadata."""
 
 from __future__ import annotations
 
@@ -31,28 +31,27 @@ class BundleInfo:
     frame : int
         Side of its square input, in pixels.
     prompts : tuple of str
-        The decoder's prompt inputs: of ``boxes``, ``points``, ``scribbles``.
+        The decoder's prompt inputs: some of ``boxes``, ``points``, ``scribbles``.
     embedding : tuple of str
         The encoder's outputs, which are the decoder's image inputs.
     weights_sha256 : str
-        Of the checkpoint file.
+        SHA-256 of the checkpoint file.
     precision : str
         ``f32``, or ``int8`` for a quantised graph.
     storage : str
-        How the weights lie in the file: ``single`` or ``half`` precision.
+        The precision of the stored weights: ``single`` or ``half``.
     description : str
-        One line on where the weights come from and what they are worth.
+        One line on the origin and the quality of the weights.
     tools : str
-        Versions of what wrote the bundle.
+        Versions of the libraries that wrote the bundle.
     published_protocol : str
-        Which published pipeline the model comes from, a key of `inference.protocols.PUBLISHED`; older bundles do not
-        say.
+        The model's published pipeline, a key of `inference.protocols.PUBLISHED`. Older bundles lack this entry.
     scribble : str
-        How the scribble is made from a box alone, a key of `inference.automatic_prompts.SCRIBBLES`; older bundles,
-        which do not say, take the published stroke.
+        The scribble that is drawn from a box alone, a key of `inference.automatic_prompts.SCRIBBLES`. Older bundles
+        lack this entry and use the published stroke.
     passage : str
-        How an object is passed on from slice to slice, a key of `inference.protocols.PASSAGES`; where it is empty, as
-        in older bundles, the one that goes with the scribble.
+        The way from slice to slice, a key of `inference.protocols.PASSAGES`. If it is empty, as in older bundles, the
+        scribble decides.
     """
 
     model: str
@@ -69,7 +68,7 @@ class BundleInfo:
     passage: str = ""
 
     def to_metadata(self) -> dict[str, str]:
-        """As strings, for an ONNX file's ``metadata_props``."""
+        """Write the metadata as strings, for an ONNX file's ``metadata_props``."""
         entries = {_PREFIX + "format_version": str(FORMAT_VERSION)}
         for field in fields(self):
             value = getattr(self, field.name)
@@ -78,7 +77,7 @@ class BundleInfo:
 
     @classmethod
     def from_metadata(cls, path: Path, metadata: Mapping[str, str]) -> BundleInfo:
-        """Read what `to_metadata` made.
+        """Read the strings that `to_metadata` wrote.
 
         Parameters
         ----------
@@ -89,7 +88,7 @@ class BundleInfo:
         Raises
         ------
         LiteMedSamError
-            When there is no metadata, its format version is not this one, or an entry is missing.
+            When the metadata is missing, has another format version, or lacks an entry.
         """
         remedy = "export the checkpoint again with this version's litemedsam-export"
         version = metadata.get(_PREFIX + "format_version")
@@ -123,7 +122,7 @@ def default_bundle() -> Path:
     Raises
     ------
     LiteMedSamError
-        When this installation has none.
+        When this installation has no bundle.
     """
     folder = Path(str(files("litemedsam") / "bundle"))
     if not (folder / ENCODER).is_file():

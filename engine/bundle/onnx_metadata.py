@@ -1,7 +1,7 @@
 """The metadata of an ONNX file, read without loading its graph or any runtime.
 
 An ONNX file is a protocol buffer; field 14 of its outermost message holds pairs of strings
-(https://github.com/onnx/onnx/blob/main/onnx/onnx.proto). All other fields are stepped over.
+(https://github.com/onnx/onnx/blob/main/onnx/onnx.proto). All other fields are skipped.
 """
 
 from pathlib import Path
@@ -63,7 +63,7 @@ def read_metadata(path: Path) -> dict[str, str]:
     Returns
     -------
     dict of str to str
-        Empty where the file has none.
+        Empty if the file has no metadata.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""In which precision a bundle runs: what its accuracy card vouches for and this processor computes natively."""
+"""Chooses a bundle's precision: the fastest that its accuracy card allows and this processor computes natively."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -11,16 +11,16 @@ from .info import ENCODER, QUANTISED_ENCODER
 
 @dataclass(frozen=True)
 class Precision:
-    """What a bundle's graphs are computed in.
+    """A precision that a bundle's graphs can be computed in.
 
     Attributes
     ----------
     name : str
-        As ``--precision`` takes it and the accuracy card names it.
+        Its name in ``--precision`` and in the accuracy card.
     encoder : str
         The encoder's file; the decoder is the same for all.
     floats : tuple of str
-        In which precision floats may be computed, the fastest first. An int8 encoder has some, too.
+        Precisions for floats, the fastest first. An int8 encoder computes some floats, too.
     """
 
     name: str
@@ -29,11 +29,11 @@ class Precision:
 
     @property
     def quantised(self) -> bool:
-        """Whether it takes an encoder of its own."""
+        """Whether it needs its own encoder file."""
         return self.encoder != ENCODER
 
     def floats_with(self, native: Collection[str]) -> str:
-        """The first of `floats` that a processor computes natively, the last where there is none."""
+        """The first of `floats` that a processor computes natively; the last if there is none."""
         return next((floats for floats in self.floats if floats in native), self.floats[-1])
 
 
@@ -50,19 +50,19 @@ KNOWN = {
 """The precisions by name, slowest first, as measured with OpenVINO; see benchmarks/README.md."""
 PRECISIONS = tuple(KNOWN)
 FASTEST_FIRST = PRECISIONS[:0:-1]
-"""The names of those that may lose accuracy."""
+"""The names of the precisions that may lose accuracy, fastest first."""
 
 
 @dataclass(frozen=True)
 class Choice:
-    """A precision and why it was taken.
+    """A precision and the reason for it.
 
     Attributes
     ----------
     precision : str
         One of `PRECISIONS`.
     reason : str
-        For the report.
+        As the report gives it.
     """
 
     precision: str
@@ -74,7 +74,7 @@ class Choice:
 
 
 def _objection(precision: str, card: Card, native: Collection[str], quantised: bool) -> str:
-    """Why a precision is not taken; empty where nothing speaks against it."""
+    """The reason against a precision; empty if there is none."""
     if precision not in native:
         return "is not faster on this processor with this back end"
     if KNOWN[precision].quantised and not quantised:
@@ -92,13 +92,13 @@ def _objection(precision: str, card: Card, native: Collection[str], quantised: b
 
 
 def choose(card: Card, native: Collection[str], quantised: bool) -> Choice:
-    """The fastest precision that the card vouches for in every modality, f32 where there is none.
+    """Choose the fastest precision that the card allows in every modality; f32 if there is none.
 
     Parameters
     ----------
     card : mapping of str to Agreement
     native : collection of str
-        The precisions in which the back end gains time on this processor.
+        The precisions that save time with this back end on this processor.
     quantised : bool
         Whether the bundle has an int8 encoder.
 
@@ -118,7 +118,7 @@ def choose(card: Card, native: Collection[str], quantised: bool) -> Choice:
 
 
 def floats_beside(precision: str, native: Collection[str]) -> str:
-    """In which precision a bundle's floats are computed, ``f32`` or ``bf16``; see `Precision.floats_with`."""
+    """The precision of a bundle's floats, ``f32`` or ``bf16``; see `Precision.floats_with`."""
     return KNOWN[precision].floats_with(native)
 
 
@@ -133,7 +133,7 @@ def encoder_file(bundle: Path, precision: str) -> Path:
     Raises
     ------
     LiteMedSamError
-        When the bundle has no int8 encoder and that is what it takes.
+        When the precision needs an int8 encoder and the bundle has none.
     """
     path = bundle / KNOWN[precision].encoder
     if KNOWN[precision].quantised and not path.is_file():
@@ -145,13 +145,13 @@ def encoder_file(bundle: Path, precision: str) -> Path:
 
 
 def resolve(bundle: Path, precision: str, native: Collection[str]) -> Choice:
-    """What to compute a bundle in.
+    """Turn a requested precision into the one that a bundle runs in.
 
     Parameters
     ----------
     bundle : Path
     precision : str
-        One of `PRECISIONS`, which is taken as it is, or ``auto``.
+        One of `PRECISIONS`, which is used as it is, or ``auto``.
     native : collection of str
         See `choose`.
 
@@ -162,7 +162,7 @@ def resolve(bundle: Path, precision: str, native: Collection[str]) -> Choice:
     Raises
     ------
     LiteMedSamError
-        When there is no such precision, or the bundle cannot be read.
+        When the precision is unknown, or the bundle cannot be read.
     """
     if precision in PRECISIONS:
         return Choice(precision, "was asked for")

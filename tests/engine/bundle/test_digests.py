@@ -29,7 +29,7 @@ def test_changed_graphs_are_noticed(tmp_path, tiny_bundle):
         check_digest(folder / DECODER)
     for content in ("text\n", lines[0][:60] + "\n"):
         (folder / MANIFEST).write_text(content)
-        with pytest.raises(LiteMedSamError, match="line 1 is no digest and file name"):
+        with pytest.raises(LiteMedSamError, match="line 1 is not a digest and a file name"):
             check_digest(folder / DECODER)
     (folder / MANIFEST).write_bytes(b"\xff\xfe")
     with pytest.raises(LiteMedSamError, match="cannot be read"):
