@@ -1,9 +1,9 @@
-"""Graphs that OpenVINO compiled before, on the same machine; loading them takes a third of the time.
+"""Stored graphs that OpenVINO compiled earlier on the same machine; loading them takes a third of the time.
 
-Every process keeps what it compiled in the user's cache, and ``python -m litemedsam.engine.backends.precompile FOLDER``
-compiles the default bundle into a folder that ``LITEMEDSAM_COMPILED`` names later, as in an image without a home.
-The results are the same bit for bit. What was compiled from another file, for another processor or by another version
-is not looked at, and a folder that cannot be read or written is done without.
+Every process stores its compiled graphs in the user's cache. ``python -m litemedsam.engine.backends.precompile FOLDER``
+compiles the default bundle into a folder, and ``LITEMEDSAM_COMPILED`` names that folder later, for example in a
+container image without a home. The results are the same bit for bit. Graphs compiled from another file, for another
+processor or by another version are ignored. A folder that cannot be read or written is ignored, too.
 """
 
 import hashlib
@@ -25,12 +25,12 @@ _TRAITS = ("vendor_id", "cpu family", "model", "model name", "stepping", "flags"
 # About seven bundles.
 _LARGEST_BYTES = 700_000_000
 _CHECKSUM_BYTES = 4
-# Raised when graphs come to be compiled with other settings.
+# Increase this number when the compile settings change.
 _SETTINGS = "2"
 
 
 def processor(cpuinfo: Path = Path("/proc/cpuinfo")) -> str:
-    """What sets this machine's first processor apart; empty where the system does not tell."""
+    """The make and abilities of this machine's first processor; empty if the system does not report them."""
     try:
         first = cpuinfo.read_text().split("\n\n")[0]
     except OSError:
@@ -39,9 +39,9 @@ def processor(cpuinfo: Path = Path("/proc/cpuinfo")) -> str:
 
 
 def user_cache() -> Path | None:
-    """The folder that the environment names, or the usual place of the user's; None where there is none.
+    """The cache folder: the one that the environment names, else the user's usual place; None if there is neither.
 
-    An empty variable ``LITEMEDSAM_CACHE`` means that nothing is kept.
+    An empty variable ``LITEMEDSAM_CACHE`` turns the cache off.
     """
     named = os.environ.get(CACHE_VARIABLE)
     if named is not None:
@@ -54,12 +54,12 @@ def user_cache() -> Path | None:
     except RuntimeError:
         # A user without a home.
         return None
-    # An empty HOME, and the one of many containers' users, is the root of all files.
+    # The root folder stands for an empty HOME and is the home of many containers' users.
     return None if home == Path(home.anchor) else home / ".cache" / "litemedsam"
 
 
 class CompiledFolder:
-    """A folder of compiled graphs, each named after everything that it depends on and led by a checksum.
+    """A folder of compiled graphs. A file is named by a digest of all that it depends on, and starts with a checksum.
 
     Parameters
     ----------
@@ -78,7 +78,7 @@ class CompiledFolder:
     def load(
         self, core: openvino.Core, graph: Path, precision: str, properties: Mapping[str, Any]
     ) -> openvino.CompiledModel | None:
-        """A compiled graph, or None where there is none that fits.
+        """Load a compiled graph; return None if no stored graph fits.
 
         Parameters
         ----------
@@ -88,7 +88,7 @@ class CompiledFolder:
         precision : str
             ``f32`` or ``bf16``.
         properties : mapping
-            What it would be compiled with; the numbers of threads and streams may differ from when it was stored.
+            The compile settings. The numbers of threads and streams may differ from those of the stored graph.
         """
         try:
             with self._path(graph, precision).open("rb") as file:
@@ -100,11 +100,11 @@ class CompiledFolder:
         try:
             return core.import_model(blob, "CPU", dict(properties))
         except RuntimeError:
-            # OpenVINO has its own conditions; compiling always works.
+            # OpenVINO may refuse a stored graph; the caller then compiles it.
             return None
 
     def store(self, graph: Path, precision: str, compiled: openvino.CompiledModel) -> None:
-        """Keep a compiled graph, at the expense of those made first where the folder grows too large.
+        """Store a compiled graph; delete the oldest graphs if the folder grows too large.
 
         Raises
         ------
@@ -138,7 +138,7 @@ class CompiledFolder:
 def compiled_before(
     core: openvino.Core, graph: Path, precision: str, properties: Mapping[str, Any]
 ) -> openvino.CompiledModel | None:
-    """Look in the folder made ready and in the user's cache; see `CompiledFolder.load`."""
+    """Load a graph from the precompiled folder or the user's cache; see `CompiledFolder.load`."""
     ready = os.environ.get(READY_VARIABLE)
     for folder in (Path(ready) if ready else None, user_cache()):
         found = folder and CompiledFolder(folder).load(core, graph, precision, properties)
@@ -148,12 +148,12 @@ def compiled_before(
 
 
 def keep_compiled(graph: Path, precision: str, compiled: openvino.CompiledModel) -> None:
-    """Keep a graph in the user's cache where that is possible; see `CompiledFolder.store`."""
+    """Store a graph in the user's cache if possible; see `CompiledFolder.store`."""
     folder = user_cache()
     if folder is None:
         return
     try:
         CompiledFolder(folder).store(graph, precision, compiled)
     except (LiteMedSamError, RuntimeError):
-        # A read-only or full disk, or a plug-in that cannot export, costs time only.
+        # A read-only or full disk, or a plug-in that cannot export, only costs time.
         return

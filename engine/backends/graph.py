@@ -1,4 +1,4 @@
-"""What every runtime offers: one loaded graph that runs."""
+"""The interface that every runtime implements: one loaded graph."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -8,7 +8,7 @@ import numpy as np
 
 
 class Graph(Protocol):
-    """One loaded graph.
+    """One loaded graph that runs.
 
     Attributes
     ----------
@@ -17,7 +17,7 @@ class Graph(Protocol):
     version : str
         The runtime's version.
     metadata : dict of str to str
-        What the graph's file carries.
+        The metadata of the graph's file.
     """
 
     name: str
@@ -28,18 +28,18 @@ class Graph(Protocol):
 
     @staticmethod
     def native_precisions() -> frozenset[str]:
-        """The precisions in which the back end gains time on this processor, ``f32`` among them."""
+        """The precisions that save time with this back end on this processor; always includes ``f32``."""
         ...
 
     @staticmethod
     def check_precision(precision: str) -> None:
-        """Refuse a precision that the back end does not compute in, by `LiteMedSamError`."""
+        """Raise a `LiteMedSamError` for a precision that the back end does not compute in."""
         ...
 
     def run(self, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-        """Compute all outputs by name; the arrays are the caller's own. Several threads may call it at once."""
+        """Compute all outputs, by name; the caller owns the arrays. Several threads may call it at once."""
         ...
 
     def close(self) -> None:
-        """Free the runtime's memory; the graph cannot be run afterwards."""
+        """Free the runtime's memory; the graph cannot run afterwards."""
         ...

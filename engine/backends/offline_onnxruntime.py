@@ -1,7 +1,7 @@
-"""ONNX Runtime, imported so that it stays offline; import it from here only.
+"""Imports ONNX Runtime so that it stays offline; import ONNX Runtime only from here.
 
-Its packages since 1.32 report each session over the network, and keep a device's number in the user's cache, unless
-this variable is set before they are loaded; `onnxruntime.disable_telemetry_events` does not stop it.
+Since version 1.32 it reports each session over the network and stores a device number in the user's cache, unless this
+variable is set before the import. `onnxruntime.disable_telemetry_events` does not stop it.
 """
 
 import os

@@ -1,8 +1,8 @@
-"""OpenVINO, imported so that it stays offline and starts fast; import it from here only.
+"""Imports OpenVINO so that it stays offline and starts fast; import OpenVINO only from here.
 
-Where the package ``openvino_telemetry`` is installed, ``import openvino`` reports itself over the network. OpenVINO
-does without that package where it cannot be imported. Nor does it need its converter of models of other kinds, which
-takes half the time of the import; whoever does can import it by its own name afterwards.
+If the package ``openvino_telemetry`` is installed, ``import openvino`` sends a report over the network. This module
+hides that package, and OpenVINO works without it. It also hides OpenVINO's model converter during the import, because
+the converter takes half of the import's time. Other code can import the converter by its own name afterwards.
 """
 
 import os
@@ -25,7 +25,7 @@ from ...errors import LiteMedSamError  # noqa: E402
 if _without_converter:
     del sys.modules[_CONVERTER]
 
-# Its tables of types are made when they are first used; two threads that come to that at once wait for each other.
+# OpenVINO builds its tables of types on first use. Two threads that do this at once wait for each other.
 _probe = openvino.Tensor(np.zeros(1, np.float32), shared_memory=True)
 _probe.get_element_type().to_dtype()
 openvino.Type(np.dtype(np.uint8))
@@ -34,7 +34,7 @@ _ = _probe.data
 __all__ = ["core", "openvino"]
 
 
-# Whether this process was forked from one that had used OpenVINO.
+# Not empty in a process that was forked after OpenVINO had been used.
 _forked: list[bool] = []
 
 
@@ -53,15 +53,15 @@ if hasattr(os, "register_at_fork"):
 
 
 def core() -> openvino.Core:
-    """The one OpenVINO of this process.
+    """The only OpenVINO core of this process.
 
-    Never freed: it owns the stack that this process's signal handlers run on, on processors with AMX.
+    It is never freed: on processors with AMX it owns the stack of this process's signal handlers.
 
     Raises
     ------
     LiteMedSamError
-        In a process forked from one that had used OpenVINO: its threads exist in the parent alone, and waiting for them
-        would never end.
+        In a process that was forked after OpenVINO had been used. OpenVINO's threads exist only in the parent, and
+        waiting for them would never end.
     """
     if _forked:
         raise LiteMedSamError(

@@ -27,7 +27,7 @@ def _reason(error: Exception) -> str:
 
 
 class OnnxRuntimeGraph:
-    """A graph run by ONNX Runtime on the CPU; see `litemedsam.engine.backends.registry.Graph`.
+    """A graph run by ONNX Runtime on the CPU; see `litemedsam.engine.backends.graph.Graph`.
 
     Parameters
     ----------
@@ -41,7 +41,7 @@ class OnnxRuntimeGraph:
     Raises
     ------
     LiteMedSamError
-        When the precision is another or the file is not a graph that ONNX Runtime reads.
+        When the precision is not ``f32``, or the file is not a graph that ONNX Runtime reads.
     """
 
     name = "onnxruntime"
@@ -52,9 +52,9 @@ class OnnxRuntimeGraph:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads // streams
         options.inter_op_num_threads = 1
-        # Errors only: a container without a writable home otherwise warns about telemetry.
+        # Errors only, because in a container without a writable home it warns about telemetry.
         options.log_severity_level = 3
-        # The freed memory of a large batch is given back, not kept.
+        # Return the memory of a large batch to the system.
         options.enable_cpu_mem_arena = False
         try:
             self._session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
@@ -68,19 +68,19 @@ class OnnxRuntimeGraph:
 
     @staticmethod
     def native_precisions() -> frozenset[str]:
-        """``f32`` alone: a quantised encoder runs, but it was measured to be no faster here."""
+        """``f32`` alone; a quantised encoder runs, but measurements show no gain."""
         return frozenset({"f32"})
 
     @staticmethod
     def check_precision(precision: str) -> None:
-        """See `litemedsam.engine.backends.registry.Graph.check_precision`."""
+        """See `litemedsam.engine.backends.graph.Graph.check_precision`."""
         if precision != "f32":
             raise LiteMedSamError(
                 f"back end onnxruntime computes in f32, got precision {precision!r}", "use --backend openvino"
             )
 
     def run(self, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-        """See `litemedsam.engine.backends.registry.Graph.run`."""
+        """See `litemedsam.engine.backends.graph.Graph.run`."""
         try:
             return dict(zip(self._outputs, self._session.run(self._outputs, dict(inputs)), strict=True))
         except _ERRORS as error:
@@ -89,5 +89,5 @@ class OnnxRuntimeGraph:
             ) from error
 
     def close(self) -> None:
-        """See `litemedsam.engine.backends.registry.Graph.close`."""
+        """See `litemedsam.engine.backends.graph.Graph.close`."""
         self._session = None

@@ -14,7 +14,7 @@ from .compiled import compiled_before, keep_compiled
 from .offline_openvino import core, openvino
 
 PRECISIONS = ("f32", "bf16")
-# As OpenVINO calls what a processor can do.
+# OpenVINO's names for a processor's precisions.
 _PRECISION_OF = {"FP32": "f32", "BF16": "bf16", "INT8": "int8"}
 
 
@@ -24,7 +24,7 @@ def _reason(error: Exception) -> str:
 
 
 class OpenVinoGraph:
-    """A graph compiled by OpenVINO for the CPU; see `litemedsam.engine.backends.registry.Graph`.
+    """A graph compiled by OpenVINO for the CPU; see `litemedsam.engine.backends.graph.Graph`.
 
     Parameters
     ----------
@@ -54,9 +54,9 @@ class OpenVinoGraph:
             "PERFORMANCE_HINT": "LATENCY",
             "INFERENCE_NUM_THREADS": threads,
             "NUM_STREAMS": streams,
-            # Encoder and decoder run side by side: pinned to the same processor, one would wait for the other.
+            # Encoder and decoder run side by side; pinned to the same processor, one would wait for the other.
             "ENABLE_CPU_PINNING": False,
-            # Attention is slower fused than as matrix products; of quantised graphs, much else is fused that should be.
+            # Fused attention is slower than matrix products, but a quantised graph gains more from other fusions.
             "SNIPPETS_MODE": "ENABLE" if self.metadata.get(PRECISION_KEY) == "int8" else "DISABLE",
         }
         compiled = compiled_before(core(), path, precision, properties)
@@ -72,13 +72,13 @@ class OpenVinoGraph:
 
     @staticmethod
     def native_precisions() -> frozenset[str]:
-        """The precisions that OpenVINO names among the processor's own."""
+        """The precisions that OpenVINO lists as native to the processor."""
         named = core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
         return frozenset(_PRECISION_OF[name] for name in named if name in _PRECISION_OF)
 
     @staticmethod
     def check_precision(precision: str) -> None:
-        """See `litemedsam.engine.backends.registry.Graph.check_precision`."""
+        """See `litemedsam.engine.backends.graph.Graph.check_precision`."""
         if precision not in PRECISIONS:
             raise LiteMedSamError(
                 f"back end openvino computes in {' or '.join(PRECISIONS)}, got precision {precision!r}"
@@ -94,7 +94,7 @@ class OpenVinoGraph:
             ) from error
 
     def run(self, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-        """See `litemedsam.engine.backends.registry.Graph.run`."""
+        """See `litemedsam.engine.backends.graph.Graph.run`."""
         requests = self._requests
         if requests is None:
             raise LiteMedSamError(f"{self._path}: was closed", "load it again")
@@ -110,5 +110,5 @@ class OpenVinoGraph:
         return {name: results[name] for name in self._outputs}
 
     def close(self) -> None:
-        """See `litemedsam.engine.backends.registry.Graph.close`."""
+        """See `litemedsam.engine.backends.graph.Graph.close`."""
         self._requests = self.compiled = None

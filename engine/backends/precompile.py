@@ -10,7 +10,7 @@ from .openvino import OpenVinoGraph
 
 
 def main(folder: Path) -> None:
-    """Compile the default bundle into a folder, in the precision that is automatic on this machine."""
+    """Compile the default bundle into a folder, in the precision that ``auto`` takes on this machine."""
     bundle, native = default_bundle(), OpenVinoGraph.native_precisions()
     precision = resolve(bundle, AUTOMATIC, native).precision
     floats = floats_beside(precision, native)

@@ -1,4 +1,4 @@
-"""The runtimes by name; each is imported when it is used."""
+"""The runtimes by name; each is imported on first use."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ...errors import LiteMedSamError
 if TYPE_CHECKING:
     from .graph import Graph
 
-# Where each back end's graph class is.
+# The module and the name of each back end's graph class.
 BACKENDS = {
     "openvino": ("litemedsam.engine.backends.openvino", "OpenVinoGraph"),
     "onnxruntime": ("litemedsam.engine.backends.onnxruntime", "OnnxRuntimeGraph"),
@@ -27,7 +27,7 @@ def _graph_class(backend: str) -> type[Graph]:
 
 
 def native_precisions(backend: str) -> frozenset[str]:
-    """The precisions in which a back end gains time on this processor, ``f32`` among them.
+    """The precisions that save time with a back end on this processor; always includes ``f32``.
 
     Raises
     ------
@@ -38,7 +38,7 @@ def native_precisions(backend: str) -> frozenset[str]:
 
 
 def check_setting(backend: str, precision: str) -> None:
-    """Refuse what `load_graph` would refuse, before any file is read.
+    """Refuse a setting that `load_graph` would refuse, before any file is read.
 
     Raises
     ------
@@ -63,12 +63,12 @@ def load_graph(path: Path, backend: str, precision: str, threads: int, streams: 
     backend : str
         A key of `BACKENDS`.
     precision : str
-        In which floats are multiplied, ``f32`` or ``bf16``.
+        Precision of floats, ``f32`` or ``bf16``.
     threads : int
         At least 1.
     streams : int
-        How many runs share the threads, from 1 to `threads`. With one, a single run is fastest; with several, many
-        runs are, each in a thread of the caller's. The results are the same.
+        Number of concurrent runs that share the threads, from 1 to `threads`. One stream is fastest for a single run;
+        several are fastest for many runs, each in its own calling thread. The results are the same.
 
     Returns
     -------
