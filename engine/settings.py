@@ -1,4 +1,4 @@
-"""The settings that a predictor is made of."""
+"""The settings of a predictor."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ DEFAULT_CACHE_MB = 512
 
 @dataclass(frozen=True)
 class EngineSettings:
-    """Everything that masks and speed depend on, beside the case; can be sent to other processes.
+    """Everything that decides masks and speed, beside the case; can be sent to other processes.
 
     Attributes
     ----------
@@ -28,9 +28,9 @@ class EngineSettings:
     protocol : str
         ``corrected``, or ``published`` for the treatment of boxes and volumes by the model's published script.
     threads : int or None
-        At least 1; as many as the process may use when None.
+        At least 1; None uses as many as the process may.
     seed : int
-        Of the automatic points and scribbles, at least 0.
+        Seed of the automatic points and scribbles, at least 0.
     cache_mb : float
         Budget for embeddings in megabytes, at least 0 and finite.
 
@@ -62,11 +62,11 @@ class EngineSettings:
         return self.threads or available_processors()
 
     def shared_by(self, workers: int) -> EngineSettings:
-        """The settings of each of several workers on this machine, which divide its processors.
+        """The settings of each worker, when several divide the processors of this machine.
 
         Parameters
         ----------
         workers : int
-            At least 1. A number of threads that the user asked for holds for each worker.
+            At least 1. If `threads` is set, each worker keeps that number.
         """
         return replace(self, threads=self.threads or max(available_processors() // workers, 1))

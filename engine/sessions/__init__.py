@@ -1,1 +1,1 @@
-"""Opened images and volumes: encoded once, asked as often as wanted, from any thread."""
+"""Opened images and volumes: encoded once, queried as often as needed, from any thread."""

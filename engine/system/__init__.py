@@ -1,1 +1,1 @@
-"""What the machine and the process allow."""
+"""Processors, memory, signals, stopwatches and optional libraries of this process."""

@@ -1,4 +1,4 @@
-"""What this process may use: processors and memory, as the scheduler and the container allow."""
+"""Processors and memory that the scheduler and the container allow this process."""
 
 import os
 from pathlib import Path
@@ -9,9 +9,9 @@ MEGABYTE = 1_000_000
 _CGROUP = Path("/sys/fs/cgroup")
 # cgroup v1 writes "no limit" as the largest page-aligned 63-bit number.
 _NO_LIMIT = 1 << 60
-# In bytes, for one process.
+# Enough memory for one process to load graphs early, in bytes.
 _PLENTY = 4_000_000_000
-# What `keep_within` set.
+# The limit set by `keep_within`; empty without one.
 _own_part: list[int] = []
 
 
@@ -23,7 +23,7 @@ def _numbers(path: Path) -> list[int]:
 
 
 def available_processors(cgroup: Path = _CGROUP) -> int:
-    """How many processors this process may keep busy, at least 1.
+    """The number of processors that this process may keep busy, at least 1.
 
     Parameters
     ----------
@@ -46,30 +46,30 @@ def available_processors(cgroup: Path = _CGROUP) -> int:
 
 
 def spare_memory() -> bool:
-    """Whether graphs may be loaded before it is known how much the first case needs."""
+    """Whether graphs may load before the needs of the first case are known."""
     limit = memory_limit()
     return limit is None or limit >= _PLENTY
 
 
 def resident_memory(statm: Path = Path("/proc/self/statm")) -> int:
-    """Memory that this process holds, in bytes; 0 where the system does not tell.
+    """Memory that this process holds, in bytes; 0 if the system does not report it.
 
     Parameters
     ----------
     statm : Path
-        Linux's account of it, in pages.
+        The file in which Linux reports it, in pages.
     """
     pages = _numbers(statm)
     return pages[1] * os.sysconf("SC_PAGE_SIZE") if len(pages) > 1 else 0
 
 
 def keep_within(nbytes: int | None) -> None:
-    """Leave this process a part of the container's memory only, in bytes; all of it with None."""
+    """Limit this process to a part of the container's memory, in bytes; None removes the limit."""
     _own_part[:] = [] if nbytes is None else [nbytes]
 
 
 def memory_limit(cgroup: Path = _CGROUP) -> int | None:
-    """The container's memory limit in bytes, or this process' part of it, or None where there is none.
+    """The container's memory limit in bytes, or this process's part of it; None without a limit.
 
     Parameters
     ----------
@@ -90,19 +90,19 @@ def _gigabytes(nbytes: int) -> str:
 
 
 def require_memory(what: str, nbytes: int) -> None:
-    """Refuse what cannot fit beside what this process holds already; never does where there is no limit.
+    """Refuse a need for memory that exceeds the rest of the limit; without a limit, refuse nothing.
 
     Parameters
     ----------
     what : str
-        For the message, with the file's name.
+        Start of the message, with the file's name.
     nbytes : int
-        How much more is needed.
+        The additional need in bytes.
 
     Raises
     ------
     LiteMedSamError
-        When it exceeds what the container's limit leaves.
+        When the container's limit leaves less than that.
     """
     limit = memory_limit()
     if limit is not None and nbytes > limit - resident_memory():
@@ -110,7 +110,7 @@ def require_memory(what: str, nbytes: int) -> None:
 
 
 def memory_shortage(what: str, nbytes: int, left: int, limit: int) -> LiteMedSamError:
-    """The error of something that needs `nbytes` where `left` of `limit` are left, all in bytes."""
+    """The error for a need of `nbytes` when `left` of `limit` remain, all in bytes."""
     return LiteMedSamError(
         f"{what} needs {_gigabytes(nbytes)} of memory, expected at most the {_gigabytes(left)} that the limit of "
         f"{_gigabytes(limit)} leaves",

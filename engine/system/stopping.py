@@ -1,4 +1,4 @@
-"""An orderly end when the process is told to stop."""
+"""Ends the process in an orderly way on SIGTERM and SIGINT."""
 
 import os
 import signal
@@ -10,18 +10,17 @@ from contextlib import contextmanager
 from types import FrameType
 
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
-# A step of a runtime cannot be interrupted; on a busy machine one may take longer than this.
+# A runtime's step cannot be interrupted; on a busy machine it may take longer than this.
 _PATIENCE_SECONDS = 3
 
 
 @contextmanager
 def orderly_stop() -> Iterator[None]:
-    """Within, SIGTERM and SIGINT end the main thread by `SystemExit` with the code 128 + signal.
+    """Inside the with-block, SIGTERM and SIGINT raise `SystemExit` with the code 128 + signal in the main thread.
 
-    What is half done is cleaned up on the way, as after any exception. Where that has not begun to end after three
-    seconds, the process ends at once with the same code; results are renamed into place, so none is half written then
-    either. As the first process of a container, Python would otherwise not see SIGTERM at all. To be used in the main
-    thread.
+    Unfinished work is cleaned up, as after any exception. If the block has not ended three seconds later, the process
+    ends at once with the same code. No result is half written even then, because results are renamed into place.
+    Without a handler, Python as the first process of a container would ignore SIGTERM. Use this in the main thread.
     """
     before = {number: signal.signal(number, _stop) for number in _SIGNALS}
     receiving, sending = socket.socketpair()
@@ -38,12 +37,12 @@ def orderly_stop() -> Iterator[None]:
 
 
 def _stop(number: int, frame: FrameType | None) -> None:
-    # A second signal must not interrupt the cleaning up.
+    # A second signal must not interrupt the cleanup.
     for other in _SIGNALS:
         signal.signal(other, signal.SIG_IGN)
-    # Not print: the signal may have come in the middle of one.
+    # Not print, because the signal may have interrupted a print.
     os.write(2, f"Stopped by {signal.Signals(number).name}\n".encode())
-    # A library that was being loaded turns the exception into one of its own, which is as much as nothing to tell.
+    # A library interrupted during its import raises an error of its own; its traceback would not help the user.
     sys.excepthook = lambda *_: os._exit(128 + number)
     raise SystemExit(128 + number)
 
