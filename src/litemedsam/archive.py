@@ -1,4 +1,4 @@
-"""Files from anyone: sizes are checked before anything is unpacked, and nothing is unpickled."""
+"""Reads npz files from anyone: checks sizes before unpacking, and never unpickles."""
 
 import io
 import math
@@ -15,12 +15,12 @@ import numpy as np
 
 from .errors import LiteMedSamError
 
-# A file may always unpack to a mask of a thousand slices of 512 × 512 bytes, and to more where it is larger itself.
+# Any file may unpack to a mask of a thousand slices of 512 × 512 bytes; a larger file may unpack to more.
 LARGEST_UNPACKED = 270_000_000
 LARGEST_RATIO = 200
 
-# What reading raises for files that break their format. NotImplementedError and RecursionError are RuntimeErrors;
-# Pillow's readers raise SyntaxError.
+# Exceptions that readers raise on files that break their format. NotImplementedError and RecursionError are
+# RuntimeErrors; Pillow's readers raise SyntaxError.
 BROKEN = (
     OSError,
     EOFError,
@@ -37,26 +37,26 @@ BROKEN = (
     zipfile.BadZipFile,
 )
 _HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
-# What numpy.savez and numpy.savez_compressed write.
+# The compression methods of numpy.savez and numpy.savez_compressed.
 _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 
 
 def check_unpacked(what: str, unpacked: int, packed: int) -> None:
-    """Refuse a file that would unpack to far more than files of its size honestly do.
+    """Refuse a file that would unpack to far more than honest files of its size do.
 
     Parameters
     ----------
     what : str
-        For the message, with the file's name.
+        Start of the message, with the file's name.
     unpacked : int
-        What it declares, in bytes.
+        The size that it declares, in bytes.
     packed : int
         Its own size in bytes.
 
     Raises
     ------
     LiteMedSamError
-        Above 270 MB and 200 times its own size.
+        When it would unpack to more than 270 MB and to more than 200 times its own size.
     """
     if unpacked > max(LARGEST_UNPACKED, LARGEST_RATIO * packed):
         raise LiteMedSamError(
@@ -67,7 +67,7 @@ def check_unpacked(what: str, unpacked: int, packed: int) -> None:
 
 
 class BoundedReader(io.BufferedReader):
-    """A file that is never asked for more bytes than it has left, as memory is taken for all that is asked for."""
+    """A file whose reads are capped at the bytes left, because Python allocates memory for all requested bytes."""
 
     def __init__(self, path: Path):
         super().__init__(io.FileIO(path))
@@ -98,7 +98,7 @@ class Archive:
         self._unpacked = 0
 
     def nbytes(self, key: str) -> int:
-        """How many bytes an array takes, as the file declares."""
+        """The size of an array in bytes, as the file declares it."""
         return self._entries[key].file_size
 
     def read(self, key: str) -> np.ndarray:
@@ -107,8 +107,8 @@ class Archive:
         Raises
         ------
         LiteMedSamError
-            When it is damaged, holds pickled objects, is no array, or all that was read of this file exceeds what
-            `check_unpacked` allows.
+            When the entry is damaged, pickled or not an array, or when the bytes read from this file exceed the limit
+            of `check_unpacked`.
         """
         entry = self._entries[key]
         where = f"{self.path}: {key}"
@@ -132,7 +132,7 @@ class Archive:
 
 
 def _header(stored: IO[bytes], size: int) -> np.dtype:
-    """The type of a stored array, once its shape is known to need no more than the file holds."""
+    """Check that a stored array's shape fits its size in the file, and return its type."""
     version = np.lib.format.read_magic(stored)
     if version not in _HEADERS:
         raise ValueError(f"format version {version}")

@@ -12,7 +12,7 @@ from hashlib import sha256
 _NAME = re.compile(
     r"(?P<form>(?P<axes>[23])D[^_]*)_(?P<modality>[^_]+)_(?:(?P<dataset>[^_]+)_)?(?P<rest>.+)", re.DOTALL
 )
-# As BIDS names a person or specimen, https://bids-specification.readthedocs.io.
+# BIDS's name for a person or specimen, https://bids-specification.readthedocs.io.
 _SUBJECT = re.compile(r"sub-[^_]+")
 
 
@@ -23,15 +23,15 @@ class CaseName:
     Attributes
     ----------
     form : str
-        What the name begins with: ``2DBox``.
+        The start of the name: ``2DBox``.
     dimension : int
         2 for an image, 3 for a volume.
     modality : str
-        As the name spells it: ``US``.
+        The modality as the name spells it: ``US``.
     dataset : str
         ``HC18-fetalhead``; empty in short names such as ``2DBox_US_0053``.
     rest : str
-        ``004``.
+        The rest of the name: ``004``.
     """
 
     form: str
@@ -61,13 +61,13 @@ class CaseName:
 
     @property
     def patient(self) -> str:
-        """The patient or specimen within the data set: the rest, or only its beginning where that is ``sub-…``."""
+        """The patient or specimen within the data set: `rest`, or only its start if that is ``sub-…``."""
         subject = _SUBJECT.match(self.rest)
         return subject[0] if subject else self.rest
 
 
 def place_of(source: str) -> float:
-    """Where a patient or specimen stands among all, for splits that are the same on every machine.
+    """A patient's or specimen's place among all, for splits that are the same on every machine.
 
     Parameters
     ----------
@@ -77,6 +77,6 @@ def place_of(source: str) -> float:
     Returns
     -------
     float
-        Uniform in [0, 1): the first 32 bits of the name's SHA-256. Those below s are a share s of all.
+        Uniform in [0, 1): the first 32 bits of the name's SHA-256. The places below s belong to a share s of all.
     """
     return int.from_bytes(sha256(source.encode()).digest()[:4]) / 2**32

@@ -1,18 +1,17 @@
-"""The one error that this package raises for what a user can mend."""
+"""The one error that this package raises for problems that a user can fix."""
 
 
 class LiteMedSamError(Exception):
-    """Something that the caller can mend: a bad file, box, bundle or setting.
+    """A problem that the caller can fix: a bad file, box, bundle or setting.
 
-    The message says where (file, key, object), what was got, what was expected and what to do,
-    on one line.
+    The message is one line: the place (file, key, object), the value found, the value expected, and the remedy.
 
     Parameters
     ----------
     message : str
-        Where and what; line breaks are turned into spaces.
+        The place and the problem; line breaks become spaces.
     remedy : str, optional
-        What to do about it; appended after a semicolon.
+        The way to fix it, appended after a semicolon.
     """
 
     def __init__(self, message: str, remedy: str | None = None):
