@@ -1,8 +1,8 @@
-"""Writes docs/dependencies.md: what runs beside this package, in which version, under which licence.
+"""Writes docs/dependencies.md: the packages beside this one, with version, licence and purpose.
 
     python docker/list_dependencies.py
 
-Versions are those of docker/requirements.txt, which must be installed; licences are what the packages say themselves.
+Versions come from docker/requirements.txt, which must be installed; licences come from the packages' metadata.
 """
 
 import re
@@ -54,7 +54,7 @@ def licence(package: str) -> str:
 
 
 def _asked_by(names: list[str]) -> dict[str, list[str]]:
-    """Which of the packages ask for each."""
+    """For each package, the packages that need it."""
     parents: dict[str, list[str]] = {name: [] for name in names}
     for parent in names:
         for line in requires(parent) or []:
@@ -93,23 +93,23 @@ def page() -> str:
         [
             "# Dependencies",
             "",
-            "What is installed with the package, in the versions of the image (`docker/requirements.txt`, by hash).",
-            "Written by `python docker/list_dependencies.py`; a test compares the two. `pip-audit --require-hashes",
-            "-r docker/requirements.txt` looks for known weaknesses, and needs the network.",
+            "These packages are installed with litemedsam, in the versions of the image (`docker/requirements.txt`,",
+            "by hash). `python docker/list_dependencies.py` writes this page, and a test compares the two.",
+            "`pip-audit --require-hashes -r docker/requirements.txt` looks for known weaknesses; it needs the network.",
             "",
             "| package | version | licence | for |",
             "|---|---|---|---|",
             *rows,
             "",
-            "Only where an extra is asked for:",
+            "Only with an extra:",
             "",
             "| package | version | licence | extra |",
             "|---|---|---|---|",
             *others,
             "",
-            "Nothing of this reports over the network: `openvino_telemetry`, which OpenVINO would report with, is kept",
-            "from being loaded, and ONNX Runtime's own reports are switched off by a variable of the environment that",
-            "is set before it is loaded. A test runs both in a process that would die of an Internet socket.",
+            "None of them reports over the network. OpenVINO would report through `openvino_telemetry`, which is",
+            "never loaded. ONNX Runtime would report by itself; an environment variable, set before its import,",
+            "switches this off. A test runs both in a process that would die on opening an Internet socket.",
             "",
         ]
     )
