@@ -1,4 +1,4 @@
-"""Reading published and own checkpoints, strictly and without unpickling code."""
+"""Reads published checkpoints and the project's own, strictly and without unpickling code."""
 
 import re
 import zipfile
@@ -15,20 +15,20 @@ from .swin import shifted_window_masks
 from .swin_litemedsam import SwinLiteMedSAM
 
 MODELS = (SwinLiteMedSAM, LiteMedSAM)
-# Where a checkpoint says which prompts its weights learnt, beside ``model``.
+# The key, beside ``model``, under which a checkpoint names the prompts that its weights learnt.
 PROMPTS_KEY = "prompts"
 
-# In the published files, but never read by the published forward pass.
+# The published files contain these, but the published forward pass never reads them.
 _UNUSED = re.compile(r"mask_decoder\.prompt[12]\.")
-# In the published files as parameters, though the network makes them itself.
+# The published files contain these as parameters, but the network computes them itself.
 _WINDOW_MASK = re.compile(r"\.(upper_lower|left_right)_mask$")
 
-# What PyTorch's restricted unpickler raises on bytes that are no checkpoint.
+# Exceptions of PyTorch's restricted unpickler on bytes that are not a checkpoint.
 DAMAGED = (*BROKEN, UnpicklingError, AssertionError)
 
 
 def read_content(path: str | Path) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
-    """Read a checkpoint's tensors by name, and what it says beside them.
+    """Read a checkpoint's tensors by name, and the entries beside them.
 
     Parameters
     ----------
@@ -41,12 +41,12 @@ def read_content(path: str | Path) -> tuple[dict[str, torch.Tensor], dict[str, A
     state : dict of str to Tensor
         On the CPU, as stored.
     others : dict of str to object
-        What lies beside the key ``model``; empty for a plain state.
+        The entries beside the key ``model``; empty for a plain state.
 
     Raises
     ------
     LiteMedSamError
-        When the file cannot be read, holds anything but tensors and plain values, or no state.
+        When the file cannot be read, contains anything but tensors and plain values, or contains no state.
     """
     path = Path(path)
     others = {}
@@ -81,7 +81,7 @@ def read_state(path: str | Path) -> dict[str, torch.Tensor]:
 
 
 def _opened(path: Path) -> BoundedReader:
-    """The file, unless it is an archive that unpacks to more than itself; torch.save compresses nothing."""
+    """Open the file, and refuse an archive that unpacks to more than itself, because torch.save does not compress."""
     if zipfile.is_zipfile(path):
         with zipfile.ZipFile(path) as archive:
             unpacked = sum(entry.file_size for entry in archive.infolist())
@@ -128,7 +128,7 @@ def load_checkpoint(path: str | Path) -> SwinLiteMedSAM | LiteMedSAM:
     Parameters
     ----------
     path : path
-        As for `read_content`. Half precision is taken; what the network never reads is dropped.
+        As for `read_content`. Half precision is allowed; entries that the network never reads are dropped.
 
     Returns
     -------
@@ -138,14 +138,14 @@ def load_checkpoint(path: str | Path) -> SwinLiteMedSAM | LiteMedSAM:
     Raises
     ------
     LiteMedSamError
-        As `read_content`, and when names or shapes do not match: all of them are listed.
+        As `read_content`; and when names or shapes do not match, with a list of all mismatches.
     """
     path = Path(path)
     state, others = read_content(path)
     state = _drop_constants(path, state)
     candidates = []
     for model_class in MODELS:
-        # Names and shapes are all that is asked of the candidates.
+        # On the meta device, because only names and shapes are compared.
         with torch.device("meta"):
             expected = model_class().state_dict()
         candidates.append((sum(name in state for name in expected), model_class, _differences(expected, state)))
@@ -165,7 +165,7 @@ def load_checkpoint(path: str | Path) -> SwinLiteMedSAM | LiteMedSAM:
 
 
 def _learnt_prompts(path: Path, others: dict[str, Any]) -> tuple[str, ...]:
-    """What weights of LiteMedSAM learnt to take; the published ones, which do not say, boxes alone."""
+    """The prompts that weights of LiteMedSAM learnt; the published weights do not name them and take boxes only."""
     learnt = others.get(PROMPTS_KEY, ["boxes"])
     if learnt not in (["boxes"], ["boxes", "scribbles"]):
         raise LiteMedSamError(

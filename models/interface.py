@@ -1,4 +1,4 @@
-"""What every network of this room offers, so that what uses them need not know which one it is."""
+"""The interface of every network in this room, so that other rooms need not know the network."""
 
 from collections.abc import Callable
 from typing import Protocol
@@ -10,7 +10,7 @@ from .prompt_encoder import PromptEncoder
 
 
 class ImageFeatures(Protocol):
-    """All that a decoder needs of an image; what else there is, the network's own decoder knows.
+    """Everything that a decoder needs from an image. A network may add further attributes for its own decoder.
 
     Attributes
     ----------
@@ -28,13 +28,13 @@ class PromptableModel(Protocol):
     Attributes
     ----------
     name : str
-        As bundles carry it.
+        Its name in bundles.
     prompts : tuple of str
-        What `decode` takes beside the features: of ``boxes``, ``points``, ``scribbles``, by these names.
+        The prompts that `decode` takes beside the features: some of ``boxes``, ``points``, ``scribbles``.
     frame : int
         Side S of the input in pixels.
     stages : int
-        Stages of the image encoder that training may keep as they are, from the first on.
+        Number of the image encoder's first stages that training may freeze.
     prompt_encoder : PromptEncoder
     mask_decoder : MaskDecoder
     """
@@ -49,25 +49,25 @@ class PromptableModel(Protocol):
     def mask_decoder(self) -> MaskDecoder: ...
 
     def encode(self, image: torch.Tensor) -> ImageFeatures:
-        """All that depends on the image (B, 3, S, S) alone."""
+        """Compute everything that depends only on the image (B, 3, S, S)."""
         ...
 
     def encode_first(self, image: torch.Tensor, count: int) -> tuple[torch.Tensor, ...]:
-        """What the first `count` stages of the encoder, 0 to `stages`, leave to the others of an image (B, 3, S, S)."""
+        """Run an image (B, 3, S, S) through the encoder's first `count` stages, 0 to `stages`."""
         ...
 
     def encode_rest(self, maps: tuple[torch.Tensor, ...], count: int) -> ImageFeatures:
-        """What `encode` gives, from `encode_first` with the same `count`."""
+        """Finish what `encode_first` began with the same `count`; the result is that of `encode`."""
         ...
 
     @property
     def encode_prompts(self) -> Callable[..., tuple[torch.Tensor, torch.Tensor]]:
-        """Prompts by name to tokens (n, t, 256) and dense map (1 or n, 256, 1 or S/4, 1 or S/4), as in `decode`."""
+        """Map prompts, by name, to tokens (n, t, 256) and a dense map (1 or n, 256, 1 or S/4, 1 or S/4)."""
         ...
 
     @property
     def decode(self) -> Callable[..., tuple[torch.Tensor, torch.Tensor]]:
-        """Features of an image and n prompts on it, by name, to logits (n, 1, S, S) and predicted IoU (n,).
+        """Map an image's features and n prompts, by name, to logits (n, 1, S, S) and predicted IoU (n,).
 
         Prompts are ``boxes`` (n, 4) and ``points`` (n, 4, 2) in pixels of the frame, ``scribbles`` (n, 1, S, S).
         """

@@ -56,7 +56,7 @@ class PatchEmbed(nn.Module):
 
 
 def neck(in_channels: int, out_channels: int = 256) -> nn.Sequential:
-    """1×1 convolution, LayerNorm2d, 3×3 convolution, LayerNorm2d; no biases in the convolutions."""
+    """1×1 convolution, LayerNorm2d, 3×3 convolution, LayerNorm2d; the convolutions have no biases."""
     return nn.Sequential(
         nn.Conv2d(in_channels, out_channels, 1, bias=False),
         LayerNorm2d(out_channels),

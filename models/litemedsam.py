@@ -17,7 +17,7 @@ from .tiny_vit import TinyViTImageEncoder
 
 
 class ImageFeatures(NamedTuple):
-    """All that the decoder needs of an image; B images of side S.
+    """Everything that the decoder needs from B images of side S.
 
     Attributes
     ----------
@@ -29,7 +29,7 @@ class ImageFeatures(NamedTuple):
 
 
 class PlainMaskDecoder(MaskDecoder):
-    """The mask decoder that sees nothing of the image but its embedding."""
+    """The mask decoder whose only input from the image is its embedding."""
 
     def __init__(self):
         super().__init__()
@@ -64,7 +64,7 @@ class PlainMaskDecoder(MaskDecoder):
         rows, columns = source.shape[-2:]
         source = source.flatten(2).mT.expand(tokens.shape[0], -1, -1)
         mask_weights, iou, keys = self.attend(source, position, tokens)
-        # A 2×2 convolution of stride 2 sees each position alone: linear layers do without moving the channels.
+        # A 2×2 convolution of stride 2 sees each position alone, so linear layers replace it without moving channels.
         first, norm, gelu, second, _ = self.output_upscaling
         x = self._doubled(keys, first)
         x = gelu(F.layer_norm(x, norm.weight.shape, norm.weight, norm.bias, norm.eps))
@@ -74,7 +74,7 @@ class PlainMaskDecoder(MaskDecoder):
 
     @staticmethod
     def _doubled(x: torch.Tensor, layer: nn.ConvTranspose2d) -> torch.Tensor:
-        """Positions (..., C) to the four pixels (..., 4, C') of each, row-major."""
+        """Map positions (..., C) to the four pixels of each, (..., 4, C'), row-major."""
         channels, out = layer.weight.shape[:2]
         weight = layer.weight.permute(2, 3, 1, 0).reshape(4 * out, channels)
         return F.linear(x, weight, cast(torch.Tensor, layer.bias).repeat(4)).unflatten(-1, (4, out))
@@ -88,7 +88,7 @@ class LiteMedSAM(nn.Module):
     frame : int
         Side of the image in pixels, a multiple of 4; the published model has 256.
     prompts : tuple of str
-        ``("boxes",)`` as published, or ``("boxes", "scribbles")`` of weights that learnt a dense prompt, too.
+        ``("boxes",)`` as published, or ``("boxes", "scribbles")`` for weights that learnt a dense prompt, too.
     """
 
     name = "litemedsam"
@@ -103,7 +103,7 @@ class LiteMedSAM(nn.Module):
         self.mask_decoder = PlainMaskDecoder()
 
     def encode(self, image: torch.Tensor) -> ImageFeatures:
-        """Everything that depends on the image alone; image (B, 3, S, S) in [0, 1]."""
+        """Compute everything that depends only on the image (B, 3, S, S) in [0, 1]."""
         return ImageFeatures(self.image_encoder(image))
 
     def encode_first(self, image: torch.Tensor, count: int) -> tuple[torch.Tensor, ...]:
@@ -117,7 +117,7 @@ class LiteMedSAM(nn.Module):
     def decode(
         self, features: ImageFeatures, boxes: torch.Tensor, scribbles: torch.Tensor | None = None
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Masks of n boxes on one image, or of n (image, box) pairs.
+        """Decode n boxes on one image, or n (image, box) pairs.
 
         Parameters
         ----------
@@ -126,14 +126,14 @@ class LiteMedSAM(nn.Module):
         boxes : Tensor
             (n, 4), x_min, y_min, x_max, y_max in pixels of the frame.
         scribbles : Tensor, optional
-            (n, 1, S, S), 0 or 1: where the object may be; one without a pixel, or none at all, says nothing.
+            (n, 1, S, S), 0 or 1: where the object may be. An empty scribble and None both mean no scribble.
 
         Returns
         -------
         logits : Tensor
-            (n, 1, S, S); the mask is where they are positive.
+            (n, 1, S, S); positive on the object.
         iou : Tensor
-            (n,), predicted, not squashed.
+            (n,), predicted IoU, not confined to [0, 1].
         """
         position = self.prompt_encoder.pe_layer.grid(self.frame // 4)
         return self.mask_decoder(features, position, *self.encode_prompts(boxes, scribbles=scribbles))
@@ -141,7 +141,7 @@ class LiteMedSAM(nn.Module):
     def encode_prompts(
         self, boxes: torch.Tensor, points: torch.Tensor | None = None, scribbles: torch.Tensor | None = None
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """See `PromptableModel.encode_prompts`; points are not looked at."""
+        """See `PromptableModel.encode_prompts`; points are ignored."""
         encoder = self.prompt_encoder
         dense = encoder.empty_map() if scribbles is None else encoder.scribble_or_empty_map(scribbles)
         return encoder.box_tokens(boxes), dense

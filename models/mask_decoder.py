@@ -136,7 +136,7 @@ class ReluMLP(nn.Module):
 
 
 class MaskDecoder(nn.Module):
-    """What the mask decoders share: tokens, transformer, hypernetworks and IoU head.
+    """The shared part of the mask decoders: tokens, transformer, hypernetworks and IoU head.
 
     A model adds its own up-scaling from the keys to the (n, 32, S, S) map that the hypernetwork weighs.
     """
@@ -166,7 +166,7 @@ class MaskDecoder(nn.Module):
         Returns
         -------
         mask_weights : Tensor
-            (n, 32), what mask 0 takes of each channel of the up-scaled map.
+            (n, 32), the weight of each channel of the up-scaled map in mask 0.
         iou : Tensor
             (n,), predicted IoU of mask 0.
         keys : Tensor

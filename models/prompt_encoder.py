@@ -38,12 +38,12 @@ class PositionEncoding(nn.Module):
 
 
 class PromptEncoder(nn.Module):
-    """Boxes, points and scribbles to tokens and a dense map.
+    """Maps boxes, points and scribbles to tokens and a dense map.
 
     Parameters
     ----------
     frame : int
-        Side of the square frame in which coordinates are given, in pixels.
+        Side of the square frame that coordinates refer to, in pixels.
     """
 
     def __init__(self, frame: int = 256):
@@ -79,17 +79,17 @@ class PromptEncoder(nn.Module):
         return self.mask_downscaling(scribbles)
 
     def empty_map(self) -> torch.Tensor:
-        """Dense prompt (1, 256, 1, 1) where there is none."""
+        """The dense prompt for no scribble, (1, 256, 1, 1)."""
         return self.no_mask_embed.weight[..., None, None]
 
     def scribble_or_empty_map(self, scribbles: torch.Tensor) -> torch.Tensor:
-        """Dense prompt (n, 256, S/4, S/4) of scribbles (n, 1, S, S); one without a pixel counts as absent."""
+        """Dense prompt (n, 256, S/4, S/4) of scribbles (n, 1, S, S); an empty scribble counts as no scribble."""
         given = scribbles.flatten(1).any(dim=1)[:, None, None, None]
         return torch.where(given, self.scribble_map(scribbles), self.empty_map())
 
     @torch.no_grad()
     def begin_scribbles(self) -> None:
-        """Let every scribble mean what none means: where weights that never saw one begin to learn."""
+        """Give every scribble the meaning of no scribble, as a start for weights that never learnt scribbles."""
         last = cast(nn.Conv2d, self.mask_downscaling[-1])
         last.weight.zero_()
         last.bias.copy_(self.no_mask_embed.weight[0])

@@ -37,7 +37,7 @@ def relative_position_index(window: int = WINDOW) -> torch.Tensor:
 
 
 def shifted_window_masks(window: int = WINDOW) -> tuple[torch.Tensor, torch.Tensor]:
-    """What a shifted block adds to the scores of its last row and of its last column of windows.
+    """The masks that a shifted block adds to the scores of its last row and its last column of windows.
 
     Returns
     -------
@@ -77,7 +77,7 @@ class WindowAttention(nn.Module):
         self.register_buffer("position_index", relative_position_index(), persistent=False)
 
     def score_bias(self, height: int, width: int) -> torch.Tensor:
-        """What is added to the scores: relative positions, and −inf across a shifted border.
+        """The bias of the scores: relative positions, and −inf across a shifted border.
 
         Returns
         -------
@@ -199,7 +199,7 @@ class SwinStage(nn.Module):
 
 
 class SwinImageEncoder(nn.Module):
-    """Image to embedding and the four skip maps."""
+    """Maps an image to its embedding and four skip maps."""
 
     stage1: SwinStage
     stage2: SwinStage
@@ -241,15 +241,15 @@ class SwinImageEncoder(nn.Module):
 
     @property
     def all_stages(self) -> tuple[nn.Module, ...]:
-        """What an image passes through, in order."""
+        """All stages that an image passes through, in order."""
         return (self.patch_embed, *self.stages, self.neck)
 
     def first_stages(self, image: torch.Tensor, count: int) -> tuple[torch.Tensor, ...]:
-        """The last map of the first `count` of `all_stages`, and the skip maps (as `forward` gives them) so far."""
+        """Run the first `count` of `all_stages`; return the last map, then the skip maps (see `forward`) so far."""
         return self._passed((image,), range(count))
 
     def other_stages(self, maps: tuple[torch.Tensor, ...], count: int) -> tuple[torch.Tensor, ...]:
-        """The embedding and the skip maps, of what `first_stages` gave for the same `count`."""
+        """Run the other stages on the maps of `first_stages` for the same `count`; return embedding and skip maps."""
         return self._passed(maps, range(count, len(self.all_stages)))
 
     def _passed(self, maps: tuple[torch.Tensor, ...], numbers: range) -> tuple[torch.Tensor, ...]:

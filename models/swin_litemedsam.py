@@ -16,7 +16,7 @@ from .swin import WIDTHS, SwinImageEncoder
 
 
 class ImageFeatures(NamedTuple):
-    """All that the decoder needs of an image; B images of side S.
+    """Everything that the decoder needs from B images of side S.
 
     Attributes
     ----------
@@ -51,7 +51,7 @@ class SkipMaskDecoder(MaskDecoder):
         )
 
     def image_only(self, skips: list[torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:
-        """The skip maps as the up-scalings add them, without the convolutions' biases.
+        """Convert the skip maps to the form that the up-scalings add, without the convolutions' biases.
 
         Parameters
         ----------
@@ -127,11 +127,11 @@ class SwinLiteMedSAM(nn.Module):
         self.mask_decoder = SkipMaskDecoder()
 
     def encode(self, image: torch.Tensor) -> ImageFeatures:
-        """Everything that depends on the image alone; image (B, 3, S, S) in [0, 1]."""
+        """Compute everything that depends only on the image (B, 3, S, S) in [0, 1]."""
         return self.encode_rest(self.encode_first(image, 0), 0)
 
     def encode_first(self, image: torch.Tensor, count: int) -> tuple[torch.Tensor, ...]:
-        """See `PromptableModel.encode_first`; the map of the last of these stages, then the skip maps so far."""
+        """See `PromptableModel.encode_first`; gives the last stage's map, then the skip maps so far."""
         return self.image_encoder.first_stages(image, count)
 
     def encode_rest(self, maps: tuple[torch.Tensor, ...], count: int) -> ImageFeatures:
@@ -142,7 +142,7 @@ class SwinLiteMedSAM(nn.Module):
     def decode(
         self, features: ImageFeatures, boxes: torch.Tensor, points: torch.Tensor, scribbles: torch.Tensor
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Masks of n prompts on one image, or of n (image, prompt) pairs.
+        """Decode n prompts on one image, or n (image, prompt) pairs.
 
         Parameters
         ----------
@@ -158,9 +158,9 @@ class SwinLiteMedSAM(nn.Module):
         Returns
         -------
         logits : Tensor
-            (n, 1, S, S); the mask is where they are positive.
+            (n, 1, S, S); positive on the object.
         iou : Tensor
-            (n,), predicted, not squashed.
+            (n,), predicted IoU, not confined to [0, 1].
         """
         position = self.prompt_encoder.pe_layer.grid(self.frame // 4)
         return self.mask_decoder(features, position, *self.encode_prompts(boxes, points, scribbles))

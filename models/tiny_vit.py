@@ -39,8 +39,8 @@ def distance_index(window: int) -> torch.Tensor:
 class WindowAttention(nn.Module):
     """Layer normalisation and self-attention within windows; each head has a table of distances.
 
-    A map that the windows do not tile is padded with zeros before the normalisation: the padded positions take
-    part as what the normalisation makes of a zero vector, its bias.
+    If the windows do not tile a map, it is padded with zeros before the normalisation. The normalisation maps a zero
+    vector to its bias, so the padded positions take part as that bias.
     """
 
     distance_index: torch.Tensor
@@ -56,7 +56,7 @@ class WindowAttention(nn.Module):
         self.register_buffer("distance_index", distance_index(window), persistent=False)
 
     def score_bias(self) -> torch.Tensor:
-        """What is added to the scores, (heads, window², window²)."""
+        """The bias of the scores, (heads, window², window²)."""
         return self.attention_biases[:, self.distance_index]
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
@@ -149,7 +149,7 @@ class Layer(nn.Module):
 
 
 class TinyViTImageEncoder(nn.Module):
-    """Image to embedding."""
+    """Maps an image to its embedding."""
 
     def __init__(self):
         super().__init__()
@@ -169,17 +169,17 @@ class TinyViTImageEncoder(nn.Module):
 
     @property
     def stages(self) -> tuple[nn.Module, ...]:
-        """What an image passes through, in order."""
+        """All stages that an image passes through, in order."""
         return (self.patch_embed, *self.layers, self.neck)
 
     def first_stages(self, image: torch.Tensor, count: int) -> torch.Tensor:
-        """The map (B, C, S', S') that the first `count` stages make of an image (B, 3, S, S) in [0, 1]."""
+        """Run an image (B, 3, S, S) in [0, 1] through the first `count` stages to a map (B, C, S', S')."""
         for stage in self.stages[:count]:
             image = stage(image)
         return image
 
     def other_stages(self, x: torch.Tensor, count: int) -> torch.Tensor:
-        """The embedding (B, 256, S/4, S/4) of what `first_stages` gave for the same `count`."""
+        """Run the other stages on the map of `first_stages`, same `count`, to the embedding (B, 256, S/4, S/4)."""
         for stage in self.stages[count:]:
             x = stage(x)
         return x
