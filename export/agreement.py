@@ -1,4 +1,4 @@
-"""How well the masks of a precision agree with those of f32."""
+"""Measures the agreement of a precision's masks with those of f32."""
 
 from pathlib import Path
 
@@ -16,7 +16,7 @@ _BACKEND = "openvino"
 
 
 def computes_in(floats: str) -> bool:
-    """Whether OpenVINO computes in that precision here, natively or not; where it does not, it takes f32 silently."""
+    """Whether OpenVINO computes in that precision here, natively or not; otherwise it silently computes in f32."""
     x = openvino.opset13.parameter([64, 64], np.float32)
     probe = openvino.Model([openvino.opset13.matmul(x, x, False, False)], [x])
     compiled = core().compile_model(probe, "CPU", {"INFERENCE_PRECISION_HINT": floats})
@@ -25,13 +25,13 @@ def computes_in(floats: str) -> bool:
 
 
 def offered(bundle: Path) -> list[str]:
-    """The precisions of a bundle, beside f32, that this machine's OpenVINO computes in, fastest first."""
+    """The precisions of a bundle that OpenVINO computes in on this machine, without f32, fastest first."""
     there = [name for name in FASTEST_FIRST if (bundle / KNOWN[name].encoder).is_file()]
     return [name for name in there if any(computes_in(floats) for floats in KNOWN[name].floats)]
 
 
 def _masks(predictor: Predictor, case: NamedCase) -> list[np.ndarray]:
-    """One mask for each object."""
+    """The masks of a case, one for each object."""
     found = []
     for view in case.views():
         predictor.set_image(view.image)

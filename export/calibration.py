@@ -1,4 +1,4 @@
-"""A folder of challenge-format cases, parted into those that calibrate and those that measure."""
+"""Splits a folder of challenge-format cases into calibrating cases and measuring cases."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class View:
     Attributes
     ----------
     image : ndarray
-        uint8 (H, W) or (H, W, 3); of a volume, the middle slice of an object.
+        uint8 (H, W) or (H, W, 3). For a volume, it is the middle slice of an object.
     boxes : ndarray
         float64 (n, 4), x_min, y_min, x_max, y_max in pixels, ends included; n is 1 to 4.
     """
@@ -32,7 +32,7 @@ class View:
 
 @dataclass(frozen=True)
 class NamedCase:
-    """A file and what its name tells.
+    """A case's file, and the modality and source that its name gives.
 
     Attributes
     ----------
@@ -40,7 +40,7 @@ class NamedCase:
     modality : str
         ``other`` for names of another form.
     source : str
-        The patient or specimen; cases of one source are never parted.
+        The patient or specimen. Cases of one source always stay together.
     """
 
     path: Path
@@ -57,11 +57,11 @@ class NamedCase:
 
     @property
     def place(self) -> float:
-        """A number in [0, 1) that its source alone decides; see `place_of`."""
+        """A number in [0, 1) that depends only on the source; see `place_of`."""
         return place_of(self.source)
 
     def views(self) -> list[View]:
-        """An image as it is; of a volume, one view for each object.
+        """The views of a case: an image as it is, or one view for each object of a volume.
 
         Raises
         ------
@@ -77,7 +77,7 @@ class NamedCase:
 
 @dataclass(frozen=True)
 class Parted:
-    """What calibrates and what measures; no source is in both.
+    """The calibrating and the measuring cases; no source is in both.
 
     Attributes
     ----------
@@ -89,7 +89,7 @@ class Parted:
 
 
 def _spread(cases: list[NamedCase], most: int) -> list[NamedCase]:
-    """At most so many, the modalities in turn, within each in the order of `NamedCase.place`."""
+    """Take at most `most` cases, the modalities in turn, each modality in the order of `NamedCase.place`."""
     by_modality: dict[str, list[NamedCase]] = {}
     for case in sorted(cases, key=lambda case: (case.place, case.path.name)):
         by_modality.setdefault(case.modality, []).append(case)
@@ -99,16 +99,16 @@ def _spread(cases: list[NamedCase], most: int) -> list[NamedCase]:
 
 
 def part(folder: Path, calibrating: int, measuring: int) -> Parted:
-    """Choose cases from a folder, the same ones on every machine.
+    """Choose cases from a folder, the same cases on every machine.
 
-    A third of the sources, and never fewer than one of each modality, is kept for measuring.
+    A third of the sources measures, and never fewer than one source of each modality.
 
     Parameters
     ----------
     folder : Path
         Of challenge-format npz files.
     calibrating, measuring : int
-        The most cases to take for each; the modalities have equal shares as far as they go.
+        The most cases of each kind; modalities get equal shares as far as their cases go.
 
     Returns
     -------
@@ -117,7 +117,7 @@ def part(folder: Path, calibrating: int, measuring: int) -> Parted:
     Raises
     ------
     LiteMedSamError
-        When the folder has not enough npz files.
+        When the folder has too few npz files.
     """
     if not folder.is_dir():
         raise LiteMedSamError(f"{folder}: no such folder", "give a folder of challenge-format npz files")
@@ -131,6 +131,6 @@ def part(folder: Path, calibrating: int, measuring: int) -> Parted:
         raise LiteMedSamError(
             f"{folder}: has npz files of {len({case.source for case in cases})} patients or specimens, expected two "
             "or more",
-            "some calibrate, others measure",
+            "add cases of others, because some calibrate and others measure",
         )
     return Parted(_spread(rest, calibrating), _spread(measured, measuring))

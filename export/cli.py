@@ -1,4 +1,4 @@
-"""``litemedsam-export``: a checkpoint becomes a bundle."""
+"""``litemedsam-export`` turns a checkpoint into a bundle."""
 
 from pathlib import Path
 
@@ -23,13 +23,13 @@ from ..errors import LiteMedSamError
     type=click.Choice(["stroke", "ellipse", "none"]),
     default="stroke",
     show_default=True,
-    help="What inference makes from a box, as in training: published weights learnt with strokes.",
+    help="The scribble that inference draws in a box, as in training: published weights learnt with strokes.",
 )
 @click.option(
     "--passage",
     type=click.Choice(["margin", "ellipsoid", "ellipsoid_mask"]),
-    help="How a volume's objects go from slice to slice: the mask's box and a margin, half-way to the ellipsoid in the "
-    "box, or this with the mask as scribble. By default ellipsoid for ellipses, margin otherwise.",
+    help="The box on a volume's next slice: the mask's box with a margin, half-way to the ellipsoid in the box, or "
+    "this with the mask as scribble. By default ellipsoid for ellipses, margin otherwise.",
 )
 @click.option("--description", default="", help="One line on the weights' origin, kept in the bundle.")
 @click.option("--overwrite", is_flag=True, help="Replace an existing bundle.")
@@ -47,10 +47,10 @@ def main(
 ) -> None:
     """Export CHECKPOINT, a PyTorch file with the published parameter names, to an ONNX bundle.
 
-    The bundle is compared with PyTorch in every runtime; none is left behind where one deviates.
+    The bundle is compared with PyTorch in every runtime. If any runtime deviates, no bundle is written.
     """
     if quantised and calibration is None:
-        raise click.UsageError("--int8 goes with --calibration FOLDER")
+        raise click.UsageError("--int8 needs --calibration FOLDER")
     try:
         from ..engine.backends.registry import native_precisions
         from ..engine.bundle.precision import choose

@@ -1,4 +1,4 @@
-"""Layers that follow each other without a nonlinearity, merged into one; in float64, given as float32.
+"""Merges layers without a nonlinearity between them into one layer, in float64; graphs store it as float32.
 
 Every function is exact algebra: BN(Wx) = W'x + b', W·LN(x) = W'·n(x) + b' with n the plain normalisation.
 """
@@ -15,14 +15,14 @@ Layer = TypeVar("Layer")
 
 
 def layer(kind: type[Layer], module: object) -> Layer:
-    """A part of a network, of the class that the recipe expects there; PyTorch's own types leave it open."""
+    """Check that a part of a network has the class that the recipe expects; PyTorch's own types leave it open."""
     if not isinstance(module, kind):
         raise TypeError(f"expected a {kind.__name__}, got {type(module).__name__}")
     return module
 
 
 def layers(kind: type[Layer], modules: object) -> list[Layer]:
-    """The parts of a list of modules, all of one class."""
+    """The modules of a list, each checked by `layer`."""
     return [layer(kind, module) for module in layer(nn.ModuleList, modules)]
 
 
@@ -40,5 +40,5 @@ def conv_bn(module: object) -> tuple[np.ndarray, np.ndarray]:
 
 
 def norm_linear(norm: nn.Module, weight: np.ndarray, bias: np.ndarray | float = 0.0) -> tuple[np.ndarray, np.ndarray]:
-    """Weight (out, in) and bias (out,) of a linear layer that takes over the norm's affine part."""
+    """Weight (out, in) and bias (out,) of a linear layer that includes the norm's affine part."""
     return weight * array(norm.weight), bias + weight @ array(norm.bias)

@@ -1,4 +1,4 @@
-"""A small writer of ONNX graphs, one method per kind of layer, weights folded as they are added."""
+"""A small writer of ONNX graphs with one method per kind of layer."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -10,7 +10,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 OPSET = 20
 IR_VERSION = 9
-# Constants of more values than this are worth storing in half precision.
+# Constants with more values than this are worth storing in half precision.
 LARGE = 1024
 
 
@@ -61,7 +61,7 @@ class GraphWriter:
         return output
 
     def constant(self, value: ArrayLike) -> str:
-        """Add a constant, once however often it is asked for; floats become float32, integers int64."""
+        """Add a constant, or reuse an equal one; floats become float32, integers int64."""
         array = np.asarray(value)
         array = np.array(array, np.float32 if array.dtype.kind == "f" else np.int64, order="C")
         key = (array.dtype, array.shape, array.tobytes())
@@ -78,7 +78,7 @@ class GraphWriter:
         return name
 
     def named(self, tensor: str, name: str) -> str:
-        """Give a result the name under which it leaves the graph."""
+        """Rename a result to its name as the graph's output."""
         for node in self._nodes:
             for names in (node.input, node.output):
                 names[:] = [name if old == tensor else old for old in names]
@@ -115,7 +115,7 @@ class GraphWriter:
         return self.node("LayerNormalization", x, ones, axis=-1, epsilon=eps)
 
     def affine(self, x: str, weight: np.ndarray, bias: np.ndarray) -> str:
-        """Weight and bias of each channel of the last axis."""
+        """Multiply by a weight and add a bias, for each channel of the last axis."""
         return self.add(self.node("Mul", x, self.constant(weight)), self.constant(bias))
 
     def gelu(self, x: str) -> str:
@@ -142,7 +142,7 @@ class GraphWriter:
         )
 
     def model(self, name: str, inputs: list[Port], outputs: list[Port], metadata: dict[str, str]) -> onnx.ModelProto:
-        """The finished, checked model."""
+        """Finish and check the model."""
 
         def info(port: Port) -> onnx.ValueInfoProto:
             return helper.make_tensor_value_info(port.name, helper.np_dtype_to_tensor_dtype(port.dtype), port.shape)

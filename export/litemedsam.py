@@ -19,7 +19,7 @@ def _encode(g: GraphWriter, model: LiteMedSAM, image: str) -> dict[str, str]:
 
 
 def _upscale(g: GraphWriter, model: LiteMedSAM, keys: str) -> str:
-    """The pixels of a position stay beside each other: what follows works on each pixel alone."""
+    """The pixels of a position stay beside each other, because the next layers work on each pixel alone."""
     first, norm, _, second, _ = model.mask_decoder.output_upscaling
     x = g.reshape(g.linear(keys, *pixel_linear(first)), 0, 0, 4, 64)
     x = g.affine(g.normalise(x, 64, LN2D_EPS), fold.array(norm.weight), fold.array(norm.bias))

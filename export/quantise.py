@@ -1,4 +1,4 @@
-"""An encoder whose matrix products and convolutions are in int8, calibrated on images; both runtimes load it."""
+"""Writes an encoder with int8 matrix products and convolutions, calibrated on images; both runtimes load it."""
 
 import logging
 from collections.abc import Iterable
@@ -7,7 +7,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-# NNCF reports itself over the network unless this import, which has to come first, keeps it from doing so.
+# Keep this import first: it stops NNCF from reporting over the network.
 from ..engine.backends.offline_openvino import openvino  # noqa: F401
 from ..engine.inference.frame import to_frame
 from .calibration import NamedCase
@@ -28,10 +28,10 @@ def frames(cases: Iterable[NamedCase], size: int) -> list[np.ndarray]:
 
 
 def _kept_float(graph: onnx.GraphProto) -> list[str]:
-    """Names of the layers that int8 does not serve.
+    """Names of the layers that stay float.
 
-    Products within the attention and depthwise convolutions, where changing the type costs more than int8 gains; and
-    the first convolutions, up to one activation away from the image, whose error all others inherit.
+    In products within the attention and in depthwise convolutions, changing the type costs more than int8 gains. The
+    first convolutions, up to one activation away from the image, pass their error to all other layers.
     """
     constants = {constant.name for constant in graph.initializer}
     kept, near_the_image = [], {port.name for port in graph.input}
@@ -50,7 +50,7 @@ def _kept_float(graph: onnx.GraphProto) -> list[str]:
 
 
 def quantise(encoder: onnx.ModelProto, images: list[np.ndarray]) -> onnx.ModelProto:
-    """Static quantisation after training by NNCF (https://github.com/openvinotoolkit/nncf).
+    """Quantise an encoder statically after training, with NNCF (https://github.com/openvinotoolkit/nncf).
 
     Weights are int8 per output channel, activations int8 per tensor and symmetric; `_kept_float`, softmax,
     normalisations and sums stay float. Outlying channels are smoothed (Xiao et al., "SmoothQuant", 2023,
@@ -59,14 +59,14 @@ def quantise(encoder: onnx.ModelProto, images: list[np.ndarray]) -> onnx.ModelPr
     Parameters
     ----------
     encoder : onnx.ModelProto
-        With float32 weights; left as it is.
+        With float32 weights; not changed.
     images : list of ndarray
         Its inputs, as `frames` makes them.
 
     Returns
     -------
     onnx.ModelProto
-        Pairs of QuantizeLinear and DequantizeLinear around what is quantised; the same metadata.
+        With pairs of QuantizeLinear and DequantizeLinear around quantised tensors, and the same metadata.
     """
     nncf.set_log_level(logging.WARNING)
     dataset = nncf.Dataset(images, lambda image: {"image": image})
@@ -84,7 +84,7 @@ def quantise(encoder: onnx.ModelProto, images: list[np.ndarray]) -> onnx.ModelPr
 
 
 def halve_floats(model: onnx.ModelProto) -> None:
-    """Store the large float constants that are left in half precision, cast back at load."""
+    """Store the remaining large float constants in half precision; the graph casts them back at load."""
     graph = model.graph
     scales = {node.input[1] for node in graph.node if node.op_type in ("QuantizeLinear", "DequantizeLinear")}
     casts = []

@@ -1,4 +1,4 @@
-"""How a network becomes the two graphs of a bundle: what differs from network to network, and the frame around it."""
+"""Turns a network into the two graphs of a bundle: the parts that differ between networks, and the common rest."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ Model = TypeVar("Model", bound=PromptableModel)
 
 @dataclass(frozen=True)
 class Recipe(Generic[Model]):
-    """What a network brings to its export.
+    """The parts of an export that differ between networks.
 
     Attributes
     ----------
@@ -31,7 +31,8 @@ class Recipe(Generic[Model]):
         (writer, model, name of keys (n, (S/4)², 256)) to the 4×4 pixels of every position, (n, (S/4)², 4 · 4 · 32)
         values; may read the encoder's outputs by their names.
     dense : callable
-        (writer, prompt encoder, names of prompts) to what they add to the embedding, (1 or n, 1 or (S/4)², 256).
+        (writer, prompt encoder, names of prompts) to the dense prompt added to the embedding,
+        (1 or n, 1 or (S/4)², 256).
     published_protocol : str
         A key of `litemedsam.engine.inference.protocols.PUBLISHED`.
     """

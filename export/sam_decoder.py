@@ -1,8 +1,8 @@
 """Prompt encoder and mask decoder as parts of a graph: any number of prompts on one image.
 
-Cross-attention between eleven tokens and 4096 positions is written without splitting the positions' channels
-into heads: the tokens' side is spread block-diagonally over (head, token) rows instead, so that nothing of the
-image's size is transposed, and products of the tokens' side with a projection of the image are formed first.
+Cross-attention between eleven tokens and 4096 positions does not split the positions' channels into heads. It spreads
+the tokens' side block-diagonally over (head, token) rows instead, so that no tensor of the image's size is transposed.
+Products of the tokens' side with a projection of the image come first.
 """
 
 import numpy as np
@@ -79,7 +79,7 @@ def _image_to_tokens(g: GraphWriter, attention: Attention, placed: str, queries:
     scores = g.add(scores, g.matmul(g.constant(bias[None]), k))
     shares = g.softmax(g.reshape(scores, 0, 0, HEADS, tokens))
     shares = g.reshape(shares, 0, 0, HEADS * tokens)
-    # The shares of a position sum to the number of heads, so that each row brings its part of the bias.
+    # The shares of a position sum to the number of heads, so each row adds its part of the bias.
     rows = g.linear(v, fold.array(attention.out_proj.weight), fold.array(attention.out_proj.bias) / HEADS)
     return g.matmul(shares, rows)
 
@@ -87,7 +87,7 @@ def _image_to_tokens(g: GraphWriter, attention: Attention, placed: str, queries:
 def transformer(
     g: GraphWriter, decoder: MaskDecoder, prompt_tokens: str, keys: str, position: str, count: int
 ) -> tuple[str, str]:
-    """The two-way transformer.
+    """Write the two-way transformer.
 
     Parameters
     ----------
@@ -154,7 +154,7 @@ def heads(g: GraphWriter, decoder: MaskDecoder, queries: str) -> tuple[str, str]
 def _encoded(g: GraphWriter, encoder: PromptEncoder, positions: str) -> str:
     """Fourier features (..., 256) of positions (..., 2) in the unit square."""
     matrix = 2 * np.pi * fold.array(encoder.pe_layer.positional_encoding_gaussian_matrix)
-    # 2c − 1 is formed first: folded into the product, it would lose digits.
+    # 2c − 1 is computed first, because it would lose digits inside the product.
     centred = g.affine(positions, np.full(1, 2.0), np.full(1, -1.0))
     angle = g.matmul(centred, g.constant(matrix))
     return g.node("Concat", g.node("Sin", angle), g.node("Cos", angle), axis=-1)
@@ -194,36 +194,36 @@ def scribble_map(g: GraphWriter, encoder: PromptEncoder, scribbles: str) -> str:
 
 
 def dense_prompt(g: GraphWriter, encoder: PromptEncoder, prompts: tuple[str, ...]) -> str:
-    """What is added to the embedding: a map of the scribbles, or one vector (1, 1, 256) for every position."""
+    """The dense prompt added to the embedding: a map of the scribbles, or one vector (1, 1, 256) for every position."""
     if "scribbles" not in prompts:
         return empty_map(g, encoder)
     return scribble_map(g, encoder, "scribbles")
 
 
 def empty_map(g: GraphWriter, encoder: PromptEncoder) -> str:
-    """Dense prompt (1, 1, 256) where there is no scribble."""
+    """The dense prompt for no scribble, (1, 1, 256)."""
     return g.constant(fold.array(encoder.no_mask_embed.weight)[None])
 
 
 def scribble_or_empty_map(g: GraphWriter, encoder: PromptEncoder, prompts: tuple[str, ...]) -> str:
-    """As `dense_prompt`, of a model for which a scribble without a pixel is none."""
+    """The dense prompt of a model that treats an empty scribble as no scribble; otherwise as `dense_prompt`."""
     if "scribbles" not in prompts:
         return empty_map(g, encoder)
-    # The largest value tells whether there is a pixel; not every runtime reduces bytes.
+    # The largest value is 0 for an empty scribble. The cast is needed because not every runtime reduces bytes.
     largest = g.node("ReduceMax", g.node("Cast", "scribbles", to=onnx.TensorProto.FLOAT), g.constant([1, 2]))
     given = g.node("Greater", largest, g.constant(np.zeros(1)))
     return g.node("Where", given, scribble_map(g, encoder, "scribbles"), empty_map(g, encoder))
 
 
 def weigh(g: GraphWriter, pixels: str, weights: str, cells: int) -> str:
-    """Logits (n, S, S) of pixels (n, cells², 4 · 4 · 32 values) weighed by (n, 32)."""
+    """Logits (n, S, S): pixels (n, cells², 4 · 4 · 32 values) weighed by (n, 32)."""
     x = g.matmul(g.reshape(pixels, 0, cells * cells * 16, 32), g.reshape(weights, -1, 32, 1))
     x = g.transpose(g.reshape(x, -1, cells, cells, 2, 2, 2, 2), 0, 1, 3, 5, 2, 4, 6)
     return g.reshape(x, -1, 4 * cells, 4 * cells)
 
 
 def prompt_ports(frame: int, prompts: tuple[str, ...]) -> list[Port]:
-    """The graph's prompt inputs; their number is left open."""
+    """The graph's prompt inputs, for any number of prompts."""
     ports = {
         "boxes": Port("boxes", np.dtype(np.float32), (PROMPTS, 4)),
         "points": Port("points", np.dtype(np.float32), (PROMPTS, POINTS, 2)),

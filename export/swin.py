@@ -8,7 +8,7 @@ from . import fold
 from .graph import GraphWriter
 from .layers import LN_EPS, feed_forward, local_convolution, to_channels_first, to_matrix
 
-# Far below any score; exp of it is exactly 0 in float32, and int8 ranges and half precision stay sane.
+# Far below any score. Its exp is exactly 0 in float32, and it still fits int8 ranges and half precision.
 _FAR_BELOW = -1e4
 
 
@@ -56,7 +56,7 @@ def _block(g: GraphWriter, x: str, block: SwinBlock, size: int) -> str:
 
 
 def _stem(g: GraphWriter, image: str, encoder: SwinImageEncoder) -> str:
-    """Image (1, 3, S, S) to a matrix ((S/2)², 128); the second 1×1 convolution is merged into the first reduction."""
+    """Map an image (1, 3, S, S) to a matrix ((S/2)², 128), with the second 1×1 convolution in the first reduction."""
     first, _, second = encoder.patch_embed.seq
     x = g.gelu(g.convolution(image, *fold.conv_bn(first)))
     weight, bias = fold.conv_bn(second)
@@ -68,7 +68,7 @@ def _stem(g: GraphWriter, image: str, encoder: SwinImageEncoder) -> str:
 
 
 def _merging(g: GraphWriter, x: str, merging: PatchMerging, size: int) -> str:
-    """A matrix (size², channels) to the next stage's."""
+    """Map a matrix (size², channels) to the next stage's matrix."""
     weight, bias = fold.array(merging.convolution_weight()), fold.array(merging.linear.bias)
     if merging.reduction == 1:
         return g.linear(x, weight[:, :, 0, 0], bias)
@@ -77,7 +77,7 @@ def _merging(g: GraphWriter, x: str, merging: PatchMerging, size: int) -> str:
 
 
 def encode(g: GraphWriter, image: str, encoder: SwinImageEncoder, frame: int) -> list[str]:
-    """The four skip maps, as matrices, of an image (1, 3, frame, frame); the last is what the neck takes."""
+    """Map an image (1, 3, frame, frame) to the four skip maps, as matrices; the last is the neck's input."""
     x, size = _stem(g, image, encoder), frame // 2
     skips = []
     for number, stage in enumerate(encoder.stages):

@@ -1,4 +1,4 @@
-"""Swin-LiteMedSAM as two graphs; the encoder's holds all that depends on the image alone."""
+"""Swin-LiteMedSAM as two graphs; the encoder's graph contains everything that depends only on the image."""
 
 from torch import nn
 
@@ -22,14 +22,14 @@ def _shapes(model: SwinLiteMedSAM) -> dict[str, tuple[int, ...]]:
 
 
 def _image_only(g: GraphWriter, skips: list[str], decoder: SkipMaskDecoder, size: int) -> tuple[str, str]:
-    """Both skips as the decoder adds them, biases of its convolutions included; `size` is that of the first."""
+    """Both skips in the form that the decoder adds, with the biases of its convolutions; `size` is the first's side."""
     first, second = (fold.layer(nn.Conv2d, up[0]) for up in (decoder.output_upscaling1, decoder.output_upscaling2))
     half, channels = size // 2, second.out_channels
     deep = neck(g, g.node("Concat", *skips[1:], axis=-1), decoder.neck, half)
     weight = fold.array(first.weight)[:, WIDTH:, 0, 0]
     deep = g.linear(deep, *fold.norm_linear(decoder.neck[3], weight, fold.array(first.bias)))
     shallow = g.linear(skips[0], fold.array(second.weight)[:, 128:, 0, 0], fold.array(second.bias))
-    # In the order in which the decoder's transposed convolution makes the pixels: no shuffle there.
+    # In the pixel order of the decoder's transposed convolution, so that the decoder need not shuffle.
     shallow = g.transpose(g.reshape(shallow, half, 2, half, 2, channels), 0, 2, 1, 3, 4)
     return g.reshape(deep, 1, half * half, WIDTH), g.reshape(shallow, 1, half * half, 4, channels)
 
@@ -42,7 +42,7 @@ def _encode(g: GraphWriter, model: SwinLiteMedSAM, image: str) -> dict[str, str]
 
 
 def _upscale(g: GraphWriter, model: SwinLiteMedSAM, keys: str) -> str:
-    """The pixels of a position stay beside each other: what follows works on each pixel alone."""
+    """The pixels of a position stay beside each other, because the next layers work on each pixel alone."""
     decoder = model.mask_decoder
     one, norm1, _, up1, _ = decoder.output_upscaling1
     x = g.linear(keys, fold.array(one.weight)[:, :WIDTH, 0, 0])

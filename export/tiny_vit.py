@@ -24,10 +24,10 @@ def window_order(size: int, window: int) -> np.ndarray:
 
 
 def _projections(attention: WindowAttention) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Weight and bias of the joint projection, and of the one after the attention; all of plain normalisations.
+    """Weight and bias of the joint projection and of the projection after the attention, for plain normalisations.
 
-    The keys' bias shifts all scores of a row alike, so softmax does not see it; shares sum to one, so the values'
-    bias passes to the last projection. Padded positions then have keys and values of zero.
+    The keys' bias shifts all scores of a row alike, so softmax does not see it. Shares sum to one, so the values' bias
+    passes to the last projection. Padded positions then have keys and values of zero.
     """
     heads, inner = attention.heads, attention.heads * HEAD_SIZE
     weight, bias = fold.norm_linear(attention.norm, fold.array(attention.qkv.weight), fold.array(attention.qkv.bias))
@@ -51,7 +51,7 @@ def _attention(g: GraphWriter, x: str, attention: WindowAttention, size: int) ->
     split = g.transpose(g.reshape(qkv, -1, window**2, 3, heads, HEAD_SIZE), 2, 0, 3, 1, 4)
     q, k, v = (g.gather(split, np.array(part)) for part in range(3))
     scores = g.matmul(q, g.transpose(k, 0, 1, 3, 2))
-    # The table and its index are a tenth of the biases that the runtimes make of them when they load the graph.
+    # The runtimes expand the table and its index at load; stored, they take a tenth of the expanded biases.
     bias = g.gather(g.constant(fold.array(attention.attention_biases)), attention.distance_index.numpy(), axis=1)
     shares = g.softmax(g.add(scores, bias))
     mixed = g.reshape(g.transpose(g.matmul(shares, v), 0, 2, 1, 3), -1, inner)
@@ -70,7 +70,7 @@ def _depthwise(g: GraphWriter, x: str, layer: ConvBN, stride: int = 1) -> str:
 
 
 def _bottleneck(g: GraphWriter, hidden: str, shortcut: str, block: MBConv) -> str:
-    """The rest of an inverted bottleneck after its first convolution; channels-first."""
+    """An inverted bottleneck after its first convolution; channels-first."""
     hidden = g.gelu(_depthwise(g, g.gelu(hidden), block.conv2))
     return g.gelu(g.add(shortcut, g.convolution(hidden, *fold.conv_bn(block.conv3))))
 
@@ -100,7 +100,7 @@ def _merging(g: GraphWriter, x: str, merging: PatchMerging) -> str:
 
 
 def encode(g: GraphWriter, image: str, encoder: TinyViTImageEncoder, frame: int) -> str:
-    """What the neck takes, a matrix, of an image (1, 3, frame, frame)."""
+    """Map an image (1, 3, frame, frame) to the neck's input, a matrix."""
     stem, *layers = fold.layers(Layer, encoder.layers)
     x, size, merging = _stem(g, image, encoder), frame, stem.downsample
     for layer in layers:

@@ -1,4 +1,4 @@
-"""A written bundle against the PyTorch network, in every runtime."""
+"""Compares a written bundle with the PyTorch network, in every runtime."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ TOLERANCE = {"single": 2e-5, "half": 1e-2}
 
 @dataclass(frozen=True)
 class Deviation:
-    """How far a runtime's result is from PyTorch's.
+    """The deviation of a runtime's result from PyTorch's.
 
     Attributes
     ----------
@@ -56,7 +56,7 @@ def sample_inputs(frame: int, seed: int = 0) -> tuple[np.ndarray, dict[str, np.n
 
 @torch.inference_mode()
 def reference(model: PromptableModel, image: np.ndarray, prompts: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """What PyTorch makes of `sample_inputs`: ``image_embedding`` (1, p, 256), ``logits`` (n, S, S), ``iou`` (n,)."""
+    """PyTorch's results for `sample_inputs`: ``image_embedding`` (1, p, 256), ``logits`` (n, S, S), ``iou`` (n,)."""
     features = model.encode(torch.from_numpy(image))
     tensors = {name: torch.from_numpy(array) for name, array in prompts.items()}
     if "scribbles" in tensors:
@@ -81,7 +81,7 @@ def deviations(model: PromptableModel, bundle: Path, threads: int) -> list[Devia
     Returns
     -------
     list of Deviation
-        Of the embedding, the logits and the predicted IoU; the prompts run together and one by one.
+        For the embedding, the logits and the predicted IoU; prompts run together and one by one.
     """
     image, prompts = sample_inputs(model.frame)
     expected = reference(model, image, prompts)

@@ -1,4 +1,4 @@
-"""Checkpoint to bundle: the folder appears only when every runtime agrees with PyTorch."""
+"""Turns a checkpoint into a bundle; the folder appears only if every runtime agrees with PyTorch."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -23,36 +23,36 @@ from .calibration import NamedCase, Parted, part
 from .recipe import Recipe, decoder_graph, encoder_graph
 from .verify import TOLERANCE, Deviation, deviations
 
-# How each network becomes its two graphs.
+# The recipe of each network.
 RECIPES: dict[str, Recipe[Any]] = {SwinLiteMedSAM.name: swin_litemedsam.RECIPE, LiteMedSAM.name: litemedsam.RECIPE}
 
-# Few suffice to calibrate; of those that measure, all in effect: among few, one with tiny objects decides.
+# Twenty cases are enough to calibrate. Measuring needs many, because in a small set a single case with tiny objects
+# decides the mean.
 CALIBRATING_CASES = 20
 MEASURING_CASES = 200
 
 
 @dataclass(frozen=True)
 class ExportOptions:
-    """What may be chosen about a bundle.
+    """The choices in making a bundle.
 
     Attributes
     ----------
     half_weights : bool
-        Store large weights in half precision: half the size, computed in float32 all the same.
+        Store large weights in half precision: half the size, still computed in float32.
     description : str
-        One line for the metadata: where the weights come from and what they are worth.
+        One line for the metadata: the origin and the quality of the weights.
     overwrite : bool
         Replace an existing bundle.
     calibration : Path, optional
-        Folder of challenge-format cases, on which the accuracy card is measured; there is none when absent.
+        Folder of challenge-format cases on which the accuracy card is measured; without it there is no card.
     quantised : bool
         Also write an int8 encoder, calibrated on a part of that folder.
     scribble : str
-        How inference makes a scribble from a box, a key of `inference.automatic_prompts.SCRIBBLES`, as in the training
+        The scribble that inference draws in a box, a key of `inference.automatic_prompts.SCRIBBLES`, as in the training
         of these weights.
     passage : str
-        How inference passes objects on from slice to slice, a key of `inference.protocols.PASSAGES`; the one that goes
-        with the scribble where it is empty.
+        The way from slice to slice, a key of `inference.protocols.PASSAGES`; if it is empty, the scribble decides.
     """
 
     half_weights: bool = False
@@ -65,20 +65,20 @@ class ExportOptions:
 
     @property
     def storage(self) -> str:
-        """How the weights lie in the files: ``single`` or ``half`` precision."""
+        """The precision of the stored weights: ``single`` or ``half``."""
         return "half" if self.half_weights else "single"
 
 
 @dataclass(frozen=True)
 class Exported:
-    """What an export found.
+    """The findings of an export.
 
     Attributes
     ----------
     deviations : list of Deviation
         Each runtime against PyTorch on seeded inputs, in f32.
     card : mapping of str to Agreement
-        The accuracy card; empty where there were no cases to measure it on.
+        The accuracy card; empty without cases to measure.
     """
 
     deviations: list[Deviation]
@@ -105,7 +105,7 @@ def export_bundle(checkpoint: Path, bundle: Path, options: ExportOptions | None 
     ------
     LiteMedSamError
         When the checkpoint cannot be loaded, the folder exists or cannot be written, a deviation exceeds its
-        tolerance, or a case cannot be read; no bundle is left behind then, and a former one stays.
+        tolerance, or a case cannot be read. No bundle is left behind then, and a former bundle stays.
     """
     options = options or ExportOptions()
     cases = _checked(bundle, options)
@@ -123,10 +123,10 @@ def export_bundle(checkpoint: Path, bundle: Path, options: ExportOptions | None 
 
 
 def _checked(bundle: Path, options: ExportOptions) -> Parted | None:
-    """The cases to calibrate and measure with, after all that can be refused before the checkpoint is read."""
+    """Refuse bad options before the checkpoint is read, and return the cases to calibrate and measure with."""
     if options.quantised and options.calibration is None:
         raise LiteMedSamError("an int8 encoder needs images to calibrate it", "add --calibration FOLDER")
-    # A run that was killed while it replaced this bundle has left the former one under another name.
+    # A run that was killed while replacing this bundle left the former bundle under another name.
     remove_left_over([bundle])
     if bundle.exists() and not options.overwrite:
         raise LiteMedSamError(f"{bundle}: exists", "choose another folder or add --overwrite")
@@ -185,18 +185,18 @@ def write_quantised(folder: Path, model: PromptableModel, info: BundleInfo, case
     folder : Path
     model : PromptableModel
     info : BundleInfo
-        Of the graphs; its large float constants are stored as `storage` says.
+        The metadata of the graphs; its `storage` also applies to the large float constants.
     cases : list of NamedCase
-        To calibrate it.
+        The calibrating cases.
 
     Raises
     ------
     LiteMedSamError
-        When a case cannot be read, or a runtime does not load it.
+        When a case cannot be read, or a runtime does not load the encoder.
     """
     from .quantise import frames, halve_floats, quantise
 
-    # With float32 weights, whatever those of the graphs are stored in.
+    # Start from float32 weights, even if the graphs store half precision.
     exact = encoder_graph(RECIPES[model.name], model, info.to_metadata())
     quantised = quantise(exact, frames(cases, info.frame))
     helper.set_model_props(quantised, replace(info, precision="int8").to_metadata())
@@ -209,20 +209,20 @@ def write_quantised(folder: Path, model: PromptableModel, info: BundleInfo, case
 
 
 def write_card(folder: Path, encoder: onnx.ModelProto, cases: list[NamedCase]) -> Card:
-    """Measure each precision of a bundle against f32 and write that into its encoder.
+    """Measure each precision of a bundle against f32, and write the card into its encoder.
 
     Parameters
     ----------
     folder : Path
-        With the graphs, which the runtimes load.
+        Contains the graphs; the runtimes load them.
     encoder : onnx.ModelProto
-        That of the folder; gets the card as metadata.
+        The folder's encoder; gets the card as metadata.
     cases : list of NamedCase
 
     Returns
     -------
     mapping of str to Agreement
-        By precision. What this machine's OpenVINO does not compute in is left out.
+        By precision. Precisions that OpenVINO does not compute in on this machine are left out.
     """
     card = measure(folder, offered(folder), cases, available_processors())
     properties = {entry.key: entry.value for entry in encoder.metadata_props}

@@ -154,7 +154,7 @@ def test_views_of_a_volume_are_the_middles_of_its_objects(tmp_path):
 def test_int8_needs_cases(tmp_path):
     run = CliRunner().invoke(main, ["x.pth", "-o", str(tmp_path / "b"), "--int8"])
     assert run.exit_code == 2
-    assert "--int8 goes with --calibration FOLDER" in run.output
+    assert "--int8 needs --calibration FOLDER" in run.output
 
 
 def test_calibration_stays_offline():
