@@ -1,9 +1,9 @@
 """The published pipelines' cost in eager PyTorch: every object re-encodes every one of its slices.
 
-Volumes are measured on a part, one image and one prompt, and multiplied; the project's own networks with the published
-order of work (of Swin-LiteMedSAM's decoder, what depends on the image alone is done again for every prompt). Start-up
-is that of a process which imports what the published script does, makes the network and loads its weights. An image is
-a whole process, see ``published.py``.
+For volumes, one image and one prompt are timed and multiplied. The networks are the project's own, in the published
+order of work: Swin-LiteMedSAM's decoder repeats its image-only part for every prompt. Start-up is the time of a process
+that imports the published script's libraries, makes the network and loads its weights. An image is timed as a whole
+process, see ``published.py``.
 """
 
 import subprocess
@@ -56,7 +56,7 @@ def _seconds(work: Callable[[], object], repeats: int) -> float:
 
 @torch.inference_mode()
 def measure(threads: int, repeats: int) -> dict[str, BaselineCost]:
-    """Time the parts of both models; random weights, since values do not change the cost.
+    """Time the parts of both models; weights are random, because values do not change the cost.
 
     Parameters
     ----------
@@ -90,12 +90,12 @@ def measure(threads: int, repeats: int) -> dict[str, BaselineCost]:
 
 
 def start_up(threads: int, repeats: int) -> float:
-    """Seconds of a process that has Swin-LiteMedSAM ready in PyTorch."""
+    """Seconds of a process until Swin-LiteMedSAM is ready in PyTorch."""
     return _whole_process(threads, repeats)
 
 
 def whole_process(case: StandardCase, threads: int, repeats: int) -> float:
-    """Seconds of a process that segments a 2D case from its start to the file written."""
+    """Seconds of a process that segments a 2D case, from its start until the file is written."""
     return _whole_process(threads, repeats, case)
 
 

@@ -1,4 +1,4 @@
-"""The challenge's fourteen cases of its efficiency table, as shapes and object counts with synthetic content."""
+"""The fourteen cases of the challenge's efficiency table: their shapes and object counts, with synthetic content."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class StandardCase:
         (D, H, W) of a volume, (H, W, 3) of an image.
     objects : int
     depths : tuple of (int, int)
-        First and last slice of each object of a volume; all slices for each when empty.
+        First and last slice of each object of a volume; if empty, every object has all slices.
     """
 
     name: str
@@ -38,7 +38,7 @@ class StandardCase:
         return self.depths or ((0, self.shape[0] - 1),) * self.objects
 
     def shortened(self, slices: int) -> StandardCase:
-        """The same case with at most so many slices."""
+        """The same case with at most `slices` slices."""
         if not self.is_volume or self.shape[0] <= slices:
             return self
         return replace(self, name=f"{self.name}[{slices} slices]", shape=(slices, *self.shape[1:]))
@@ -76,7 +76,7 @@ class StandardCase:
         return {"imgs": imgs, "boxes": np.array(boxes), "spacing": np.ones(3)}
 
 
-# Six objects with 182 slices on 46 distinct ones, counted as the published script does, without both ends.
+# Six objects with 182 object-slices on 46 slices, counted without both ends, as the published script does.
 SIX_OBJECTS = StandardCase("3DBox_six", (60, 512, 512), 6, ((6, 53), (8, 47), (12, 47), (16, 45), (20, 41), (22, 39)))
 FOUR_BOXES = StandardCase("2DBox_four", (2604, 1726, 3), 4)
 STANDARD = (
@@ -95,7 +95,7 @@ STANDARD = (
     StandardCase("2DBox_Microscope_0008", (1536, 2040, 3), 19),
     StandardCase("2DBox_Microscope_0016", (1920, 2560, 3), 241),
 )
-# Small enough for two minutes on two cores; the volumes are cut.
+# Small enough for two minutes on two cores; the volume is shortened.
 QUICK = (
     StandardCase("2DBox_US_0525", (256, 256, 3), 1),
     StandardCase("2DBox_X-Ray_0053", (320, 640, 3), 34),

@@ -1,4 +1,4 @@
-"""The installed commands, run as a user runs them."""
+"""Runs the installed commands as a user does."""
 
 import subprocess
 import sys
@@ -6,12 +6,12 @@ from pathlib import Path
 
 
 def segment(cases: Path, results: Path, *options: str) -> None:
-    """Run ``litemedsam-infer`` over a folder of cases; ends this process where a case failed."""
+    """Run ``litemedsam-infer`` over a folder of cases; end this process if a case fails."""
     _run("litemedsam-infer", "-i", str(cases), "-o", str(results), *options)
 
 
 def evaluate(masks: Path, truths: Path, json_path: Path, *options: str) -> None:
-    """Run ``litemedsam-eval`` over a folder of results; ends this process where a case failed."""
+    """Run ``litemedsam-eval`` over a folder of results; end this process if a case fails."""
     _run("litemedsam-eval", "-s", str(masks), "-g", str(truths), "--json", str(json_path), *options)
 
 

@@ -1,4 +1,4 @@
-"""The figures that the engine is held to, as ratios within one run."""
+"""The figures that the engine must reach, as ratios within one run."""
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -27,7 +27,7 @@ class Figure:
     value : float
     unit : str
     wanted : str
-        At least, or at most, and the aim.
+        The least or the most allowed, and the aim.
     """
 
     name: str
@@ -48,7 +48,7 @@ _DECODER = {"f32": "≥ 2.3, aim 3", "bf16": "≥ 4, aim 6"}
 def of_graphs(
     timings: Sequence[GraphTiming], costs: dict[str, BaselineCost], speed: float, fastest: str
 ) -> list[Figure]:
-    """What follows from the graphs alone.
+    """Compute the figures that follow from the graphs alone.
 
     Parameters
     ----------
@@ -57,7 +57,7 @@ def of_graphs(
     speed : float
         GFLOP/s of matrix products.
     fastest : str
-        The precision that volumes are computed in by default.
+        The default precision of volumes.
     """
     found = []
     for timing in timings:
@@ -80,15 +80,15 @@ def of_graphs(
 
 
 def of_processes(cost: BaselineCost, start_up: float, precisions: Sequence[str], threads: int) -> list[Figure]:
-    """Whole processes against the published pipeline with its start-up.
+    """Compare whole processes with the published pipeline, start-up included.
 
     Parameters
     ----------
     cost : BaselineCost
     start_up : float
-        Of the published pipeline, in seconds.
+        Start-up of the published pipeline, in seconds.
     precisions : sequence of str
-        As asked of the command: ``f32`` first, then what is to be compared with it.
+        Precisions for the command: ``f32`` first, then those to compare with it.
     threads : int
     """
     found = []
@@ -113,7 +113,7 @@ def of_processes(cost: BaselineCost, start_up: float, precisions: Sequence[str],
 
 
 def deviation_from_line(x: Sequence[float], y: Sequence[float]) -> float:
-    """Largest relative deviation of y from the line through x that fits it best relatively, in percent."""
+    """Largest relative deviation of y from its best relative fit by a line in x, in percent."""
     x, y = np.asarray(x, float), np.asarray(y, float)
     design = np.stack([1 / y, x / y], axis=1)
     coefficients = np.linalg.lstsq(design, np.ones(len(y)), rcond=None)[0]
@@ -121,7 +121,7 @@ def deviation_from_line(x: Sequence[float], y: Sequence[float]) -> float:
 
 
 def of_growth(precision: str, threads: int) -> list[Figure]:
-    """How the cost grows with slices, boxes and objects, in a warm process."""
+    """Measure the growth of the cost with slices, boxes and objects, in a warm process."""
     predictor = Predictor(precision=precision, threads=threads)
 
     def seconds(case: StandardCase) -> tuple[float, float]:
@@ -172,7 +172,7 @@ def _encoding_alone(predictor: Predictor, case: StandardCase, threads: int) -> f
     predictor.network.prepare(Streams(streams, streams))
     with ThreadPoolExecutor(streams) as pool:
         start = perf_counter()
-        # One at a time comes back, so that no more embeddings are held than in a volume.
+        # Embeddings come back one at a time, so that no more are in memory than for a volume.
         for _ in pool.map(lambda image: predictor.network.encode(image).nbytes, pixels):
             pass
         return perf_counter() - start

@@ -1,4 +1,4 @@
-"""Seconds of the two graphs alone, in every precision, beside the machine's own speed."""
+"""Times the two graphs alone, in every precision, and the machine's own speed."""
 
 import tempfile
 from collections.abc import Callable
@@ -16,7 +16,7 @@ from litemedsam.engine.bundle.onnx_metadata import read_metadata
 from litemedsam.engine.bundle.precision import encoder_file, floats_beside
 from litemedsam.engine.inference.streams import streams_of
 
-# Of one 256-pixel slice through Swin-LiteMedSAM's encoder graph, image-only decoder work included.
+# For one 256-pixel slice through Swin-LiteMedSAM's encoder graph, image-only decoder work included.
 ENCODER_GFLOP = 104.5
 
 
@@ -28,9 +28,9 @@ class GraphTiming:
     ----------
     model, backend, precision : str
     encode, decode : float
-        One image; one prompt; all threads on it.
+        One image and one prompt, each with all threads.
     encode_each, decode_each : float
-        Per image and prompt where several are under way at once, as in volumes and with many boxes.
+        Per image and per prompt when several run at once, as in volumes and with many boxes.
     """
 
     model: str
@@ -111,7 +111,7 @@ def time_graphs(bundle: Path, backend: str, precision: str, threads: int, repeat
 
 
 def untrained_litemedsam(folder: Path) -> Path:
-    """A bundle of LiteMedSAM with random weights, which cost as much as trained ones; needs PyTorch and ONNX."""
+    """Export LiteMedSAM with random weights, which cost as much as trained weights; needs PyTorch and ONNX."""
     import torch
     from litemedsam.export.writer import export_bundle
     from litemedsam.models import LiteMedSAM

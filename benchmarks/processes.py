@@ -1,4 +1,4 @@
-"""Whole processes of ``litemedsam-infer``, and the same cases in a process that is warm."""
+"""Times whole processes of ``litemedsam-infer``, and the same cases in a warm process."""
 
 import json
 import subprocess
@@ -15,7 +15,7 @@ from litemedsam.engine.case import checked_case
 from litemedsam.engine.cli.main import main as infer
 from litemedsam.engine.predictor import Predictor
 
-# A small process between: the kernel counts towards a child what its parent held when it was started.
+# A small process in between, because the kernel counts the parent's memory at the start towards the child.
 _TIMED = """
 import resource, subprocess, sys, time
 start = time.perf_counter()
@@ -34,17 +34,17 @@ class Timing:
     ----------
     case, backend : str
     asked, precision : str
-        The precision that was asked for, and the one that it was computed in.
+        The requested precision and the computed precision.
     cold : float
-        Seconds of a whole process, start to file written; compiled graphs were kept by an earlier one.
+        Seconds of a whole process, from its start until the file is written; an earlier process stored compiled graphs.
     warm : float or None
-        Seconds of the case alone in a process that has segmented one before.
+        Seconds of the case alone, in a process that has segmented another case before.
     stages : dict of str to float
-        Of the cold process, after its imports. Where threads work ahead, a stage is the time spent waiting for it.
+        Seconds of the cold process, after its imports. If threads work ahead, a stage counts the time spent waiting.
     peak_mb : float
         Greatest resident memory of the cold process, in megabytes.
     encoded : int
-        How many images went through the encoder.
+        Number of images that went through the encoder.
     baseline : float or None
         Seconds of the published pipeline for the case, with its start-up.
     """
@@ -62,12 +62,12 @@ class Timing:
 
     @property
     def ratio(self) -> float | None:
-        """How many times as fast as the published pipeline, both cold."""
+        """Speed relative to the published pipeline, both cold."""
         return None if self.baseline is None else self.baseline / self.cold
 
 
 def precisions_of_the_command() -> tuple[str, ...]:
-    """What ``--precision`` takes."""
+    """The values of ``--precision``."""
     (option,) = (parameter for parameter in infer.params if parameter.name == "precision")
     return tuple(option.type.choices)
 
@@ -110,7 +110,7 @@ def time_process(
 def _warm_seconds(arrays: dict[str, np.ndarray], backend: str, precision: str, threads: int) -> float:
     predictor = Predictor(backend=backend, precision=precision, threads=threads)
     case = checked_case("case", arrays["imgs"], arrays["boxes"])
-    # The same kind, so that the same graphs are loaded; as many objects as there are threads at least.
+    # The same kind of case and at least as many objects as threads, so that the same graphs load.
     small, boxes = case.pixels[:1], case.boxes[: 2 * threads].copy()
     if case.is_volume:
         boxes[:, [2, 5]] = 0

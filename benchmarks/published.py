@@ -1,10 +1,10 @@
-"""A 2D case through the published pipeline in eager PyTorch, as a process of its own: start to file written.
+"""Runs a 2D case through the published pipeline in eager PyTorch, as a whole process from its start to the file.
 
     python benchmarks/published.py THREADS weights.pth case.npz segs.npz
     python benchmarks/published.py THREADS weights.pth
 
-The second form ends when the network is ready. The project's own network, with the published script's imports and its
-order of work; the picture that it draws of each case is left out.
+The second form ends when the network is ready. The network is the project's own; imports and order of work are the
+published script's. Only the script's picture of each case is left out.
 """
 
 import sys
@@ -21,7 +21,7 @@ from litemedsam.models import SwinLiteMedSAM
 from litemedsam.models.swin_litemedsam import ImageFeatures
 
 SIDE = 256
-# What the published script imports besides, see https://github.com/RuochenGao/Swin_LiteMedSAM (docker/infer.py).
+# Further imports of the published script, see https://github.com/RuochenGao/Swin_LiteMedSAM (docker/infer.py).
 IMPORTED = ("tqdm", "pandas", "matplotlib.pyplot")
 
 
@@ -40,7 +40,7 @@ def segment(model: SwinLiteMedSAM, image: np.ndarray, boxes: np.ndarray) -> np.n
     source, foreground = AutomaticPrompts(0), pixels.any(axis=2)
     for number, box in enumerate(boxes, start=1):
         prompt = source.prompt(Target(number), np.float32(box * scale), foreground)
-        # Done again for every prompt, as published.
+        # Repeated for every prompt, as published.
         features = ImageFeatures(embedding, *model.mask_decoder.image_only(skips))
         arrays = (prompt.box[None], prompt.points[None], prompt.scribble[None, None].astype(np.float32))
         logits, _ = model.decode(features, *(torch.from_numpy(array) for array in arrays))
@@ -50,7 +50,7 @@ def segment(model: SwinLiteMedSAM, image: np.ndarray, boxes: np.ndarray) -> np.n
 
 
 def missing() -> list[str]:
-    """What of `IMPORTED` is not installed here, so that this baseline starts faster than the published script."""
+    """The modules of `IMPORTED` that are not installed; without them, this baseline starts faster than the script."""
     return [name for name in IMPORTED if find_spec(name.split(".")[0]) is None]
 
 

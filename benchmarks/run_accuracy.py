@@ -1,8 +1,8 @@
-"""DSC and NSD of a bundle on a folder of cases, with tight and with enlarged boxes, beside the naive rivals.
+"""Measures DSC and NSD of a bundle on a folder of cases, with tight and enlarged boxes, beside the naive rivals.
 
     python benchmarks/run_accuracy.py CASES --json accuracy.json
 
-CASES holds npz files with imgs, boxes and gts. The figures are the corrected ones of ``litemedsam-eval``.
+CASES contains npz files with imgs, boxes and gts. The figures are the corrected figures of ``litemedsam-eval``.
 """
 
 import json
@@ -20,7 +20,7 @@ _FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 
 
 def enlarge(boxes: np.ndarray, shape: tuple[int, ...], share: float, rng: np.random.Generator) -> np.ndarray:
-    """Boxes with each side in the plane moved outwards at random.
+    """Move each side of the boxes in the plane outwards at random.
 
     Parameters
     ----------
@@ -29,13 +29,13 @@ def enlarge(boxes: np.ndarray, shape: tuple[int, ...], share: float, rng: np.ran
     shape : tuple of int
         (..., H, W) of the image; boxes stay inside.
     share : float
-        A side moves by 0 to this share of the box's width or height.
+        A side moves by at most this share of the box's width or height.
     rng : numpy.random.Generator
 
     Returns
     -------
     ndarray
-        int64, of the same shape; slices are left as they are.
+        int64, of the same shape; slices do not change.
     """
     enlarged = boxes.astype(np.int64)
     axes = boxes.shape[1] // 2
@@ -48,7 +48,7 @@ def enlarge(boxes: np.ndarray, shape: tuple[int, ...], share: float, rng: np.ran
 
 
 def write_enlarged(cases: Path, folder: Path, share: float) -> None:
-    """Copy cases with enlarged boxes; the draw of a case depends on its name alone."""
+    """Copy cases with enlarged boxes; the random draw of a case depends only on its name."""
     folder.mkdir()
     for path in sorted(cases.glob("*.npz")):
         with np.load(path, allow_pickle=False) as stored:
@@ -59,7 +59,7 @@ def write_enlarged(cases: Path, folder: Path, share: float) -> None:
 
 
 def measured(cases: Path, truths: Path, work: Path, *options: str, rivals: bool = False) -> dict:
-    """Segment and evaluate a folder; the parsed report of ``litemedsam-eval``."""
+    """Segment and evaluate a folder; return the parsed report of ``litemedsam-eval``."""
     segment(cases, work / "segs", *options)
     evaluate(work / "segs", truths, work / "figures.json", *(["--rivals"] if rivals else []))
     shutil.rmtree(work / "segs")

@@ -1,8 +1,8 @@
-"""How far the masks of the two back ends agree on a folder of cases, in f32.
+"""Compares the masks of the two back ends on a folder of cases, in f32.
 
     python benchmarks/run_agreement.py CASES --model BUNDLE
 
-Ends with 1 where a result is missing, has another shape than its image, or fewer than 99.9 % of all voxels agree.
+Ends with 1 if a result is missing or has another shape than its image, or if fewer than 99.9 % of all voxels agree.
 """
 
 import sys

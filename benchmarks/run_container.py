@@ -1,9 +1,9 @@
-"""The challenge's timing protocol: one case per ``docker run``, from its start to its end, start-up included.
+"""The challenge's timing protocol: one case per ``docker run``, timed from start to end, start-up included.
 
     python benchmarks/run_container.py IMAGE CASES --csv times.csv --results results
 
-The call is the challenge's own, so that the image of any team can be given. The table has the columns CaseName and
-RunningTime (seconds) of the organisers' script, then PeakMemoryMB and ExitCode.
+The call is the challenge's own, so any team's image works. The table has the columns CaseName and RunningTime (seconds)
+of the organisers' script, then PeakMemoryMB and ExitCode.
 """
 
 import csv
@@ -23,7 +23,7 @@ from tqdm import tqdm
 CHALLENGE_COMMAND = ("/bin/bash", "-c", "sh predict.sh")
 COLUMNS = ("CaseName", "RunningTime", "PeakMemoryMB", "ExitCode")
 _CGROUPS = Path("/sys/fs/cgroup")
-# What processes hold themselves, in control groups version 1 and 2; files that the kernel keeps are not counted.
+# The processes' own memory, in control groups version 1 and 2; files cached by the kernel do not count.
 _HELD = ("total_rss", "anon")
 _SECONDS_BETWEEN_SAMPLES = 0.02
 
@@ -37,10 +37,9 @@ class Run:
     seconds : float
         Wall time of the whole ``docker run``.
     peak_bytes : int
-        Most memory that the container's processes held at once, sampled; 0 where the kernel's account of it cannot
-        be read.
+        Peak memory of the container's processes, sampled; 0 if the kernel's figures cannot be read.
     exit_code : int
-        137 for a container killed for its memory.
+        137 for a container that was killed because of its memory.
     message : str
         The error stream.
     """
@@ -52,7 +51,7 @@ class Run:
 
 
 class MemoryWatch(threading.Thread):
-    """Follows the memory of a container from the outside.
+    """Samples the memory of a container from the outside.
 
     Parameters
     ----------
@@ -62,7 +61,7 @@ class MemoryWatch(threading.Thread):
     Attributes
     ----------
     peak : int
-        The most seen, in bytes.
+        The largest sample, in bytes.
     """
 
     def __init__(self, identifier: Path):
@@ -80,7 +79,7 @@ class MemoryWatch(threading.Thread):
                 self.peak = max(self.peak, self._held())
 
     def stop(self) -> int:
-        """End, and give the peak."""
+        """Stop sampling and return the peak."""
         self._over.set()
         self.join()
         return self.peak
@@ -109,16 +108,16 @@ def run_case(image: str, case: Path, folder: Path, memory: str, command: tuple[s
     image : str
     case : Path
     folder : Path
-        An empty one; gets ``inputs`` and ``outputs``.
+        An empty folder; gets ``inputs`` and ``outputs``.
     memory : str
-        Limit, as docker takes it.
+        The limit in docker's notation.
     command : tuple of str
-        What to run in the container; nothing for its own default.
+        The command in the container; empty for the image's default.
     """
     inputs, outputs = folder / "inputs", folder / "outputs"
     inputs.mkdir()
     outputs.mkdir()
-    # For images whose user is neither root nor this one.
+    # For images with a user other than root and this one.
     outputs.chmod(0o777)
     shutil.copy(case, inputs)
     name = f"timing-{uuid.uuid4().hex[:12]}"

@@ -1,10 +1,10 @@
-"""Several engines at once on one machine: how much longer than their work alone?
+"""Compares several engines at once on one machine with the same work one after the other.
 
     python benchmarks/run_load.py                       # four processes, the example volume
     python benchmarks/run_load.py --engines 2 --repeats 5
 
-One engine with all processors does the work of all, one after the other; then all work at the same time, each with
-its share of the processors. The figure is the second time over the first; start-up is left out of both.
+First, one engine with all processors does the work of all. Then all engines work at the same time, each with its share
+of the processors. The figure is the second time divided by the first, both without start-up.
 """
 
 import subprocess
@@ -17,7 +17,7 @@ import click
 from litemedsam.engine.system.resources import available_processors
 
 EXAMPLE = Path(__file__).resolve().parents[1] / "examples" / "3DBox_phantom.npz"
-# Says that it is ready, waits for a line, works, and says that it is done.
+# Prints "ready", waits for a line, works, and prints "done".
 ENGINE = """
 import sys
 from pathlib import Path
@@ -35,7 +35,7 @@ for line in sys.stdin:
 
 
 class Engine:
-    """A process with a model of its own."""
+    """A process with its own model."""
 
     def __init__(self, case: Path, threads: int):
         command = [sys.executable, "-c", ENGINE, str(case), str(threads)]
@@ -43,18 +43,18 @@ class Engine:
         self.wait("ready")
 
     def wait(self, word: str) -> None:
-        """Until the process says a word."""
+        """Wait until the process prints a word."""
         said = self.process.stdout.readline().strip()
         if said != word:
             raise SystemExit(f"an engine ended before it was {word}")
 
     def start(self, cases: int) -> None:
-        """Let it work on so many cases."""
+        """Start work on a number of cases."""
         self.process.stdin.write(f"{cases}\n")
         self.process.stdin.flush()
 
     def close(self) -> None:
-        """Let it end."""
+        """End the process."""
         self.process.stdin.close()
         self.process.wait()
 

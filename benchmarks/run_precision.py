@@ -1,8 +1,8 @@
-"""How far the masks of bf16 and int8 agree with those of f32 on a folder of cases, by modality.
+"""Measures the agreement of bf16 and int8 masks with f32 masks on a folder of cases, by modality.
 
     python benchmarks/run_precision.py CASES --model BUNDLE
 
-As for a bundle's accuracy card: of a volume, the middle slice of each object; at most four objects of a case.
+As in a bundle's accuracy card, a volume gives the middle slice of each object, and a case at most four objects.
 """
 
 from pathlib import Path

@@ -1,9 +1,9 @@
-"""Time the engine on the challenge's standard case shapes, against the published pipeline on the same machine.
+"""Times the engine on the challenge's standard case shapes, against the published pipeline on the same machine.
 
     python benchmarks/run_timing.py --quick
     python benchmarks/run_timing.py --full --json timing.json --chart timing.png
 
-Shared machines are noisy: read the ratios, which come from one run, not the seconds.
+Shared machines are noisy. Read the ratios, which come from one run, not the seconds.
 """
 
 import json
@@ -79,7 +79,7 @@ def main(quick, full, no_cases, backends, asked, litemedsam, threads, repeats, j
 
     backends, repeats = backends or ("openvino",), repeats or (3 if quick else 5)
     native = available(default_bundle(), native_precisions("openvino"))
-    # What the command takes by itself where it chooses, else the fastest.
+    # The command's own choice if it has one, else the fastest.
     by_default = "auto" if "auto" in precisions_of_the_command() else native[-1]
     asked = asked or tuple(dict.fromkeys(("f32", by_default)))
     speed = matrix_product_speed(threads, repeats)
