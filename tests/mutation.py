@@ -1,4 +1,4 @@
-"""Mutation testing: how many small changes of the code do the tests notice?
+"""Mutation testing: the share of small changes in the code that the tests notice.
 
     python tests/mutation.py                     # all rooms below; minutes
     python tests/mutation.py engine/inference/prompt.py   # one module

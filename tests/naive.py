@@ -1,4 +1,4 @@
-"""A second, slow implementation of the NSD: cell by cell, every distance, areas as closed forms per kind of cell."""
+"""A second, slow implementation of the NSD: every cell, every distance, and closed forms for the areas of cells."""
 
 import itertools
 from math import sqrt

@@ -1,4 +1,4 @@
-"""Where the tests' material lies."""
+"""Paths of the tests' material."""
 
 import os
 from pathlib import Path

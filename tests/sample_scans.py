@@ -1,4 +1,4 @@
-"""One phantom as a scan of every format, with boxes, a mask and strokes for it."""
+"""One phantom as a scan of every format, with its boxes, mask and strokes."""
 
 import json
 from pathlib import Path

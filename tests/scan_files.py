@@ -1,4 +1,4 @@
-"""Scans are written, read and refused."""
+"""Helpers that write, read and refuse scans."""
 
 import nibabel
 import numpy as np

@@ -2,12 +2,12 @@
 
     python tests/structure.py
 
-A room of the engine is a folder or a file directly in `engine/`; `engine/__init__.py` is its map and no room. The floor
-of a room is the length of the longest chain of imports that leads down from it. A ring is a set of files or rooms that
-import each other. The reach of a file is the number of engine files that are loaded with it.
+A room of the engine is a folder or a file directly in `engine/`; `engine/__init__.py` is only its map. The floor of a
+room is the length of the longest chain of imports that leads down from it. A ring is a set of files or rooms that
+import each other. The reach of a file is the number of engine files that load with it.
 
-`litemedsam/__init__.py` names `Predictor` and `segment`, and imports them when they are asked for. This door into the
-engine is no part of a ring: the rooms take nothing but the version from it.
+`litemedsam/__init__.py` names `Predictor` and `segment` and imports them on first use. This door into the engine
+belongs to no ring, because the rooms import only the version from it.
 """
 
 import ast

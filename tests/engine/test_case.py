@@ -1,4 +1,4 @@
-"""A case's arrays are checked, and what is wrong with them is explained."""
+"""A case's arrays are checked, and messages explain the faults."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""What the machine does to a run: no room, no folder, no home, a killed process, a clock that goes back."""
+"""Faults of the machine during a run: a full disk, no folder, no home, a killed process, a clock that goes back."""
 
 import multiprocessing
 import os

@@ -1,4 +1,4 @@
-"""Bundles against recorded outputs of the published code: the network's numbers and whole published runs."""
+"""Compares bundles with recorded outputs of the published code: the network's numbers and whole published runs."""
 
 from itertools import chain
 

@@ -1,4 +1,4 @@
-"""Code in files never runs, and files lead nowhere: each proof would leave a file behind if it did."""
+"""Code in files never runs, and files never lead to other files: each proof would leave a file behind."""
 
 import io
 import os

@@ -1,4 +1,4 @@
-"""Unusual numbers and shapes: what docs/scans.md says of them, and nothing on the error stream."""
+"""Unusual numbers and shapes behave as docs/scans.md says, with nothing on the error stream."""
 
 import subprocess
 import sys

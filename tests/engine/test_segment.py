@@ -1,4 +1,4 @@
-"""`segment` in Python gives what the command writes."""
+"""`segment` in Python returns the results that the command writes."""
 
 import nibabel
 import numpy as np

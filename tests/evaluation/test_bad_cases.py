@@ -1,4 +1,4 @@
-"""What the evaluation does not take, and what it makes of empty things."""
+"""Cases that the evaluation refuses, and its figures for empty masks."""
 
 import math
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The command: what it prints, writes and refuses."""
+"""The command's output, files and refusals."""
 
 import csv
 import json

@@ -1,4 +1,4 @@
-"""File names to groups."""
+"""File names are sorted into groups."""
 
 import pytest
 from litemedsam.evaluation.groups import GROUPS, group_of, in_order

@@ -1,4 +1,4 @@
-"""``litemedsam-export``: folding, checkpoints of all kinds, and no bundle where something is wrong."""
+"""``litemedsam-export``: folding, checkpoints of all kinds, and no bundle if something is wrong."""
 
 import signal
 import subprocess

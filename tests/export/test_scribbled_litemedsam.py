@@ -1,4 +1,4 @@
-"""LiteMedSAM with scribbles as a graph: every runtime answers as PyTorch does, and says how volumes go on."""
+"""LiteMedSAM with scribbles as a graph: every runtime equals PyTorch, and the bundle names its passage."""
 
 import numpy as np
 import onnx

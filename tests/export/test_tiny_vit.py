@@ -1,4 +1,4 @@
-"""LiteMedSAM's graphs: what is rewritten equals the layer it came from, and the bundle is complete."""
+"""LiteMedSAM's graphs: every rewritten part equals its layer, and the bundle is complete."""
 
 import numpy as np
 import onnx

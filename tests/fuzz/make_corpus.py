@@ -1,4 +1,4 @@
-"""Makes the seeds of the corpus: ``python tests/fuzz/make_corpus.py``. What fuzzing found stays beside them."""
+"""Makes the seeds of the corpus: ``python tests/fuzz/make_corpus.py``. The findings of fuzzing stay beside them."""
 
 import gzip
 import io

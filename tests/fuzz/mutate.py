@@ -1,4 +1,4 @@
-"""Damages a file the way that carelessness and malice do; packed content is damaged inside its valid packing."""
+"""Damages a file as carelessness and malice do; packed content is damaged inside its valid packing."""
 
 import gzip
 import io

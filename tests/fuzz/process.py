@@ -1,4 +1,4 @@
-"""Runs `survive.py` in a process of its own, whose time and memory are limited."""
+"""Runs `survive.py` in its own process with limited time and memory."""
 
 import subprocess
 import sys

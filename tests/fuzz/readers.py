@@ -1,4 +1,4 @@
-"""Every way in which a stranger's file is read; each function reads one file to the end, as the commands do."""
+"""Every reader of a stranger's file; each function reads one file to the end, as the commands do."""
 
 import contextlib
 import shutil

@@ -1,4 +1,4 @@
-"""Files of about a megabyte that declare or unpack to gigabytes, or take their time; see `survive`."""
+"""Files of about a megabyte that declare or unpack to gigabytes, or take long to read; see `survive`."""
 
 import gzip
 import io

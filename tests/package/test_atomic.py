@@ -1,4 +1,4 @@
-"""Files and folders are complete or not there, the former or the new one, whatever fails or is killed."""
+"""Files and folders are complete or absent, old or new, even if something fails or the process is killed."""
 
 import os
 import signal

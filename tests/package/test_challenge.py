@@ -1,4 +1,4 @@
-"""Names of the challenge's files, and the splits that follow from them."""
+"""Names of the challenge's files, and the splits that they give."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Dice similarity, against counts made by hand."""
+"""Dice similarity, compared with counts by hand."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""The list of dependencies is the lock file's, and nothing that runs reports over the network."""
+"""The list of dependencies equals the lock file's, and nothing reports over the network."""
 
 import os
 import platform

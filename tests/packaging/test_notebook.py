@@ -1,4 +1,4 @@
-"""The example notebook and the documented examples run as they stand."""
+"""The example notebook and the examples in docstrings run unchanged."""
 
 import doctest
 import json

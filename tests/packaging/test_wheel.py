@@ -1,4 +1,4 @@
-"""What the wheel holds, and that it works alone, without torch."""
+"""The wheel contains the package and works alone, without torch."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""Graphs compiled before: used where they fit, without a trace in the results, never in the way."""
+"""Stored compiled graphs: used if they fit, with the same results, and ignored otherwise."""
 
 import os
 import subprocess

@@ -1,4 +1,4 @@
-"""The contract of the back ends: the same tests over each."""
+"""The contract of the back ends: each passes the same tests."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""Runtimes by name, and graphs that none of them takes."""
+"""Runtimes by name, and graphs that every runtime refuses."""
 
 import onnx
 import pytest

@@ -1,4 +1,4 @@
-"""An accuracy card as text: what is written is read again, and nothing else is."""
+"""An accuracy card as text: a written card is read back, and anything else is refused."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""A bundle's metadata, and bundles that are none."""
+"""A bundle's metadata, and folders that are not bundles."""
 
 import shutil
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""Which precision is taken: a pure function of the card, the processor and the bundle; and what the report says."""
+"""The choice of a precision, a pure function of card, processor and bundle, and its reason in the report."""
 
 import json
 import shutil

@@ -1,4 +1,4 @@
-"""What a case probably is, before it is read."""
+"""A guess of a case's kind before the case is read."""
 
 from pathlib import Path
 

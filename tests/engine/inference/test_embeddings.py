@@ -1,4 +1,4 @@
-"""Embeddings: kept within a budget, and computed ahead of their turn."""
+"""Embeddings: cached within a budget, and computed ahead of their use."""
 
 import threading
 from concurrent.futures import ThreadPoolExecutor

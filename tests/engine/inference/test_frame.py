@@ -1,4 +1,4 @@
-"""An image to its frame."""
+"""An image is placed in its frame."""
 
 import cv2
 import numpy as np

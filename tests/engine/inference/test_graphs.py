@@ -1,4 +1,4 @@
-"""Graphs that are loaded in the background."""
+"""Graphs load in the background."""
 
 from threading import Event
 

@@ -1,4 +1,4 @@
-"""Graphs that do not give what their metadata promise."""
+"""Graphs whose outputs differ from their metadata are refused."""
 
 from dataclasses import replace
 

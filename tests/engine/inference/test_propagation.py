@@ -1,4 +1,4 @@
-"""A volume's objects from slice to slice, against a plain loop over one object after the other."""
+"""A volume's objects from slice to slice, compared with a plain loop over the objects."""
 
 from dataclasses import replace
 

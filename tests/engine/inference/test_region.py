@@ -1,4 +1,4 @@
-"""Logits to masks: against PyTorch's interpolation, and the rectangle against the whole."""
+"""Logits become masks: compared with PyTorch's interpolation, and the rectangle with the whole image."""
 
 import numpy as np
 import pytest

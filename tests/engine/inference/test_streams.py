@@ -1,4 +1,4 @@
-"""How many slices and objects are worked on at once, and how often a graph is loaded for it."""
+"""The numbers of slices and objects computed at once, and the number of loads of a graph."""
 
 import numpy as np
 import pytest

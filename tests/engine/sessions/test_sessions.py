@@ -1,4 +1,4 @@
-"""Opened images and volumes: encoded once, alike for any thread, within one budget."""
+"""Opened images and volumes: encoded once, equal for every thread, within one budget."""
 
 import threading
 from concurrent.futures import ThreadPoolExecutor

@@ -1,4 +1,4 @@
-"""A run that is told to stop."""
+"""A run stops on a signal."""
 
 import json
 import os
