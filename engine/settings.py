@@ -28,9 +28,9 @@ class EngineSettings:
     protocol : str
         ``corrected``, or ``published`` for the treatment of boxes and volumes by the model's published script.
     threads : int or None
-        At least 1; None uses as many as the process may.
+        At least 1; as many as the process may use when None.
     seed : int
-        Seed of the automatic points and scribbles, at least 0.
+        Of the automatic points and scribbles, at least 0.
     cache_mb : float
         Budget for embeddings in megabytes, at least 0 and finite.
 

@@ -23,11 +23,10 @@ from .calibration import NamedCase, Parted, part
 from .recipe import Recipe, decoder_graph, encoder_graph
 from .verify import TOLERANCE, Deviation, deviations
 
-# The recipe of each network.
+# How each network becomes its two graphs.
 RECIPES: dict[str, Recipe[Any]] = {SwinLiteMedSAM.name: swin_litemedsam.RECIPE, LiteMedSAM.name: litemedsam.RECIPE}
 
-# Twenty cases are enough to calibrate. Measuring needs many, because in a small set a single case with tiny objects
-# decides the mean.
+# Few suffice to calibrate; of those that measure, all in effect: among few, one with tiny objects decides.
 CALIBRATING_CASES = 20
 MEASURING_CASES = 200
 
@@ -123,7 +122,7 @@ def export_bundle(checkpoint: Path, bundle: Path, options: ExportOptions | None 
 
 
 def _checked(bundle: Path, options: ExportOptions) -> Parted | None:
-    """Refuse bad options before the checkpoint is read, and return the cases to calibrate and measure with."""
+    """The cases to calibrate and measure with, after all that can be refused before the checkpoint is read."""
     if options.quantised and options.calibration is None:
         raise LiteMedSamError("an int8 encoder needs images to calibrate it", "add --calibration FOLDER")
     # A run that was killed while replacing this bundle left the former bundle under another name.

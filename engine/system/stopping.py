@@ -37,12 +37,12 @@ def orderly_stop() -> Iterator[None]:
 
 
 def _stop(number: int, frame: FrameType | None) -> None:
-    # A second signal must not interrupt the cleanup.
+    # A second signal must not interrupt the cleaning up.
     for other in _SIGNALS:
         signal.signal(other, signal.SIG_IGN)
-    # Not print, because the signal may have interrupted a print.
+    # Not print: the signal may have come in the middle of one.
     os.write(2, f"Stopped by {signal.Signals(number).name}\n".encode())
-    # A library interrupted during its import raises an error of its own; its traceback would not help the user.
+    # A library that was being loaded turns the exception into one of its own, which is as much as nothing to tell.
     sys.excepthook = lambda *_: os._exit(128 + number)
     raise SystemExit(128 + number)
 

@@ -1,17 +1,18 @@
-"""The one error that this package raises for problems that a user can fix."""
+"""The one error that this package raises for what a user can mend."""
 
 
 class LiteMedSamError(Exception):
-    """A problem that the caller can fix: a bad file, box, bundle or setting.
+    """Something that the caller can mend: a bad file, box, bundle or setting.
 
-    The message is one line: the place (file, key, object), the value found, the value expected, and the remedy.
+    The message says where (file, key, object), what was got, what was expected and what to do,
+    on one line.
 
     Parameters
     ----------
     message : str
-        The place and the problem; line breaks become spaces.
+        Where and what; line breaks are turned into spaces.
     remedy : str, optional
-        The way to fix it, appended after a semicolon.
+        What to do about it; appended after a semicolon.
     """
 
     def __init__(self, message: str, remedy: str | None = None):
