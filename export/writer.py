@@ -104,7 +104,7 @@ def export_bundle(checkpoint: Path, bundle: Path, options: ExportOptions | None 
     ------
     LiteMedSamError
         When the checkpoint cannot be loaded, the folder exists or cannot be written, a deviation exceeds its
-        tolerance, or a case cannot be read. No bundle is left behind then, and a former bundle stays.
+        tolerance, or a case cannot be read; no bundle is left behind then, and a former one stays.
     """
     options = options or ExportOptions()
     cases = _checked(bundle, options)
@@ -125,7 +125,7 @@ def _checked(bundle: Path, options: ExportOptions) -> Parted | None:
     """The cases to calibrate and measure with, after all that can be refused before the checkpoint is read."""
     if options.quantised and options.calibration is None:
         raise LiteMedSamError("an int8 encoder needs images to calibrate it", "add --calibration FOLDER")
-    # A run that was killed while replacing this bundle left the former bundle under another name.
+    # A run that was killed while it replaced this bundle has left the former one under another name.
     remove_left_over([bundle])
     if bundle.exists() and not options.overwrite:
         raise LiteMedSamError(f"{bundle}: exists", "choose another folder or add --overwrite")
