@@ -1,4 +1,4 @@
-"""Files that are either complete or not there."""
+"""Writes files and folders that are either complete or absent."""
 
 import os
 import re
@@ -14,33 +14,33 @@ from .errors import LiteMedSamError
 try:
     import fcntl
 except ModuleNotFoundError:
-    # Windows has no such locks; there, what a killed process left stays.
+    # Windows has no such locks, so leftovers of killed processes are not removed there.
     fcntl = None  # type: ignore[assignment]
 
-# What is being written beside its target, and what was moved aside for it.
+# Names beside a target: `part` is being written, `old` was moved aside.
 _BESIDE = re.compile(r"\.(.+)\.[0-9a-f]{8}\.(part|old)", re.DOTALL)
 _REMEDY = "give a writable output folder with -o"
 
 
 def write_atomically(path: Path, write: Callable[[BinaryIO], object], remedy: str = _REMEDY) -> None:
-    """Write beside the target, then rename.
+    """Write a file beside the target, then rename it.
 
-    A link in the target's place is replaced, not followed. Until it is renamed, the file beside is locked: what a
-    killed process left is told from what another one is writing by that, see `remove_left_over`.
+    A link in the target's place is replaced, not followed. The file stays locked until it is renamed. The lock shows
+    `remove_left_over` that its writer is alive; a killed process leaves a file without a lock.
 
     Parameters
     ----------
     path : Path
-        Its folder is made when absent.
+        The target; its folder is made if it is absent.
     write : callable
-        Given the open binary file.
+        Called with the open binary file.
     remedy : str
-        For the error: where else to write.
+        For the error: another place to write.
 
     Raises
     ------
     LiteMedSamError
-        When the folder or the file cannot be written; nothing is left behind then.
+        When the folder or the file cannot be written. Nothing is left behind then.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -52,18 +52,18 @@ def write_atomically(path: Path, write: Callable[[BinaryIO], object], remedy: st
 
 @contextmanager
 def fill_folder_atomically(folder: Path, remedy: str = _REMEDY) -> Iterator[Path]:
-    """Give a new folder beside the target to fill, then rename it; a folder that is there is replaced.
+    """Yield a new folder beside the target to fill, then rename it to the target; an existing folder is replaced.
 
-    Python has no call that exchanges two folders, so a former folder is moved aside first. It is moved back when the
-    new one cannot take its place. A process that is killed between the two renames leaves the target's name empty and
-    the former folder beside it, whole: `remove_left_over` moves it back.
+    Python has no call that exchanges two folders, so the former folder is moved aside first. It is moved back if the
+    new folder cannot take its place. A process killed between the two renames leaves no target, but the whole former
+    folder beside it; `remove_left_over` moves it back.
 
     Parameters
     ----------
     folder : Path
-        The folders above it are made when absent.
+        The target; the folders above it are made if they are absent.
     remedy : str
-        For the error: where else to write.
+        For the error: another place to write.
 
     Yields
     ------
@@ -73,7 +73,7 @@ def fill_folder_atomically(folder: Path, remedy: str = _REMEDY) -> Iterator[Path
     Raises
     ------
     LiteMedSamError
-        When it cannot be written. After any error, what was there before is there still, and nothing else is.
+        When the folder cannot be written. After any error, the former folder is in its place, and nothing else is left.
     """
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
@@ -96,7 +96,7 @@ def write_folder_atomically(folder: Path, files: Mapping[str, bytes]) -> None:
     Raises
     ------
     LiteMedSamError
-        When it cannot be written.
+        When the folder cannot be written.
     """
     with fill_folder_atomically(folder) as new:
         for name, content in files.items():
@@ -105,13 +105,13 @@ def write_folder_atomically(folder: Path, files: Mapping[str, bytes]) -> None:
 
 @contextmanager
 def _new_folder_beside(folder: Path) -> Iterator[Path]:
-    """A locked folder, which is removed at the end if it was not renamed."""
+    """Yield a new, locked folder; remove it at the end if it was not renamed."""
     while True:
         new = _beside(folder, "part")
         new.mkdir()
         lock = _open_folder(new)
         locked = lock is not None and _locked(lock, wait=True)
-        # Another process may have taken it for a left over one before it was locked.
+        # Another process may delete the folder as a leftover before it is locked.
         if not locked or new.is_dir():
             break
         _close(lock)
@@ -123,9 +123,9 @@ def _new_folder_beside(folder: Path) -> Iterator[Path]:
 
 
 def _replace_folder(folder: Path, new: Path) -> None:
-    """Rename the new folder to the target; where that fails, the former one is moved back."""
+    """Rename the new folder to the target; if that fails, move the former folder back."""
     former = _beside(folder, "old")
-    # Locked, it shows others that its writer is alive while it is aside.
+    # The lock shows other processes that the writer is alive while the former folder is aside.
     lock = _open_folder(folder)
     try:
         if lock is not None:
@@ -141,7 +141,7 @@ def _replace_folder(folder: Path, new: Path) -> None:
 
 
 def _settle(former: Path, folder: Path) -> None:
-    """Remove a folder that was moved aside, or move it back where nothing has taken its place."""
+    """Remove a folder that was moved aside, or move it back if nothing has taken its place."""
     if not os.path.lexists(folder):
         if os.path.lexists(former):
             os.replace(former, folder)
@@ -152,12 +152,12 @@ def _settle(former: Path, folder: Path) -> None:
 
 
 def _beside(path: Path, kind: str) -> Path:
-    # Not the process number: it is 1 in every container, and two may write to one folder.
+    # Not the process number, because it is 1 in every container and two containers may write to one folder.
     return path.with_name(f".{path.name}.{secrets.token_hex(4)}.{kind}")
 
 
 def _open_folder(folder: Path) -> int | None:
-    """A descriptor by which a folder can be locked; None where it is gone or the system opens no folders."""
+    """Open a folder so that it can be locked; None if it is gone or the system cannot open folders."""
     try:
         return os.open(folder, os.O_RDONLY)
     except OSError:
@@ -170,14 +170,14 @@ def _close(lock: int | None) -> None:
 
 
 def _written(path: Path, write: Callable[[BinaryIO], object]) -> bool:
-    """Write and rename; False where the new file was taken for a left over one before it was locked."""
+    """Write and rename; False if another run deleted the new file as a leftover before it was locked."""
     temporary, lock = _beside(path, "part"), None
     try:
         with open(temporary, "xb") as file:
             if _locked(file, wait=True) and os.fstat(file.fileno()).st_nlink == 0:
                 return False
             write(file)
-            # The lock outlives the closing, which may still fail.
+            # The lock outlives the closing of the file, because closing may still fail.
             lock = os.dup(file.fileno())
         os.replace(temporary, path)
     finally:
@@ -187,7 +187,7 @@ def _written(path: Path, write: Callable[[BinaryIO], object]) -> bool:
 
 
 def _locked(file: BinaryIO | int, wait: bool) -> bool:
-    """Lock a file or folder for this process; False where another has it, or where there are no locks."""
+    """Lock a file or folder for this process; False if another process holds the lock or there are no locks."""
     if fcntl is None:
         return False
     try:
@@ -198,14 +198,14 @@ def _locked(file: BinaryIO | int, wait: bool) -> bool:
 
 
 def remove_left_over(targets: Iterable[Path]) -> None:
-    """Remove what killed processes left of files and folders; what another process is writing stays.
+    """Remove the leftovers of killed processes; files and folders that a living process writes stay.
 
-    A former folder that a killed process had moved aside is moved back when nothing has taken its place.
+    If a killed process had moved a former folder aside and nothing has taken its place, the folder is moved back.
 
     Parameters
     ----------
     targets : iterable of Path
-        Files that `write_atomically` and folders that `fill_folder_atomically` may have been writing.
+        Targets of `write_atomically` and `fill_folder_atomically`.
     """
     names: dict[Path, set[str]] = {}
     for target in targets:
@@ -214,7 +214,7 @@ def remove_left_over(targets: Iterable[Path]) -> None:
         try:
             entries = [entry for entry in os.scandir(folder) if not entry.is_symlink()]
         except OSError:
-            # Not there yet, or not to be read: then nothing was left in it.
+            # An absent or unreadable folder contains no leftovers of ours.
             continue
         for entry in entries:
             match = _BESIDE.fullmatch(entry.name)
@@ -223,7 +223,7 @@ def remove_left_over(targets: Iterable[Path]) -> None:
 
 
 def _clear(path: Path, target: Path, kind: str) -> None:
-    """Remove or move back one left over entry, if its writer is dead."""
+    """Remove or move back one leftover, if its writer is dead."""
     lock = _open_folder(path)
     try:
         if kind == "old":
@@ -235,16 +235,16 @@ def _clear(path: Path, target: Path, kind: str) -> None:
             else:
                 path.unlink()
     except OSError:
-        # Another process was faster, or it is not ours to remove.
+        # Another process was faster, or the entry belongs to another user.
         return
     finally:
         _close(lock)
 
 
 def _held_by_another(lock: int | None) -> bool:
-    """Whether a living process has locked it; where there are no locks, none is known of.
+    """Whether a living process holds the lock; False if the system has no locks.
 
-    Moving a living writer's former folder back makes that writer fail and leaves a whole folder.
+    In that case a living writer's former folder may be moved back; the writer then fails and leaves a whole folder.
     """
     if fcntl is None or lock is None:
         return False
@@ -258,12 +258,12 @@ def _held_by_another(lock: int | None) -> bool:
 
 
 def make_output_folder(folder: Path) -> None:
-    """Make a folder for results where it is absent, and see that files can be made in it.
+    """Make a folder for results if it is absent, and check that it is writable.
 
     Raises
     ------
     LiteMedSamError
-        When they cannot.
+        When it is not writable.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)

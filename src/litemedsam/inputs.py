@@ -1,4 +1,4 @@
-"""Input files, which no output may replace."""
+"""Protects input files: no output may replace them."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -28,10 +28,12 @@ class InputFiles:
         output : Path
             A file, or a folder that is written as a whole; need not exist. Links are followed.
         remedy : str
+            For the message.
 
         Raises
         ------
         LiteMedSamError
+            When the output would replace an input or lie in an input folder.
         """
         if output.exists() and (replaced := self._files.get(_identity(output))) is not None:
             what = (
@@ -45,10 +47,10 @@ class InputFiles:
         if output.is_dir():
             held = next((path for path in self._paths if path.resolve().is_relative_to(place)), None)
             if held is not None:
-                raise LiteMedSamError(f"{output}: holds {held}, which this run reads and would replace", remedy)
+                raise LiteMedSamError(f"{output}: contains {held}, which this run reads and would replace", remedy)
 
 
 def _identity(path: Path) -> tuple[int, int]:
-    """The device and the number of an existing file, which all its names share."""
+    """The device and inode numbers of an existing file; all its names share them."""
     state = path.stat()
     return state.st_dev, state.st_ino

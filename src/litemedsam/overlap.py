@@ -1,4 +1,4 @@
-"""How far two masks agree."""
+"""Agreement of two masks."""
 
 import numpy as np
 
@@ -11,7 +11,7 @@ def dice(a: np.ndarray, b: np.ndarray, empty: float = float("nan")) -> float:
     a, b : ndarray
         bool, of one shape.
     empty : float
-        What it is where both are empty.
+        The value for two empty masks.
 
     Returns
     -------
