@@ -8,8 +8,9 @@ import pytest
 import torch
 from litemedsam.models import LiteMedSAM, SwinLiteMedSAM, load_checkpoint
 from litemedsam.training.config import TrainingConfig
-from litemedsam.training.kept import FrozenStages, KeptMaps, all_stages, digest_of, encode_in_bundle, encode_with
-from litemedsam.training.loop import Keep, Run, train
+from litemedsam.training.kept import FrozenStages, Keep, KeptMaps, all_stages, digest_of, encode_in_bundle, encode_with
+from litemedsam.training.loop import train
+from litemedsam.training.run import Run
 from litemedsam.training.scenes import draw_scene
 from litemedsam.training.stream import Stream
 
