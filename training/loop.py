@@ -179,7 +179,7 @@ def resumed_model(config: TrainingConfig, saved: dict[str, Any]) -> PromptableMo
     model = next(known for known in MODELS if known.name == name)(config.frame)
     model.prompts = tuple(saved["prompts"])
     model.load_state_dict(saved["model"])
-    return model
+    return model.eval()
 
 
 def _same(out: Path, given: TrainingConfig, saved: TrainingConfig) -> None:

@@ -121,6 +121,9 @@ class Run:
         if self.config.freeze_statistics:
             for module in _statistics(self.model):
                 module.eval()
+        # What is frozen answers as it does where its maps are kept.
+        for stage in all_stages(self.model)[: self.frozen.count]:
+            stage.eval()
 
     def advance(self, examples: tuple[Example, ...]) -> dict[str, float]:
         """Take one step.
