@@ -79,7 +79,8 @@ def _train(
     try:
         import torch
 
-        from .loop import Keep, train
+        from .kept import Keep
+        from .loop import train
     except ModuleNotFoundError as error:
         raise LiteMedSamError(f"training needs {error.name}", "pip install 'litemedsam[export]'") from error
     if threads:

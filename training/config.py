@@ -8,7 +8,7 @@ from typing import Any
 
 from ..engine.inference.automatic_prompts import SCRIBBLES
 from ..errors import LiteMedSamError
-from .examples import Prompting
+from .prompting import Prompting
 
 RECIPES = Path(__file__).parent / "recipes"
 

@@ -18,6 +18,7 @@ from ..engine.inference.network import Network
 from ..errors import LiteMedSamError
 from ..models import SwinLiteMedSAM
 from ..models.interface import PromptableModel
+from .config import TrainingConfig
 
 # Of the largest value: bfloat16 keeps eight bits.
 _AGREEMENT = 0.1
@@ -189,3 +190,52 @@ class KeptMaps:
         except OSError as error:
             partial.unlink(missing_ok=True)
             raise LiteMedSamError(f"{path}: cannot be written ({error.strerror or error})", "free space") from error
+
+
+def frozen_stages(config: TrainingConfig, model: PromptableModel) -> int:
+    """How many of the encoder's stages stay as they are.
+
+    Raises
+    ------
+    LiteMedSamError
+        When the encoder has fewer.
+    """
+    if config.frozen_stages > model.stages:
+        raise LiteMedSamError(
+            f"training setting 'frozen_stages' is {config.frozen_stages}, expected at most {model.stages}",
+            "mend the configuration",
+        )
+    return model.stages if config.freeze_encoder else config.frozen_stages
+
+
+@dataclass(frozen=True)
+class Keep:
+    """Where the frozen stages' maps are kept, and what makes them.
+
+    Attributes
+    ----------
+    folder : Path
+    encoder : Path, optional
+        A bundle of the same encoder, whose bfloat16 graph makes them instead of PyTorch; for an encoder that is frozen
+        as a whole.
+    """
+
+    folder: Path
+    encoder: Path | None = None
+
+    def maps(self, config: TrainingConfig, model: PromptableModel) -> KeptMaps:
+        """What keeps the maps of a model's frozen stages.
+
+        Raises
+        ------
+        LiteMedSamError
+            When the bundle is of another encoder, or only a part of the encoder is frozen.
+        """
+        count = frozen_stages(config, model)
+        name = digest_of(model, count)
+        if self.encoder is not None and config.mixed:
+            # PyTorch's bfloat16 kernels and OpenVINO's do not live in one process: it dies of a segmentation fault.
+            raise LiteMedSamError(f"{self.encoder}: goes with float32 steps only", "set mixed = false, or leave it out")
+        if self.encoder is None:
+            return KeptMaps(self.folder, f"{name}-torch", encode_with(model, count, config.mixed))
+        return KeptMaps(self.folder, f"{name}-bundle", encode_in_bundle(self.encoder, model, count))

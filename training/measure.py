@@ -11,8 +11,9 @@ from ..models.interface import PromptableModel
 from ..overlap import dice
 from .cases import Case
 from .config import TrainingConfig
-from .examples import Example, Prompting, make_example, tight_box
+from .examples import Example, make_example
 from .kept import FrozenStages
+from .prompting import Prompting, tight_box
 from .samples import Sample
 from .scenes import draw_scene
 

@@ -125,6 +125,9 @@ def test_the_recipes_are_configurations():
     assert read_config("default").frame == 256
     assert read_config("decoder").freeze_encoder
     assert read_config("further").steps == 800
+    assert read_config("litemedsam-begin").freeze_encoder
+    assert read_config("litemedsam").fresh == 1
+    assert read_config("litemedsam-encoder").frozen_stages == 4
     assert read_config("finetune").synthetic < 0.5
 
 

@@ -2,7 +2,8 @@
 
 import numpy as np
 import pytest
-from litemedsam.training.examples import Prompting, focused, make_example, neighbouring, tight_box
+from litemedsam.training.examples import focused, make_example
+from litemedsam.training.prompting import Prompting, neighbouring, tight_box
 from litemedsam.training.scenes import draw_scene
 
 SIDE = 128

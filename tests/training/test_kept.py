@@ -8,8 +8,9 @@ import pytest
 import torch
 from litemedsam.models import LiteMedSAM, SwinLiteMedSAM, load_checkpoint
 from litemedsam.training.config import TrainingConfig
-from litemedsam.training.kept import FrozenStages, KeptMaps, all_stages, digest_of, encode_in_bundle, encode_with
-from litemedsam.training.loop import Keep, Run, train
+from litemedsam.training.kept import FrozenStages, Keep, KeptMaps, all_stages, digest_of, encode_in_bundle, encode_with
+from litemedsam.training.loop import train
+from litemedsam.training.run import Run
 from litemedsam.training.scenes import draw_scene
 from litemedsam.training.stream import Stream
 
@@ -169,13 +170,12 @@ def test_features_are_the_same_with_and_without_kept_maps(tmp_path, weights):
 @pytest.mark.parametrize("config", [TINY, replace(TINY, freeze_encoder=False, frozen_stages=4, encoder_rate=0.5)])
 def test_a_run_on_kept_maps_resumes_to_the_bit(tmp_path, cases, weights, config):
     config = replace(config, data=(str(cases),))
-    keep = Keep(tmp_path / "kept")
-    train(config, tmp_path / "whole", weights, keep=keep)
-    kept = sorted(path.name for path in (tmp_path / "kept").rglob("*.npz"))
-    assert kept
-    train(config, tmp_path / "parts", weights, keep=keep, stop=lambda step: step == 2)
-    train(config, tmp_path / "parts", resume=True, keep=keep)
-    assert sorted(path.name for path in (tmp_path / "kept").rglob("*.npz")) == kept
+    kept = {name: Keep(tmp_path / f"kept-{name}") for name in ("whole", "parts")}
+    train(config, tmp_path / "whole", weights, keep=kept["whole"])
+    train(config, tmp_path / "parts", weights, keep=kept["parts"], stop=lambda step: step == 2)
+    train(config, tmp_path / "parts", resume=True, keep=kept["parts"])
+    names = [sorted(path.name for path in keep.folder.rglob("*.npz")) for keep in kept.values()]
+    assert names[0] == names[1] != []
     whole, parts = (torch.load(tmp_path / name / "last.pth", weights_only=True) for name in ("whole", "parts"))
     assert whole["step"] == parts["step"] == 4
     for part in ("model", "averaged"):

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from litemedsam.engine.inference.prompt import Target
 from litemedsam.training.augment import augment
-from litemedsam.training.examples import MisplacedEllipse, Prompting, make_example, moved_box, tight_box
+from litemedsam.training.examples import make_example
+from litemedsam.training.prompting import MisplacedEllipse, Prompting, moved_box, tight_box
 from litemedsam.training.scenes import FAMILIES, draw_scene
 
 

@@ -15,8 +15,9 @@ from click.testing import CliRunner
 from litemedsam.models import load_checkpoint
 from litemedsam.training.cli import main
 from litemedsam.training.config import TrainingConfig
-from litemedsam.training.loop import Run, initial_model, rate_at, read_checkpoint, train
+from litemedsam.training.loop import initial_model, read_checkpoint, train
 from litemedsam.training.losses import mask_losses, window
+from litemedsam.training.run import Run, rate_at
 from litemedsam.training.scenes import draw_scene
 from litemedsam.training.stream import Stream
 

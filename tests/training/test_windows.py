@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 import torch
 from litemedsam.models import LiteMedSAM, SwinLiteMedSAM
-from litemedsam.training.examples import Prompting, make_example, make_window
-from litemedsam.training.loop import decode_window
+from litemedsam.training.examples import make_example, make_window
+from litemedsam.training.prompting import Prompting
+from litemedsam.training.run import decode_window
 from litemedsam.training.samples import Sample
 from litemedsam.training.scenes import draw_scene
 

@@ -1,0 +1,211 @@
+"""What a run is between two steps: the network, its average, the optimiser; and how a step changes them."""
+
+import copy
+import math
+from dataclasses import asdict
+from typing import Any, NamedTuple
+
+import torch
+from torch import nn
+
+from ..errors import LiteMedSamError
+from ..models.interface import PromptableModel
+from .config import TrainingConfig
+from .examples import Example
+from .kept import FrozenStages, KeptMaps, all_stages, frozen_stages
+from .losses import Losses, mask_losses
+from .measure import prompts_of
+
+# Of what a run keeps of itself.
+FORMAT = 2
+
+
+def rate_at(config: TrainingConfig, step: int) -> float:
+    """Learning rate of a step, from 0: linear rise, then a cosine down to `last_rate` of the peak."""
+    rise = min(1.0, (step + 1) / (config.warm_up + 1))
+    progress = max(0, step - config.warm_up) / max(1, config.steps - config.warm_up)
+    fall = config.last_rate + (1 - config.last_rate) * 0.5 * (1 + math.cos(math.pi * min(1.0, progress)))
+    return config.learning_rate * rise * fall
+
+
+def _statistics(model: nn.Module) -> list[nn.Module]:
+    return [module for module in model.modules() if isinstance(module, nn.BatchNorm2d)]
+
+
+def decode_window(
+    model: PromptableModel, features: NamedTuple, prompts: dict[str, torch.Tensor], origin: tuple[int, int], side: int
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Decode prompts on a window of the frame.
+
+    Parameters
+    ----------
+    model : PromptableModel
+    features : NamedTuple
+        Of the window's pixels alone, or of the whole frame.
+    prompts : dict of str to Tensor
+        As `PromptableModel.decode` takes them, in pixels of the frame; ``scribbles`` (n, 1, S, S) of the window.
+    origin : tuple of int
+        x, y of the window's first pixel in the frame, multiples of 4.
+    side : int
+        S, the window's side.
+
+    Returns
+    -------
+    logits, iou : Tensor
+        (n, 1, S, S) and (n,), as `PromptableModel.decode` gives them for a whole frame.
+    """
+    cells, x, y, kept = model.frame // 4, origin[0] // 4, origin[1] // 4, side // 4
+    if kept < features.image_embedding.shape[-1]:
+        features = type(features)(*(_part(one, one.shape[-1] // cells, x, y, kept) for one in features))
+    position = model.prompt_encoder.pe_layer.grid(cells).unflatten(0, (cells, cells))
+    position = position[y : y + kept, x : x + kept].flatten(0, 1)
+    return model.mask_decoder(features, position, *model.encode_prompts(**prompts))
+
+
+def _part(feature_map: torch.Tensor, factor: int, x: int, y: int, side: int) -> torch.Tensor:
+    x, y, side = x * factor, y * factor, side * factor
+    return feature_map[..., y : y + side, x : x + side]
+
+
+class Run:
+    """The state of a run between two steps.
+
+    Parameters
+    ----------
+    config : TrainingConfig
+    model : PromptableModel
+        With its initial weights; the run owns it from now on.
+    device : torch.device
+    kept : KeptMaps, optional
+        Keeps what the frozen stages of the encoder make of an image.
+
+    Attributes
+    ----------
+    model, averaged : PromptableModel
+        The trained and the averaged network.
+    step : int
+        Steps done.
+    best : float
+        Best mean DSC measured so far, −1 before.
+    """
+
+    def __init__(
+        self, config: TrainingConfig, model: PromptableModel, device: torch.device, kept: KeptMaps | None = None
+    ):
+        self.config = config
+        self.device = device
+        self.model = model.to(device)
+        self.averaged = copy.deepcopy(self.model).requires_grad_(False).eval()
+        self.frozen = FrozenStages(frozen_stages(config, model), kept)
+        for stage in all_stages(self.model)[: self.frozen.count]:
+            stage.requires_grad_(False)
+        self.optimiser = torch.optim.AdamW(self._groups(), lr=config.learning_rate, fused=True)
+        self.step = 0
+        self.best = -1.0
+        self._train_mode()
+
+    def _groups(self) -> list[dict[str, Any]]:
+        """What learns, by weight decay and rate; vectors do not decay."""
+        encoder = {id(p) for p in self.model.image_encoder.parameters()}
+        trained = [p for p in self.model.parameters() if p.requires_grad]
+        groups = []
+        for inside, share in ((False, 1.0), (True, self.config.encoder_rate)):
+            for matrices, decay in ((True, self.config.weight_decay), (False, 0.0)):
+                members = [p for p in trained if (id(p) in encoder) == inside and (p.ndim > 1) == matrices]
+                if members:
+                    groups.append({"params": members, "weight_decay": decay, "share": share})
+        return groups
+
+    def _train_mode(self) -> None:
+        self.model.train()
+        if self.config.freeze_statistics:
+            for module in _statistics(self.model):
+                module.eval()
+        # What is frozen answers as it does where its maps are kept.
+        for stage in all_stages(self.model)[: self.frozen.count]:
+            stage.eval()
+
+    def advance(self, examples: tuple[Example, ...]) -> dict[str, float]:
+        """Take one step.
+
+        Parameters
+        ----------
+        examples : tuple of Example
+            The step's images, all of one side.
+
+        Returns
+        -------
+        dict of str to float
+            What the log says of the step.
+
+        Raises
+        ------
+        LiteMedSamError
+            When the loss is no longer a number.
+        """
+        config = self.config
+        rate = rate_at(config, self.step)
+        for group in self.optimiser.param_groups:
+            group["lr"] = rate * group["share"]
+        parts = self._losses(examples)
+        side = max(example.targets.shape[-1] for example in examples)
+        means = Losses(*(torch.stack(values).mean() for values in zip(*parts, strict=True)))
+        if not torch.isfinite(means.total):
+            raise LiteMedSamError(
+                f"step {self.step}: the loss is {means.total.item()}", "lower learning_rate and resume from last.pth"
+            )
+        self.optimiser.zero_grad(set_to_none=True)
+        means.total.backward()
+        norm = nn.utils.clip_grad_norm_(self.model.parameters(), config.clip)
+        self.optimiser.step()
+        self.step += 1
+        self._average()
+        named = {name: round(value.item(), 5) for name, value in means._asdict().items()}
+        return {"step": self.step, "side": side, "rate": rate, **named, "norm": round(norm.item(), 4)}
+
+    def _losses(self, examples: tuple[Example, ...]) -> list[Losses]:
+        parts = []
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.config.mixed):
+            features = self.frozen.features(self.model, [example.pixels for example in examples], self.device)
+            for k, example in enumerate(examples):
+                one = type(features)(*(part[k : k + 1] for part in features))
+                prompts = prompts_of(self.model, example, self.device)
+                logits, iou = decode_window(self.model, one, prompts, example.origin, example.targets.shape[-1])
+                boxes = prompts["boxes"] - prompts["boxes"].new_tensor(example.origin * 2)
+                targets, valid = (torch.from_numpy(a).to(self.device) for a in (example.targets, example.valid))
+                with torch.autocast(self.device.type, enabled=False):
+                    parts.append(mask_losses(logits, iou, boxes, targets, valid))
+        return parts
+
+    @torch.no_grad()
+    def _average(self) -> None:
+        # The initial weights would otherwise stay in the average of a short run.
+        decay = min(self.config.ema, (1 + self.step) / (10 + self.step))
+        own = list(self.model.parameters())
+        torch._foreach_lerp_(list(self.averaged.parameters()), own, 1 - decay)
+        for kept, now in zip(self.averaged.buffers(), self.model.buffers(), strict=True):
+            kept.copy_(now)
+
+    def checkpoint(self) -> dict[str, Any]:
+        """All that `restore` needs: tensors and plain values only."""
+        return {
+            "format": FORMAT,
+            "config": {**asdict(self.config), "data": list(self.config.data)},
+            "network": self.model.name,
+            "prompts": list(self.model.prompts),
+            "step": self.step,
+            "best": self.best,
+            "model": self.model.state_dict(),
+            "averaged": self.averaged.state_dict(),
+            "optimiser": self.optimiser.state_dict(),
+            "random": torch.get_rng_state(),
+        }
+
+    def restore(self, content: dict[str, Any]) -> None:
+        """Go on from a checkpoint of the same configuration."""
+        self.model.load_state_dict(content["model"])
+        self.averaged.load_state_dict(content["averaged"])
+        self.optimiser.load_state_dict(content["optimiser"])
+        self.step, self.best = content["step"], content["best"]
+        torch.set_rng_state(content["random"])
+        self._train_mode()
