@@ -43,7 +43,8 @@ class MaskBoxes:
     def objects(self, path: Path, scan: Scan) -> Objects:
         """See `ObjectSource.objects`; objects come in the order of the labels.
 
-        They take the mask's names for their labels, and keep their numbers as names where it has none.
+        An object keeps the mask's number as its label and takes the mask's name for it; without a name it is named by
+        its number. Pieces of one number share that label. Where a number lies below 0, objects have no labels.
         """
         file = _mask_of_scan(self.path, path)
         mask = format_of(file).read_mask(file, scan)
@@ -52,15 +53,20 @@ class MaskBoxes:
             raise LiteMedSamError(f"{file}: an empty mask", "mark at least one object")
         boxes: list[list[int]] = []
         names: list[str] = []
+        labels: list[int] = []
         for number, box in tight.items():
             found = self._pieces(mask.labels, number, box) if self.pieces else [box]
             boxes += found
             name = mask.names.get(number) or str(number)
             names += [f"{name}.{k}" if self.pieces else name for k in range(1, len(found) + 1)]
+            labels += [number] * len(found)
             if len(boxes) > LARGEST_NUMBER:
                 raise LiteMedSamError(f"{file}: more than {LARGEST_NUMBER} objects", "clean the mask from noise first")
         grown = self._grown(np.array(boxes, np.float64), mask.labels.shape, scan)
-        return Objects.of_boxes(str(file), grown, names)
+        if min(labels) < 0:
+            note = f"{file}: holds the number {min(labels)}; results number the objects from 1"
+            return replace(Objects.of_boxes(str(file), grown, names), notes=(note,))
+        return Objects.of_boxes(str(file), grown, names, labels=labels)
 
     def _pieces(self, mask: np.ndarray, number: int, box: list[int]) -> list[list[int]]:
         low, high = box[: mask.ndim], box[mask.ndim :]

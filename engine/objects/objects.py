@@ -44,12 +44,15 @@ class ObjectPrompt:
     points : ndarray or None
         float64 (k, 2) x, y or (k, 3) x, y, z, one to four on the object.
     strokes : tuple of Stroke
+    label : int or None
+        The value that its source marks it with; None where the source only has an order.
     """
 
     box: np.ndarray
     name: str = ""
     points: np.ndarray | None = None
     strokes: tuple[Stroke, ...] = ()
+    label: int | None = None
 
     def seen(self, view: View) -> ObjectPrompt:
         """The same object, from indices of the stored voxels to indices as seen."""
@@ -71,16 +74,24 @@ class Objects:
         In indices of the stored voxels, until `seen`. All boxes have as many numbers.
     stroke_mask : ndarray or None
         Integers of the grid's shape: further strokes, value k on object k.
+    notes : tuple of str
+        For the user: what the source left aside or decided.
     """
 
     prompts: tuple[ObjectPrompt, ...]
     stroke_mask: np.ndarray | None = None
+    notes: tuple[str, ...] = ()
 
     @classmethod
     def of_boxes(
-        cls, where: str, boxes: np.ndarray, names: Sequence[str] = (), stroke_mask: np.ndarray | None = None
+        cls,
+        where: str,
+        boxes: np.ndarray,
+        names: Sequence[str] = (),
+        stroke_mask: np.ndarray | None = None,
+        labels: Sequence[int] = (),
     ) -> Objects:
-        """Objects of which only boxes and perhaps names are given.
+        """Objects with boxes and, where they are given, names and labels.
 
         Parameters
         ----------
@@ -91,6 +102,8 @@ class Objects:
         names : sequence of str
             One per object, or none at all.
         stroke_mask : ndarray, optional
+        labels : sequence of int
+            One per object, or none at all.
 
         Raises
         ------
@@ -99,8 +112,8 @@ class Objects:
         """
         check_box_form(where, boxes)
         check_box_count(where, boxes)
-        named = names or ("",) * len(boxes)
-        return cls(tuple(ObjectPrompt(box, name) for box, name in zip(boxes, named, strict=True)), stroke_mask)
+        rows = zip(boxes, names or ("",) * len(boxes), labels or (None,) * len(boxes), strict=True)
+        return cls(tuple(ObjectPrompt(box, name, label=label) for box, name, label in rows), stroke_mask)
 
     @cached_property
     def boxes(self) -> np.ndarray:
@@ -125,4 +138,4 @@ class Objects:
     def seen(self, view: View) -> Objects:
         """The same objects, from indices of the stored voxels to indices as seen."""
         strokes = None if self.stroke_mask is None else view.see(self.stroke_mask)
-        return Objects(tuple(prompt.seen(view) for prompt in self.prompts), strokes)
+        return replace(self, prompts=tuple(prompt.seen(view) for prompt in self.prompts), stroke_mask=strokes)

@@ -108,7 +108,8 @@ def prepare(scan: Scan, objects: Objects, scaling: Scaling | None = None) -> Pre
     LiteMedSamError
         For NaN, and for boxes that do not fit; see `checked_case`.
     """
-    pixels, notes = _pixels(scan, scaling)
+    pixels, decided = _pixels(scan, scaling)
+    notes = (*decided, *objects.notes)
     if scan.is_volume is None:
         _check_not_colours(scan, objects.boxes)
         case = checked_case(scan.name, pixels, objects.boxes, scan.spacing)

@@ -12,8 +12,6 @@ import numpy as np
 
 from ...errors import LiteMedSamError
 from ..case import check_box_count, check_corners, number_list
-from ..io.formats import stem_of
-from ..io.npz import read_arrays
 from .objects import Objects
 
 if TYPE_CHECKING:
@@ -42,6 +40,8 @@ class StoredBoxes:
     def objects(self, path: Path, scan: Scan) -> Objects:
         """See `ObjectSource.objects`."""
         if scan.boxes is None and scan.ready:
+            from ..io.npz import read_arrays
+
             # Raises the npz reader's error for the missing key.
             read_arrays(path, ("imgs", "boxes"))
         if scan.boxes is None:
@@ -136,6 +136,9 @@ def geometry_of(scan: Scan) -> Geometry:
 
 def file_of_scan(folder: Path, scan: Path, suffixes: Sequence[str]) -> Path | None:
     """The file in a folder that has a scan's name and one of some suffixes, lower or upper case; None without one."""
+    # Late, as in `no_file_of_scan`: few runs search a folder.
+    from ..io.formats import stem_of
+
     stem = stem_of(scan.name)
     for suffix in suffixes:
         for name in (f"{stem}{suffix}", f"{stem}{suffix.upper()}"):
@@ -146,6 +149,8 @@ def file_of_scan(folder: Path, scan: Path, suffixes: Sequence[str]) -> Path | No
 
 def no_file_of_scan(folder: Path, scan: Path, suffixes: Sequence[str]) -> LiteMedSamError:
     """The error of a folder without a file of a scan's name; says which names were looked for."""
+    from ..io.formats import stem_of
+
     *others, last = suffixes
     names = f"{', '.join(others)} or {last}" if others else last
     return LiteMedSamError(f"{scan}: {folder} holds no file {stem_of(scan.name)}{names}")

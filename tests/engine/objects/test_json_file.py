@@ -1,200 +1,144 @@
-"""Boxes, points and strokes from a JSON file."""
+"""One file of boxes, or a folder of them: which file, read how often, and what no form takes."""
 
 import json
 from pathlib import Path
 
-import nibabel
 import numpy as np
 import pytest
-from litemedsam.engine.bundle.info import BundleInfo
-from litemedsam.engine.inference.automatic_prompts import AutomaticPrompts
-from litemedsam.engine.inference.prompt import Target
-from litemedsam.engine.io.formats import FORMATS
+from form_files import picture
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from litemedsam.engine.objects.forms.registry import BOXES_FORMS, form_of
 from litemedsam.engine.objects.json_file import BoxesFile
-from litemedsam.engine.objects.objects import Objects
-from litemedsam.engine.objects.prepare import prepare
-from litemedsam.engine.objects.user_prompts import user_prompts
+from litemedsam.engine.scan.geometry import Geometry
 from litemedsam.engine.scan.scan import Scan
 
 from litemedsam import LiteMedSamError
 
-GRID = (6, 20, 30)
-MODEL = BundleInfo("any", 256, ("boxes", "points", "scribbles"), (), "", "f32", "single", "", "")
+RECTANGLE = {"label": "a", "shape_type": "rectangle", "points": [[1, 2], [11, 12]]}
+DATASET = {
+    "images": [{"id": 1, "file_name": "case.png"}],
+    "categories": [{"id": 1, "name": "a"}],
+    "annotations": [{"image_id": 1, "category_id": 1, "bbox": [1, 2, 10, 10]}],
+}
+ROI = {"type": "ROI", "center": [-6, -7, 6], "size": [8, 8, 9], "orientation": [1, 0, 0, 0, 1, 0, 0, 0, 1]}
+EVERY_FORM = {
+    "own": {"version": 1, "objects": [{"box": [1, 2, 10, 11]}]},
+    "rectangles": [{"type": "rectangle", "data": [1, 2, 10, 11]}],
+    "plain": [[1, 2, 10, 11]],
+    "coco": DATASET,
+    "labelme": {"shapes": [RECTANGLE]},
+}
 
 
-@pytest.fixture
-def scan(tmp_path):
-    """A volume of 30 × 20 × 6 voxels of 2 × 1 × 3 mm, x towards left, y towards anterior, z towards superior."""
-    volume = np.arange(np.prod(GRID), dtype=np.int16).reshape(GRID)
-    affine = np.array([[-2.0, 0, 0, 10], [0, 1, 0, -5], [0, 0, 3, 7], [0, 0, 0, 1]])
-    nibabel.Nifti1Image(volume.transpose(), affine).to_filename(tmp_path / "scan.nii.gz")
-    return FORMATS["nifti"].read(tmp_path / "scan.nii.gz")
-
-
-def write(path, content):
-    path.write_text(json.dumps(content))
-    return path
-
-
-def objects_of(tmp_path, scan, content):
-    path = write(tmp_path / "boxes.json", content)
-    return BoxesFile(path).objects(tmp_path / "scan.nii.gz", scan)
-
-
-def test_our_own_json(tmp_path, scan):
-    found = objects_of(
-        tmp_path,
-        scan,
-        {
-            "version": 1,
-            "space": "voxel",
-            "objects": [
-                {"name": "liver", "box": [1, 2, 0, 10, 11, 5]},
-                {"box": [3, 4, 8, 9], "z": [1, 2], "points": [[5, 6, 1], [6, 7, 2]]},
-            ],
-        },
-    )
-    np.testing.assert_array_equal(found.boxes, [[1, 2, 0, 10, 11, 5], [3, 4, 1, 8, 9, 2]])
-    assert found.names == ("liver", "")
-    np.testing.assert_array_equal(found.prompts[1].points, [[5, 6, 1], [6, 7, 2]])
-
-
-def test_rectangles_of_sam_tools(tmp_path, scan):
-    content = [
-        {"type": "rectangle", "data": [1, 2, 10, 11]},
-        {"type": "point", "data": [3, 4], "label": 1},
-    ]
-    flat = FORMATS["npz"]
-    np.savez(tmp_path / "flat.npz", imgs=np.zeros((20, 30), np.uint8))
-    image = flat.read(tmp_path / "flat.npz")
-    found = BoxesFile(write(tmp_path / "boxes.json", content)).objects(tmp_path / "flat.npz", image)
+@pytest.mark.parametrize("name", EVERY_FORM)
+def test_a_folder_holds_one_file_for_each_scan_in_any_form(tmp_path, name):
+    (tmp_path / "case.json").write_text(json.dumps(EVERY_FORM[name]))
+    (tmp_path / "other.json").write_text("[[1, 1, 2, 2]]")
+    found = BoxesFile(tmp_path).objects(Path("scans/case.png"), picture())
     np.testing.assert_array_equal(found.boxes, [[1, 2, 10, 11]])
-    np.testing.assert_array_equal(found.prompts[0].points, [[3, 4]])
+    np.testing.assert_array_equal(BoxesFile(tmp_path).objects(Path("other.png"), picture()).boxes, [[1, 1, 2, 2]])
+    with pytest.raises(LiteMedSamError, match=r"holds no file third\.mrk\.json or \.json"):
+        BoxesFile(tmp_path).objects(Path("third.png"), picture())
 
 
-BOX = [1, 2, 0, 10, 11, 5]
+def test_a_folder_of_slicer_files(tmp_path):
+    (tmp_path / "case.mrk.json").write_text(json.dumps({"markups": [ROI]}))
+    volume = Scan("case.nii.gz", np.zeros((9, 40, 50), np.uint8), True, Geometry(np.diag([1.0, 1, 3, 1])))
+    found = BoxesFile(tmp_path).objects(Path("case.nii.gz"), volume)
+    np.testing.assert_array_equal(found.boxes, [[2, 3, 1, 10, 11, 3]])
 
 
-def scribbled(*strokes, **more):
-    """The content of a file with one object and its scribble."""
-    return {"version": 1, "objects": [{"box": BOX, "scribble": {"strokes": list(strokes), **more}}]}
+def test_a_file_of_many_scans_is_parsed_once_and_again_when_it_changes(tmp_path, monkeypatch):
+    calls = []
+    parse = json.loads
+    monkeypatch.setattr(json, "loads", lambda content: calls.append(1) or parse(content))
+    file = tmp_path / "many.json"
+    file.write_text(json.dumps(DATASET))
+    source = BoxesFile(file)
+    for _ in range(3):
+        np.testing.assert_array_equal(source.objects(Path("case.png"), picture()).boxes, [[1, 2, 10, 11]])
+    assert len(calls) == 1
+    file.write_text("[[1, 1, 2, 2]]")
+    np.testing.assert_array_equal(source.objects(Path("case.png"), picture()).boxes, [[1, 1, 2, 2]])
+    assert len(calls) == 2
 
 
-@pytest.mark.parametrize(
-    ("content", "words"),
-    [
-        ({"objects": [{"box": BOX}]}, "lacks version"),
-        ({"version": 2, "objects": [{"box": BOX}]}, "version 2, expected 1"),
-        ({"version": 1, "objects": []}, "at least one"),
-        ({"version": 1, "objects": [{"box": BOX}], "colour": 1}, "unknown key colour"),
-        ({"version": 1, "objects": [{"box": BOX}, {"box": BOX, "label": 3}]}, "object 2: unknown key label"),
-        ({"version": 1, "objects": [{"box": [10, 2, 0, 1, 11, 5]}]}, "object 1: x_min 10 is greater than x_max 1"),
-        ({"version": 1, "objects": [{"box": [1, 2, 3, 4, 5]}]}, "object 1: box"),
-        ({"version": 1, "objects": [{"box": BOX}, {"box": [1, 2, 3, 4]}]}, "object 2: a box of 4 numbers after"),
-        ({"version": 1, "objects": [{"box": ["1", 2, 3, 4]}]}, "object 1: box"),
-        ({"version": 1, "objects": [{"box": [True, 2, 3, 4]}]}, "object 1: box"),
-        ({"version": 1, "objects": [{"box": BOX, "z": [1, 2]}]}, "object 1: z beside"),
-        ({"version": 1, "objects": [{"box": BOX, "points": [[1, 2]]}]}, "object 1: point"),
-        ({"version": 1, "objects": [{"box": BOX, "points": [[40, 2, 1]]}]}, "object 1: a point lies outside"),
-        ({"version": 1, "objects": [{"box": BOX}, {"box": BOX, "scribble": []}]}, "object 2: scribble: list, expected"),
-        (scribbled(), "object 1: scribble: strokes is []"),
-        (scribbled([]), "object 1: scribble: a stroke is []"),
-        (scribbled([3, 4, 1]), "object 1: scribble: point is 3, expected 3 numbers"),
-        (scribbled([[3, 4]]), "object 1: scribble: point is [3, 4], expected 3 numbers"),
-        (scribbled([[3, 4, 1]], [[3, 4, 9]]), "object 1: scribble: a point lies outside the scan of 30 × 20 × 6"),
-        (scribbled([[3, 4, float("nan")]]), "object 1: scribble: a point holds NaN"),
-        (scribbled([[3, 4, 1]], width=0.5), "object 1: scribble: width is 0.5, expected 1 to 100 voxels"),
-        (scribbled([[3, 4, 1]], width=10**400), "expected 1 to 100 voxels"),
-        (scribbled([[3, 4, 1]], width=True), "width is True"),
-        (scribbled([[3, 4, 1]], colour=1), "object 1: scribble: unknown key colour; expected strokes, width"),
-        ({"version": 1, "space": "mm", "objects": [{"box": BOX}]}, "space 'mm'"),
-        ([{"type": "circle", "data": [1, 2, 3, 4]}], "entry 1: type 'circle'"),
-        ([{"type": "point", "data": [1, 2], "label": 0}], "entry 1: a point off the object"),
-        ([{"type": "point", "data": [1, 2]}], "0 rectangles"),
-        (3, "expected an object"),
-    ],
-)
-def test_mistakes_in_json_are_named(tmp_path, scan, content, words):
-    with pytest.raises(LiteMedSamError) as error:
-        objects_of(tmp_path, scan, content)
-    assert words in str(error.value)
-    assert "boxes.json" in str(error.value)
-
-
-def scribbles_of(scan, objects, model=MODEL):
-    return user_prompts(prepare(scan, objects), AutomaticPrompts(), model).scribbles
-
-
-def near(places, width):
-    """The voxels of a slice, bool (H, W), whose centres lie within half a width of a place (x, y)."""
-    page = np.zeros(GRID[1:], bool)
-    for y, x in np.ndindex(page.shape):
-        page[y, x] = any(np.hypot(x - u, y - v) <= width / 2 for u, v in places)
-    return page
-
-
-def test_strokes_on_an_image_have_places_of_two_numbers(tmp_path):
-    content = {"version": 1, "objects": [{"box": [1, 2, 10, 11], "scribble": {"strokes": [[[4, 5], [8, 5]]]}}]}
-    mask = near([(x, 5) for x in range(4, 9)], 3).astype(np.uint8)
-    expected = scribbles_of(
-        Scan("image", mask, False), Objects.of_boxes("scan", np.array([[1, 2, 10, 11]]), stroke_mask=mask)
-    )
-    np.savez(tmp_path / "image.npz", imgs=mask)
-    images = Scan("image", mask, False), FORMATS["npz"].read(tmp_path / "image.npz"), Scan("image", mask[None], True)
-    for image in images:
-        drawn = scribbles_of(image, objects_of(tmp_path, image, content))
-        np.testing.assert_array_equal(drawn[Target(1)], expected[Target(1)])
-
-
-VOLUME = Scan("scan", np.zeros((3, 6, 7), np.uint8), True)
+def test_a_byte_order_mark_does_no_harm(tmp_path):
+    (tmp_path / "a.json").write_bytes(b"\xef\xbb\xbf[[1, 2, 10, 11]]")
+    np.testing.assert_array_equal(BoxesFile(tmp_path / "a.json").objects(Path("a"), picture()).boxes, [[1, 2, 10, 11]])
 
 
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        ("{", "not JSON"),
-        ("[" * 100_000, "not JSON"),
-        ('"text"', "str, expected an object with version, objects"),
-        ('{"version": 1}', "lacks objects"),
-        ('{"version": true, "objects": []}', "version True, expected 1"),
-        ('{"version": 1, "space": [], "objects": [1]}', "space [], expected voxel or world"),
-        ('{"version": 1, "objects": []}', "objects is not a list of at least one object"),
-        ('{"version": 1, "objects": [{"box": [1, 2, 3]}]}', "box is [1, 2, 3], expected 4 or 6 numbers"),
-        ('{"version": 1, "objects": [{"box": [1, 2, 3, true]}]}', "expected 4 or 6 numbers"),
-        ('{"version": 1, "objects": [{"box": [1, 2, 3, 1' + "0" * 400 + "]}]}", "expected 4 or 6 numbers"),
-        ('{"version": 1, "objects": [{"box": [1, 2, 3, NaN]}]}', "holds NaN or infinity"),
-        ('{"version": 1, "objects": [{"box": [3, 2, 1, 4]}]}', "x_min 3 is greater than x_max 1"),
-        ('{"version": 1, "objects": [{"box": [1, 2, 3, 4], "name": 5}]}', "name is 5, expected a text"),
-        ('{"version": 1, "objects": [{"box": [1, 2, 3, 4], "name": "\\ud800"}]}', "expected a text"),
-        ('{"version": 1, "objects": [{"box": [1, 1, 0, 3, 3, 1], "z": [0, 1]}]}', "z beside a box of 6 numbers"),
-        ('{"version": 1, "objects": [{"box": [1, 1, 3, 3], "z": [0, 1]}, {"box": [1, 1, 3, 3]}]}', "after one of 6"),
-        ('{"version": 1, "objects": [{"box": [1, 1, 3, 3], "points": []}]}', "expected one to four points"),
-        (
-            '{"version": 1, "objects": [{"box": [1, 1, 3, 3], "points": [[1, 1]]}]}',
-            "points of 2 numbers in a scan of 3",
-        ),
-        ('{"version": 1, "objects": [{"box": [1, 1, 0, 3, 3, 1], "points": [[1, 1, NaN]]}]}', "a point holds NaN"),
-        (
-            '{"version": 1, "objects": [{"box": [1, 1, 0, 3, 3, 1], "points": [[9, 1, 1]]}]}',
-            "outside the scan of 7 × 6 × 3",
-        ),
-        ('{"version": 1, "space": "world", "objects": [{"box": [1, 1, 0, 3, 3, 1]}]}', "not say where it lies"),
-        ('[{"type": "circle", "data": [1, 2]}]', "type 'circle', expected rectangle or point"),
-        ('[{"type": "point", "data": [1, 2], "label": 0}]', "a point off the object"),
-        ('[{"type": "point", "data": [1, 2]}]', "points beside 0 rectangles"),
+        (b"", "not JSON"),
+        (b"\xff\xfe\x00", "not JSON"),
+        (b"1" * 5000, "not JSON"),
+        (b"null", "NoneType, expected an object with version, objects"),
+        (b'{"boxes": [[1, 2, 3, 4]]}', "unknown key boxes; expected version, objects"),
     ],
 )
-def test_bad_boxes_of_a_file_are_explained(tmp_path, content, words):
-    (tmp_path / "a.json").write_text(content)
+def test_what_no_form_takes_is_explained(tmp_path, content, words):
+    (tmp_path / "a.json").write_bytes(content)
     with pytest.raises(LiteMedSamError) as error:
-        BoxesFile(tmp_path / "a.json").objects(Path("scan"), VOLUME)
+        BoxesFile(tmp_path / "a.json").objects(Path("a.png"), picture())
     assert words in str(error.value)
-    assert len(str(error.value)) < 400
+    with pytest.raises(LiteMedSamError, match="cannot be read"):
+        BoxesFile(tmp_path / "absent.json").objects(Path("a.png"), picture())
 
 
-def test_points_of_a_single_slice_may_leave_it_out(tmp_path):
-    (tmp_path / "a.json").write_text('{"version": 1, "objects": [{"box": [1, 1, 3, 3], "points": [[2, 3]]}]}')
-    single = Scan("scan", np.zeros((1, 6, 7), np.uint8), True)
-    np.testing.assert_array_equal(
-        BoxesFile(tmp_path / "a.json").objects(Path("s"), single).prompts[0].points, [[2, 3, 0]]
-    )
+def test_each_form_is_recognised_by_itself_alone():
+    contents = [*EVERY_FORM.values(), {"markups": [ROI]}, [{"image_id": 1, "bbox": [1, 2, 3, 4]}]]
+    assert len({type(form_of(content)) for content in contents}) == len(contents) == len(BOXES_FORMS)
+
+
+# Any JSON, and JSON that has the right shape with any value somewhere in it.
+NUMBERS = st.floats() | st.integers() | st.floats(-100, 100).map(lambda x: round(x, 2))
+SCALARS = st.none() | st.booleans() | NUMBERS | st.text(max_size=4)
+ANY = st.recursive(SCALARS, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=3), inner,
+                   max_size=3), max_leaves=8)  # fmt: skip
+TEMPLATES = [*EVERY_FORM.values(), {"markups": [ROI, {"type": "Line"}]}, [{"image_id": 1, "bbox": [1, 2, 3, 4]}],
+             {"version": 1, "space": "world", "objects": [{"name": "a", "box": [1, 2, 3, 4], "z": [0, 1],
+              "points": [[3, 3, 1]], "scribble": {"strokes": [[[3, 3, 1]]], "width": 2}}]}]  # fmt: skip
+
+
+@st.composite
+def damaged(draw):
+    """A file of a known form with some values replaced, or keys dropped."""
+    rate = draw(st.integers(3, 25))
+
+    def walk(value):
+        if draw(st.integers(0, rate)) == 0:
+            return draw(ANY)
+        if isinstance(value, dict):
+            return {key: walk(inner) for key, inner in value.items() if draw(st.integers(0, 4 * rate))}
+        return [walk(inner) for inner in value] if isinstance(value, list) else value
+
+    return walk(draw(st.sampled_from(TEMPLATES)))
+
+
+@settings(deadline=None, max_examples=400, suppress_health_check=list(HealthCheck))
+@given(content=ANY | damaged(), world=st.booleans(), flat=st.booleans())
+@pytest.mark.filterwarnings("error")
+def test_any_json_gives_objects_or_one_line(tmp_path_factory, content, world, flat):
+    file = tmp_path_factory.getbasetemp() / "fuzzed.json"
+    file.write_bytes(json.dumps(content).encode())
+    geometry = Geometry(np.array([[-1.0, 0, 0, 9], [0, 0, 2, 1], [0, 1.5, 0, -4], [0, 0, 0, 1]]))
+    scan = picture() if flat else Scan("case.png", np.zeros((9, 80, 100), np.uint8), True, geometry)
+    found, message = outcome(BoxesFile(file, world), scan)
+    if found is None:
+        assert message == " ".join(message.split())
+        assert message.encode()
+    else:
+        assert found.prompts
+        assert np.isfinite(found.boxes).all()
+        assert all(name.encode().decode() == name for name in found.names)
+
+
+def outcome(source, scan):
+    """The objects, or None and the refusal."""
+    try:
+        return source.objects(Path("case.png"), scan), ""
+    except LiteMedSamError as error:
+        return None, str(error)

@@ -6,6 +6,7 @@ import pydicom
 import pytest
 from litemedsam.engine.io.formats import FORMATS, SUFFIXES
 from litemedsam.engine.objects.masks import MaskBoxes, WithScribbles
+from litemedsam.engine.objects.prepare import prepare
 from litemedsam.engine.objects.sources import GivenBoxes, file_of_scan
 from litemedsam.engine.scan.scan import Scan
 from PIL import Image
@@ -40,9 +41,11 @@ def test_boxes_from_a_mask(tmp_path, scan):
     found = MaskBoxes(file).objects(tmp_path / "scan.nii.gz", scan)
     np.testing.assert_array_equal(found.boxes, [[7, 4, 1, 10, 5, 2], [0, 0, 5, 29, 19, 5]])
     assert found.names == ("3", "7")
+    assert [prompt.label for prompt in found.prompts] == [3, 7]
     found = MaskBoxes(file, pieces=True, margin=2).objects(tmp_path / "scan.nii.gz", scan)
     np.testing.assert_array_equal(found.boxes, [[5, 2, 1, 12, 7, 2], [27, 0, 5, 29, 2, 5], [0, 17, 5, 2, 19, 5]])
     assert found.names == ("3.1", "7.1", "7.2")
+    assert [prompt.label for prompt in found.prompts] == [3, 7, 7]
 
     by_folder = MaskBoxes(tmp_path / "masks")
     (tmp_path / "masks").mkdir()
@@ -50,6 +53,24 @@ def test_boxes_from_a_mask(tmp_path, scan):
         by_folder.objects(tmp_path / "scan.nii.gz", scan)
     file.rename(tmp_path / "masks" / "scan.nii.gz")
     assert len(by_folder.objects(tmp_path / "scan.nii.gz", scan).boxes) == 2
+
+
+def test_labels_stay_when_boxes_and_view_change(tmp_path, scan):
+    mask = np.zeros(GRID, np.uint16)
+    mask[1, 4, 7], mask[2, 5, 8] = 300, 7
+    found = MaskBoxes(mask_file(tmp_path, mask, scan.origin.affine)).objects(tmp_path / "scan.nii.gz", scan)
+    assert [prompt.label for prompt in found.prompts] == [7, 300]
+    assert [prompt.label for prompt in prepare(scan, found).objects.prompts] == [7, 300]
+    given = GivenBoxes([[1, 2, 0, 3, 4, 1]]).objects(tmp_path, scan)
+    assert [prompt.label for prompt in given.prompts] == [None]
+
+
+def test_numbers_below_0_are_no_labels(tmp_path, scan):
+    mask = np.zeros(GRID, np.int16)
+    mask[1, 4, 7], mask[2, 5, 8] = -1, 7
+    found = MaskBoxes(mask_file(tmp_path, mask, scan.origin.affine)).objects(tmp_path / "scan.nii.gz", scan)
+    assert [(prompt.name, prompt.label) for prompt in found.prompts] == [("-1", None), ("7", None)]
+    assert "holds the number -1; results number the objects from 1" in prepare(scan, found).notes[0]
 
 
 def test_masks_on_another_grid_are_refused(tmp_path, scan):

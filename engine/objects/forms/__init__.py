@@ -1,0 +1,1 @@
+"""The forms in which JSON files hold boxes, one file each."""

@@ -1,0 +1,147 @@
+"""This project's own form of boxes, points and strokes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ....errors import LiteMedSamError
+from ...case import check_box_count, check_corners
+from ...inference.prompt import POINTS
+from ..objects import ObjectPrompt, Objects, Stroke
+from ..sources import check_rank, from_world, geometry_of
+from .content import BoxesContent, check_keys, name_of, numbers, shown
+
+if TYPE_CHECKING:
+    from ...scan.scan import Scan
+
+VERSION = 1
+# Of strokes, in voxels.
+_USUAL_WIDTH, _LARGEST_WIDTH = 3, 100
+
+
+class Own:
+    """Boxes with names, points and strokes; see `litemedsam.engine.objects.forms.content.BoxesForm`.
+
+    ::
+
+        {"version": 1, "space": "voxel", "objects": [
+            {"name": "liver", "box": [12, 20, 3, 80, 77, 9]},
+            {"box": [30, 31, 50, 52], "z": [4, 6], "points": [[35, 36, 5], [40, 44, 5]],
+             "scribble": {"strokes": [[[35, 36, 5], [40, 44, 5]], [[41, 38, 6]]], "width": 3}}]}
+
+    ``space`` is ``voxel`` (the default) or ``world``, ``z`` adds a range of slices to a box of four numbers, and
+    ``points`` are one to four places on the object in the space of the box. The ``strokes`` of a ``scribble`` are
+    lists of such places, each on one slice, joined by lines; a single place is a dot. ``width`` counts voxels, 1 to
+    100, and is 3 when absent. Unknown keys are refused, so that a misspelt one is noticed.
+    """
+
+    def recognises(self, value: Any) -> bool:
+        """See `BoxesForm.recognises`."""
+        return isinstance(value, dict) and "objects" in value
+
+    def objects(self, content: BoxesContent) -> Objects:
+        """See `BoxesForm.objects`."""
+        file, value = content.file, content.value
+        check_keys(str(file), value, ("version", "objects"), ("space",))
+        if value["version"] != VERSION or isinstance(value["version"], bool):
+            raise LiteMedSamError(
+                f"{file}: version {shown(value['version'])}, expected {VERSION}", "update litemedsam or the file"
+            )
+        space = value.get("space", "world" if content.world else "voxel")
+        if space not in ("voxel", "world"):
+            raise LiteMedSamError(f"{file}: space {shown(space)}, expected voxel or world")
+        if not isinstance(value["objects"], list) or not value["objects"]:
+            raise LiteMedSamError(f"{file}: objects is not a list of at least one object")
+        return objects_of_entries(file, value["objects"], content.scan, space == "world")
+
+
+def objects_of_entries(file: Path, entries: list[Any], scan: Scan, world: bool) -> Objects:
+    """The objects of a list whose entries have ``box`` and perhaps ``name``, ``z``, ``points`` and ``scribble``.
+
+    Parameters
+    ----------
+    file : Path
+        For messages.
+    entries : list
+    scan : Scan
+    world : bool
+        Whether boxes and places are in millimetres (RAS).
+
+    Raises
+    ------
+    LiteMedSamError
+        For entries that do not make sense; names the object.
+    """
+    check_box_count(str(file), entries)
+    prompts = tuple(
+        _object(f"{file}: object {number}", entry, scan, world) for number, entry in enumerate(entries, start=1)
+    )
+    check_rank(str(file), [prompt.box for prompt in prompts])
+    return Objects(prompts)
+
+
+def _object(where: str, entry: Any, scan: Scan, world: bool) -> ObjectPrompt:
+    check_keys(where, entry, ("box",), ("name", "z", "points", "scribble"))
+    name = name_of(where, "name", entry.get("name", ""))
+    box = numbers(where, "box", entry["box"], (4, 6))
+    if "z" in entry:
+        if len(box) != 4:
+            raise LiteMedSamError(f"{where}: z beside a box of 6 numbers", "leave z out")
+        z = numbers(where, "z", entry["z"], (2,))
+        box = [*box[:2], z[0], *box[2:], z[1]]
+    if world:
+        stored = from_world(where, box, scan)
+    else:
+        check_corners(where, box)
+        stored = np.array(box, np.float64)
+    rank = len(box) // 2
+    points = _points(where, entry["points"], rank, scan, world) if "points" in entry else None
+    strokes = _strokes(f"{where}: scribble", entry["scribble"], rank, scan, world) if "scribble" in entry else ()
+    return ObjectPrompt(stored, name, points, strokes)
+
+
+def _points(where: str, values: Any, rank: int, scan: Scan, world: bool) -> np.ndarray:
+    if not isinstance(values, list) or not 1 <= len(values) <= POINTS:
+        raise LiteMedSamError(f"{where}: points is {shown(values)}, expected one to four points")
+    return _places(where, values, rank, scan, world)
+
+
+def _strokes(where: str, content: Any, rank: int, scan: Scan, world: bool) -> tuple[Stroke, ...]:
+    check_keys(where, content, ("strokes",), ("width",))
+    width = content.get("width", _USUAL_WIDTH)
+    if isinstance(width, bool) or not isinstance(width, int | float) or not 1 <= width <= _LARGEST_WIDTH:
+        raise LiteMedSamError(f"{where}: width is {shown(width)}, expected 1 to {_LARGEST_WIDTH} voxels")
+    strokes = content["strokes"]
+    if not isinstance(strokes, list) or not strokes:
+        raise LiteMedSamError(f"{where}: strokes is {shown(strokes)}, expected a list of at least one stroke")
+    for stroke in strokes:
+        if not isinstance(stroke, list) or not stroke:
+            raise LiteMedSamError(f"{where}: a stroke is {shown(stroke)}, expected a list of at least one point")
+    return tuple(Stroke(_places(where, stroke, rank, scan, world), float(width)) for stroke in strokes)
+
+
+def _places(where: str, values: list[Any], rank: int, scan: Scan, world: bool) -> np.ndarray:
+    count = 3 if world else rank
+    points = np.array([numbers(where, "point", value, (count,)) for value in values], np.float64)
+    if not np.isfinite(points).all():
+        raise LiteMedSamError(f"{where}: a point holds NaN or infinity")
+    if world:
+        points = geometry_of(scan).to_indices(points)
+    grid = _label_grid(scan, rank)
+    if points.shape[1] == 2 and len(grid) == 3 and grid[0] == 1:
+        points = np.c_[points, np.zeros(len(points))]
+    if points.shape[1] != len(grid):
+        raise LiteMedSamError(
+            f"{where}: points of {points.shape[1]} numbers in a scan of {len(grid)} axes", "give one number per axis"
+        )
+    size = np.array(grid[::-1])
+    if (points < -0.5).any() or (points > size - 0.5).any():
+        raise LiteMedSamError(f"{where}: a point lies outside the scan of {' × '.join(map(str, size))}")
+    return points
+
+
+def _label_grid(scan: Scan, rank: int) -> tuple[int, ...]:
+    return scan.voxels.shape[:rank] if scan.is_volume is None else scan.grid
