@@ -71,10 +71,13 @@ class Objects:
         In indices of the stored voxels, until `seen`. All boxes have as many numbers.
     stroke_mask : ndarray or None
         Integers of the grid's shape: further strokes, value k on object k.
+    notes : tuple of str
+        For the user.
     """
 
     prompts: tuple[ObjectPrompt, ...]
     stroke_mask: np.ndarray | None = None
+    notes: tuple[str, ...] = ()
 
     @classmethod
     def of_boxes(
@@ -125,4 +128,4 @@ class Objects:
     def seen(self, view: View) -> Objects:
         """The same objects, from indices of the stored voxels to indices as seen."""
         strokes = None if self.stroke_mask is None else view.see(self.stroke_mask)
-        return Objects(tuple(prompt.seen(view) for prompt in self.prompts), strokes)
+        return replace(self, prompts=tuple(prompt.seen(view) for prompt in self.prompts), stroke_mask=strokes)
