@@ -9,6 +9,8 @@ from ..errors import LiteMedSamError
 
 # Objects of one case; the label maps of most formats hold no higher number.
 LARGEST_NUMBER = 65535
+# Below, everything rounds to 0 or 1.
+_TWO_LEVELS = 1.5
 
 
 @dataclass(frozen=True)
@@ -85,7 +87,7 @@ def checked_pixels(name: str, pixels: np.ndarray) -> np.ndarray:
     Raises
     ------
     LiteMedSamError
-        For other types, an empty array, NaN, infinity, or values outside 0..255.
+        For other types, an empty array, NaN, infinity, values outside 0..255, or floats scaled to 0..1.
     """
     if pixels.dtype.kind not in "uif":
         raise LiteMedSamError(f"{name}: imgs has type {pixels.dtype}, expected numbers in 0..255")
@@ -97,6 +99,7 @@ def checked_pixels(name: str, pixels: np.ndarray) -> np.ndarray:
     low, high = pixels.min(), pixels.max()
     if not (np.isfinite(low) and np.isfinite(high)):
         raise LiteMedSamError(f"{name}: imgs holds NaN or infinity", "replace them before")
+    check_not_unit(name, pixels.dtype, high)
     if low < 0 or high > 255:
         raise LiteMedSamError(
             f"{name}: imgs has values from {low} to {high}, expected 0..255",
@@ -106,6 +109,30 @@ def checked_pixels(name: str, pixels: np.ndarray) -> np.ndarray:
         return pixels.astype(np.uint8)
     # Straight into bytes: a rounded copy of a volume of doubles would be eight times as large.
     return np.rint(pixels, out=np.empty(pixels.shape, np.uint8), casting="unsafe")
+
+
+def check_not_unit(name: str, dtype: np.dtype, high: float) -> None:
+    """Refuse floats that would round to the levels 0 and 1 alone, as those of an image scaled to 0..1 do.
+
+    Integers pass, because a file of labels may hold them, and so does an image that is black throughout.
+
+    Parameters
+    ----------
+    name : str
+        For the message.
+    dtype : numpy.dtype
+    high : float
+        The highest value.
+
+    Raises
+    ------
+    LiteMedSamError
+    """
+    if dtype.kind == "f" and 0 < high < _TWO_LEVELS:
+        raise LiteMedSamError(
+            f"{name}: the highest value is {high:g}, so the image looks scaled to 0..1; expected 0..255",
+            "multiply it by 255",
+        )
 
 
 def number_list(values: Iterable[float]) -> str:

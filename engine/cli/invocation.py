@@ -21,7 +21,7 @@ from ..objects.masks import MaskBoxes, WithScribbles
 from ..objects.sources import GivenBoxes, ObjectSource, StoredBoxes
 from ..predictor import Predictor
 from ..reporting.run_info import RunInfo
-from ..running.cohort import check_distinct, gather
+from ..running.cohort import distinct, gather
 from ..running.executor import Executor, Local
 from ..running.options import Existing, Options
 from ..running.outputs import Film, Picture
@@ -122,8 +122,7 @@ class Invocation:
             For cases, bundles and settings that do not make sense.
         """
         cases, subfolders = gather(given["cases"], given["folder"], given["stack"], given["output"])
-        options = _options(given, subfolders)
-        check_distinct(cases, options)
+        options = distinct(cases, _options(given, subfolders))
         records = Records(given["report"], given["table"], given["page"])
         _check_outputs(given, cases, options, records)
         earlier = records.earlier()

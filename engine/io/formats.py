@@ -163,8 +163,21 @@ def format_of(path: Path) -> Format:
     raise LiteMedSamError(f"{path}: a {what}", "expected npz, NIfTI, DICOM, PNG, JPEG, TIFF or BMP")
 
 
-def result_name(path: Path, kind: Format) -> str:
-    """File name of the result of a scan, in a format."""
+def result_name(path: Path, kind: Format, whole: bool = False) -> str:
+    """File name of the result of a scan, in a format.
+
+    Parameters
+    ----------
+    path : Path
+        Of the scan.
+    kind : Format
+    whole : bool
+        Whether the scan's suffix stays in the name: ``x.jpg.png`` instead of ``x.png``.
+    """
     # A folder given as "." still has a name.
     name = path.name or Path(os.path.abspath(path)).name
-    return kind.result_name(name, name if path.is_dir() else stem_of(name))
+    result = kind.result_name(name, name if whole or path.is_dir() else stem_of(name))
+    if whole and result == name:
+        # A format that takes over the scan's whole name.
+        return name + next((suffix for suffix in kind.result_suffixes if name.lower().endswith(suffix)), "")
+    return result

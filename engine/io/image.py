@@ -3,33 +3,19 @@
 from collections.abc import Sequence
 from io import BytesIO
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from ...archive import BROKEN, check_unpacked
 from ...atomic import write_atomically
 from ...errors import LiteMedSamError
+from ..scan.colours import colour
 from ..scan.mask import Mask, mask_of_scan
 from ..scan.scan import Scan
 from ..system.optional import needed
+from .pages import Page, Pages, read_pages
 
 _STARTS = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+", b"BM")
 _TIFF = (".tif", ".tiff")
-# Pillow's modes of one channel, whose values are taken as they are.
-_GREY = ("L", "I", "F", "I;16", "I;16B", "I;16L", "I;16N")
-# Bytes of a pixel in memory; of others, four.
-_DEPTHS = {"1": 1, "L": 1, "I;16": 2, "I;16B": 2, "I;16L": 2, "I;16N": 2}
-# What Pillow keeps of each row besides its pixels.
-_ROW_BYTES = 16
-_FORMATS = ("PNG", "JPEG", "TIFF", "BMP")
-
-
-def _pixels(page: Any) -> np.ndarray:
-    """(H, W) of the picture's own depth or uint8 (H, W, 3); transparency is left aside."""
-    if page.mode in _GREY:
-        return np.array(page)
-    return np.array(page.convert("L" if page.mode in ("1", "LA", "La") else "RGB"))
 
 
 class Image:
@@ -49,31 +35,8 @@ class Image:
 
     def read(self, path: Path, frame: int | None = None) -> Scan:
         """See `Format.read`; palettes become colours, 16 bits stay 16."""
-        pillow = needed("PIL.Image", "images")
-        operations = needed("PIL.ImageOps", "images")
-        try:
-            # No other formats: some of them run programs.
-            with pillow.open(path, formats=_FORMATS) as file:
-                pages = getattr(file, "n_frames", 1)
-                chosen = range(pages) if frame is None else [frame]
-                if frame is not None and not 0 <= frame < pages:
-                    raise LiteMedSamError(f"{path}: has no page {frame}, expected 0 to {pages - 1}")
-                arrays = []
-                sizes = []
-                for page in chosen:
-                    file.seek(page)
-                    sizes.append(file.height * (file.width * _DEPTHS.get(file.mode, 4) + _ROW_BYTES))
-                    # A page is held four times while it is turned and converted.
-                    check_unpacked(str(path), sum(sizes) + 3 * max(sizes), path.stat().st_size)
-                    arrays.append(_pixels(operations.exif_transpose(file)))
-        except pillow.DecompressionBombError as error:
-            raise LiteMedSamError(f"{path}: too large a picture ({error})", "cut it into parts") from error
-        except BROKEN as error:
-            raise LiteMedSamError(f"{path}: not a picture, or a damaged one ({error})") from error
-        if len({array.shape for array in arrays}) > 1:
-            raise LiteMedSamError(f"{path}: its pages differ in size", "choose one with --frame")
-        volume = len(arrays) > 1
-        return Scan(str(path), np.stack(arrays) if volume else arrays[0], is_volume=volume)
+        pages = read_pages(path, frame, Page.pixels)
+        return Scan(str(path), _stacked(path, pages), len(pages.arrays) > 1, inverted=pages.inverted, notes=pages.notes)
 
     def result_name(self, source: str, stem: str) -> str:
         """See `Format.result_name`; TIFF stays TIFF, all else becomes PNG."""
@@ -81,7 +44,6 @@ class Image:
 
     def write(self, path: Path, labels: np.ndarray, scan: Scan, names: Sequence[str]) -> None:
         """See `Format.write`; 8 or 16 bits by the number of objects."""
-        pillow = needed("PIL.Image", "images")
         if labels.dtype.itemsize > 2:
             raise LiteMedSamError(f"{path}: a picture holds at most 65535 objects", "use --format npz")
         tiff = path.name.lower().endswith(_TIFF)
@@ -90,13 +52,62 @@ class Image:
             raise LiteMedSamError(
                 f"{path}: a PNG holds one slice, the result has {len(pages)}", "use --format nifti or npz"
             )
-        first, *others = [pillow.fromarray(np.ascontiguousarray(page)) for page in pages]
-        options = {"compression": "tiff_adobe_deflate", "save_all": True, "append_images": others} if tiff else {}
-        content = BytesIO()
-        # Pages are read back while they are written, which a file opened for writing does not allow.
-        first.save(content, "TIFF" if tiff else "PNG", **options)
-        write_atomically(path, lambda file: file.write(content.getvalue()))
+        content = _tiff(pages) if tiff else png_of_labels(pages[0])
+        write_atomically(path, lambda file: file.write(content))
 
     def read_mask(self, path: Path, scan: Scan) -> Mask:
-        """See `Format.read_mask`."""
-        return mask_of_scan(path, self.read(path), scan)
+        """See `Format.read_mask`; a palette's indices are the labels."""
+        return mask_of_scan(path, read_labels(path), scan)
+
+
+def _stacked(path: Path, pages: Pages) -> np.ndarray:
+    arrays = pages.arrays
+    if len({(array.shape, array.dtype) for array in arrays}) > 1:
+        what = "size" if len({array.shape[:2] for array in arrays}) > 1 else "kind of pixel"
+        raise LiteMedSamError(f"{path}: its pages differ in {what}", "choose one with --frame")
+    return np.stack(arrays) if len(arrays) > 1 else arrays[0]
+
+
+def read_labels(path: Path) -> Scan:
+    """A picture as a mask: numbers of labels, or colours; see `Page.labels`."""
+    pages = read_pages(path, None, Page.labels)
+    notes = pages.notes
+    if pages.format == "JPEG":
+        notes += (f"{path}: a JPEG, whose compression changes labels near edges; keep masks as PNG",)
+    return Scan(str(path), _stacked(path, pages), len(pages.arrays) > 1, notes=notes)
+
+
+def _tiff(pages: list[np.ndarray]) -> bytes:
+    pillow = needed("PIL.Image", "images")
+    first, *others = [pillow.fromarray(np.ascontiguousarray(page)) for page in pages]
+    content = BytesIO()
+    # Pages are read back while they are written, which a file opened for writing does not allow.
+    first.save(content, "TIFF", compression="tiff_adobe_deflate", save_all=True, append_images=others)
+    return content.getvalue()
+
+
+def png_of_labels(page: np.ndarray, highest: int | None = None) -> bytes:
+    """A label map as PNG.
+
+    Parameters
+    ----------
+    page : ndarray
+        uint8 or uint16 (H, W).
+    highest : int, optional
+        The highest label that has a colour; that of the page when absent.
+
+    Returns
+    -------
+    bytes
+        With up to 255 objects a palette of bright colours, black for the background, whose indices are the labels;
+        with more, the labels as grey values of 16 bits.
+    """
+    pillow = needed("PIL.Image", "images")
+    picture = pillow.fromarray(np.ascontiguousarray(page))
+    if page.dtype == np.uint8:
+        last = int(page.max()) if highest is None else highest
+        picture = pillow.frombytes("P", picture.size, picture.tobytes())
+        picture.putpalette([0, 0, 0, *(part for number in range(1, last + 1) for part in colour(number))])
+    content = BytesIO()
+    picture.save(content, "PNG")
+    return content.getvalue()

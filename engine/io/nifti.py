@@ -167,7 +167,9 @@ class Nifti:
             require_memory(str(path), math.prod(shape) * _itemsize(image))
             stored = Path(image.file_map["image"].filename or path).stat().st_size
             check_unpacked(str(path), math.prod(image.shape) * _itemsize(image), stored)
-            part = image.dataobj if len(image.shape) <= 3 else image.dataobj[..., frame or 0]
+            # Axes after the third count volumes; those of length one are dropped.
+            volume = (frame or 0, *(0 for _ in image.shape[4:]))[: max(len(image.shape) - 3, 0)]
+            part = image.dataobj[(..., *volume)] if volume else image.dataobj
             values = np.asarray(part).reshape(shape + (1,) * (3 - len(shape)))
             affine = np.asarray(image.affine, np.float64)
         units = _MILLIMETRES.get(int(image.header["xyzt_units"]) & 7, 1.0)
@@ -189,8 +191,13 @@ class Nifti:
         )
 
     def _checked_shape(self, path: Path, shape: tuple[int, ...], frame: int | None) -> tuple[int, ...]:
+        while len(shape) > 3 and shape[-1] == 1:
+            shape = shape[:-1]
         if len(shape) not in (2, 3, 4) or 0 in shape:
-            raise LiteMedSamError(f"{path}: has shape {shape}, expected an image, a volume or a series of volumes")
+            raise LiteMedSamError(
+                f"{path}: has shape {shape}, expected an image, a volume or a series of volumes",
+                "convert vectors and tensors to one volume each",
+            )
         frames = shape[3] if len(shape) == 4 else 1
         if frame is None and frames > 1:
             raise LiteMedSamError(f"{path}: holds {frames} volumes", f"choose one with --frame 0 to {frames - 1}")

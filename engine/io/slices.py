@@ -1,9 +1,8 @@
 """Folders of pictures, one for each slice of a volume."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -12,9 +11,8 @@ from ...atomic import write_folder_atomically
 from ...errors import LiteMedSamError
 from ..scan.mask import Mask, mask_of_scan
 from ..scan.scan import Scan
-from ..system.optional import needed
 from ..system.resources import require_memory
-from .image import Image
+from .image import Image, png_of_labels, read_labels
 
 
 @dataclass(frozen=True)
@@ -91,12 +89,17 @@ class Slices:
 
     def read(self, path: Path, frame: int | None = None) -> Scan:
         """See `Format.read`; other files in the folder are left aside."""
+        return self._read(path, frame, Image().read)
+
+    def _read(self, path: Path, frame: int | None, read: Callable[[Path], Scan]) -> Scan:
         if frame is not None:
             raise LiteMedSamError(f"{path}: a folder of slices has no frames", "leave --frame out")
         paths = _ordered(path)
         pages: list[np.ndarray] = []
+        notes: list[str] = []
+        inverted: set[bool] = set()
         for file in paths:
-            scan = Image().read(file)
+            scan = read(file)
             if scan.is_volume:
                 raise LiteMedSamError(f"{file}: holds {len(scan.voxels)} pages, expected one slice")
             page = scan.voxels
@@ -108,7 +111,19 @@ class Slices:
                     "put the slices of one volume into a folder of their own",
                 )
             pages.append(page)
-        return Scan(str(path), np.stack(pages), is_volume=True, origin=SlicesOrigin(tuple(p.stem for p in paths)))
+            inverted.add(scan.inverted)
+            notes += scan.notes
+        if len(inverted) > 1:
+            raise LiteMedSamError(f"{path}: high values are dark on some slices and bright on others", "invert some")
+        origin = SlicesOrigin(tuple(p.stem for p in paths))
+        return Scan(
+            str(path),
+            np.stack(pages),
+            is_volume=True,
+            inverted=inverted == {True},
+            notes=_shortened(path, notes),
+            origin=origin,
+        )
 
     def result_name(self, source: str, stem: str) -> str:
         """See `Format.result_name`; a folder."""
@@ -116,25 +131,29 @@ class Slices:
 
     def write(self, path: Path, labels: np.ndarray, scan: Scan, names: Sequence[str]) -> None:
         """See `Format.write`; a folder of PNG files, 8 or 16 bits by the number of objects."""
-        pillow = needed("PIL.Image", "images")
         if labels.dtype.itemsize > 2:
             raise LiteMedSamError(f"{path}: a picture holds at most 65535 objects", "use --format npz")
         pages = labels if labels.ndim == 3 else labels[None]
         digits = len(str(len(pages) - 1))
         origin = scan.origin
         stems = origin.names if isinstance(origin, SlicesOrigin) else [f"{z:0{digits}}" for z in range(len(pages))]
-        files = {}
+        files, highest = {}, int(labels.max())
         for stem, page in zip(stems, pages, strict=True):
-            content = BytesIO()
-            pillow.fromarray(np.ascontiguousarray(page)).save(content, "PNG")
-            files[f"{stem}.png"] = content.getvalue()
+            files[f"{stem}.png"] = png_of_labels(page, highest)
         write_folder_atomically(path, files)
 
     def read_mask(self, path: Path, scan: Scan) -> Mask:
-        """See `Format.read_mask`; a folder of pictures."""
-        return mask_of_scan(path, self.read(path), scan)
+        """See `Format.read_mask`; a folder of pictures, one number for each colour of the whole folder."""
+        return mask_of_scan(path, self._read(path, None, read_labels), scan)
 
 
 def _described(page: np.ndarray) -> str:
     colours = " in colour" if page.ndim == 3 else ""
     return f"{page.shape[1]} × {page.shape[0]} pixels of {page.dtype}{colours}"
+
+
+def _shortened(folder: Path, notes: list[str]) -> tuple[str, ...]:
+    """The first of the notes on single slices, and how many there are."""
+    if len(notes) < 2:
+        return tuple(notes)
+    return (f"{notes[0]} ({len(notes)} such notes on the slices of {folder})",)

@@ -63,10 +63,11 @@ class MaskBoxes:
             if len(boxes) > LARGEST_NUMBER:
                 raise LiteMedSamError(f"{file}: more than {LARGEST_NUMBER} objects", "clean the mask from noise first")
         grown = self._grown(np.array(boxes, np.float64), mask.labels.shape, scan)
+        notes = mask.notes
         if min(labels) < 0:
-            note = f"{file}: holds the number {min(labels)}; results number the objects from 1"
-            return replace(Objects.of_boxes(str(file), grown, names), notes=(note,))
-        return Objects.of_boxes(str(file), grown, names, labels=labels)
+            notes += (f"{file}: holds the number {min(labels)}; results number the objects from 1",)
+            return replace(Objects.of_boxes(str(file), grown, names), notes=notes)
+        return replace(Objects.of_boxes(str(file), grown, names, labels=labels), notes=notes)
 
     def _pieces(self, mask: np.ndarray, number: int, box: list[int]) -> list[list[int]]:
         low, high = box[: mask.ndim], box[mask.ndim :]
@@ -102,7 +103,8 @@ class WithScribbles:
         """See `ObjectSource.objects`."""
         file = _mask_of_scan(self.path, path)
         strokes = format_of(file).read_mask(file, scan)
-        return replace(self.source.objects(path, scan), stroke_mask=strokes.labels)
+        found = self.source.objects(path, scan)
+        return replace(found, stroke_mask=strokes.labels, notes=(*found.notes, *strokes.notes))
 
 
 def _mask_of_scan(given: Path, scan: Path) -> Path:

@@ -80,7 +80,7 @@ def _pixels(scan: Scan, scaling: Scaling | None) -> tuple[np.ndarray, tuple[str,
     """The pixels of a scan, uint8 unless it is ready, and notes for the user."""
     if scan.ready:
         return scan.voxels, ()
-    if scan.coloured:
+    if scan.coloured and scan.voxels.dtype == np.uint8:
         return 255 - scan.voxels if scan.inverted else scan.voxels, ()
     notes: tuple[str, ...] = ()
     check_finite(scan.name, scan.voxels)
@@ -101,7 +101,8 @@ def prepare(scan: Scan, objects: Objects, scaling: Scaling | None = None) -> Pre
     objects : Objects
         In indices of the stored voxels.
     scaling : Scaling, optional
-        What is usual for the scan when absent; see `usual_scaling`. Colours and ready pixels stay as they are.
+        What is usual for the scan when absent; see `usual_scaling`. Ready pixels and colours of 8 bits stay as they
+        are; deeper colours are spread together, which keeps their hues.
 
     Raises
     ------
@@ -109,7 +110,7 @@ def prepare(scan: Scan, objects: Objects, scaling: Scaling | None = None) -> Pre
         For NaN, and for boxes that do not fit; see `checked_case`.
     """
     pixels, decided = _pixels(scan, scaling)
-    notes = (*decided, *objects.notes)
+    notes = (*scan.notes, *objects.notes, *decided)
     if scan.is_volume is None:
         _check_not_colours(scan, objects.boxes)
         case = checked_case(scan.name, pixels, objects.boxes, scan.spacing)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
@@ -17,6 +18,10 @@ from .objects import Objects
 if TYPE_CHECKING:
     from ..scan.geometry import Geometry
     from ..scan.scan import Scan
+
+
+# nnU-Net's number of a channel at the end of a name.
+_CHANNEL = re.compile(r"(?<=.)_\d{4}$")
 
 
 class ObjectSource(Protocol):
@@ -135,22 +140,28 @@ def geometry_of(scan: Scan) -> Geometry:
 
 
 def file_of_scan(folder: Path, scan: Path, suffixes: Sequence[str]) -> Path | None:
-    """The file in a folder that has a scan's name and one of some suffixes, lower or upper case; None without one."""
-    # Late, as in `no_file_of_scan`: few runs search a folder.
+    """The file in a folder that has a scan's name and one of some suffixes, lower or upper case; None without one.
+
+    A scan may be named as nnU-Net names channels: the file of ``case_0000`` is ``case`` where no ``case_0000`` exists.
+    """
+    for stem in _stems(scan):
+        for suffix in suffixes:
+            for name in (f"{stem}{suffix}", f"{stem}{suffix.upper()}"):
+                if (folder / name).is_file():
+                    return folder / name
+    return None
+
+
+def _stems(scan: Path) -> list[str]:
+    # Late: few runs search a folder.
     from ..io.formats import stem_of
 
     stem = stem_of(scan.name)
-    for suffix in suffixes:
-        for name in (f"{stem}{suffix}", f"{stem}{suffix.upper()}"):
-            if (folder / name).is_file():
-                return folder / name
-    return None
+    return list(dict.fromkeys((stem, _CHANNEL.sub("", stem))))
 
 
 def no_file_of_scan(folder: Path, scan: Path, suffixes: Sequence[str]) -> LiteMedSamError:
     """The error of a folder without a file of a scan's name; says which names were looked for."""
-    from ..io.formats import stem_of
-
     *others, last = suffixes
     names = f"{', '.join(others)} or {last}" if others else last
-    return LiteMedSamError(f"{scan}: {folder} holds no file {stem_of(scan.name)}{names}")
+    return LiteMedSamError(f"{scan}: {folder} holds no file {' or '.join(_stems(scan))}{names}")

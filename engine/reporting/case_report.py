@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -71,9 +72,9 @@ class CaseReport:
         volumes, areas = [], []
         if case.spacing is not None and case.is_volume:
             cubic_mm = prepared.voxel_volume or float(np.prod(case.spacing))
-            volumes = [round(float(count) * cubic_mm / 1000, 4) for count in voxels]
+            volumes = [_rounded(float(count) * cubic_mm / 1000) for count in voxels]
         elif case.spacing is not None:
-            areas = [round(float(count * case.spacing[0] * case.spacing[1]), 4) for count in voxels]
+            areas = [_rounded(float(count * case.spacing[0] * case.spacing[1])) for count in voxels]
         return cls(
             case=case.name,
             output=str(output),
@@ -89,6 +90,11 @@ class CaseReport:
             notes=list(prepared.notes),
             seconds={name: round(value, 4) for name, value in {**result.seconds, **seconds}.items()},
         )
+
+
+def _rounded(size: float) -> float:
+    """A size with four decimals, or of a tiny one with three digits."""
+    return round(size, 4 if size <= 0 else max(4, 2 - math.floor(math.log10(size))))
 
 
 def _voxels(labels: np.ndarray, objects: int) -> list[int]:

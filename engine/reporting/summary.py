@@ -16,10 +16,15 @@ _HEAD = ("case", "objects", "size", "IoU", "seconds")
 
 def _size(case: CaseReport) -> str:
     if case.volumes_ml:
-        return f"{sum(case.volumes_ml):.2f} ml"
+        return f"{_shortened(sum(case.volumes_ml), 2)} ml"
     if case.areas_mm2:
-        return f"{sum(case.areas_mm2):.0f} mm²"
+        return f"{_shortened(sum(case.areas_mm2), 0)} mm²"
     return f"{sum(case.voxels)} px"
+
+
+def _shortened(size: float, decimals: int) -> str:
+    """A size with some decimals, or of a small one with two digits."""
+    return f"{size:.{decimals}f}" if size == 0 or size >= 10.0 ** (1 - decimals) else f"{size:.2g}"
 
 
 def _row(case: CaseReport) -> tuple[str, ...]:

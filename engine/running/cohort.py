@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import glob
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -113,20 +114,45 @@ def gather(
     return list(found), found
 
 
-def check_distinct(cases: list[Path], options: Options) -> None:
-    """Refuse two cases with one result.
+def distinct(cases: list[Path], options: Options) -> Options:
+    """Options under which no two cases write the same file.
+
+    Where two would, results keep the scan's suffix in their names, unless it is a label map with the scan's own name:
+    of ``x.png`` and ``x.jpg``, the second becomes ``x.jpg.png``. Where this does not part them, all of them keep it.
 
     Raises
     ------
     NameClash
+        When two scans have the same name.
     """
-    first: dict[Path, Path] = {}
+    for every in (False, True):
+        shared = _shared(cases, options)
+        if not shared:
+            return options
+        meeting = {case: _target(case, options) for group in shared.values() for case in group}
+        kept = {case for case, target in meeting.items() if target in shared and target.name == case.name}
+        renamed = frozenset(meeting) - (frozenset() if every else kept)
+        options = replace(options, whole_names=options.whole_names | renamed)
+    for path, (first, second, *_) in _shared(cases, options).items():
+        # In terms of the usual name, which is the one that the user expects.
+        usual = _target(first, replace(options, whole_names=frozenset())).name or path.name
+        raise NameClash(f"{first} and {second} would both become {usual} in the output folder")
+    return options
+
+
+def _target(case: Path, options: Options) -> Path:
+    try:
+        return options.target(case)
+    except LiteMedSamError:
+        # Reported when its turn comes.
+        return options.output / options.subfolders.get(case, "") / case.name
+
+
+def _shared(cases: list[Path], options: Options) -> dict[Path, list[Path]]:
+    """The files that several cases would write, with these cases."""
+    writers: dict[Path, list[Path]] = {}
     for case in cases:
-        try:
-            target = options.target(case)
-        except LiteMedSamError:
-            # Reported when its turn comes.
-            target = options.output / options.subfolders.get(case, "") / case.name
-        other = first.setdefault(target, case)
-        if other is not case:
-            raise NameClash(f"{other} and {case} would both become {target.name} in the output folder")
+        target = _target(case, options)
+        for path in {target, *(output.path(target) for output in options.drawings)}:
+            writers.setdefault(path, []).append(case)
+    return {path: group for path, group in writers.items() if len(group) > 1}

@@ -50,6 +50,8 @@ class Options:
     existing : Existing
     subfolders : mapping of Path to Path
         For some cases, where under `output` their results go.
+    whole_names : frozenset of Path
+        Cases whose results keep the scan's suffix within their names, see `litemedsam.engine.running.cohort.distinct`.
     """
 
     output: Path
@@ -61,6 +63,7 @@ class Options:
     drawings: tuple[Output, ...] = ()
     existing: Existing = Existing.KEEP
     subfolders: Mapping[Path, Path] = field(default_factory=dict)
+    whole_names: frozenset[Path] = frozenset()
 
     def request(self, case: Path) -> Request:
         """What is asked of one case."""
@@ -75,7 +78,7 @@ class Options:
             When the case cannot be opened or is of no known kind.
         """
         kind = self.format or format_of(case)
-        return self.output / self.subfolders.get(case, "") / result_name(case, kind)
+        return self.output / self.subfolders.get(case, "") / result_name(case, kind, case in self.whole_names)
 
     def outputs(self, case: Path) -> tuple[Output, ...]:
         """What is written of a case; the label map comes last, so that a case with a label map is complete.

@@ -7,6 +7,7 @@ from typing import Protocol
 import numpy as np
 
 from ...errors import LiteMedSamError
+from ..case import check_not_unit
 
 # No tissue is this dark on the scale of Hounsfield; air is −1000.
 _AIR = -500
@@ -72,12 +73,17 @@ class Window:
 
 @dataclass(frozen=True)
 class Percentiles:
-    """From the 0.5th to the 99.5th percentile of the voxels that are not zero; those stay at 0."""
+    """From the 0.5th to the 99.5th percentile of the voxels that are not zero; those stay at 0.
+
+    Where some values are negative, zero is no background but a value like others: then all voxels count.
+    """
 
     text: str = "0.5 to 99.5 percentile of the non-zero voxels"
 
     def pixels(self, name: str, voxels: np.ndarray) -> np.ndarray:
         """See `Scaling.pixels`."""
+        if voxels.size and voxels.min() < 0:
+            return _spread(voxels, *np.percentile(voxels, [0.5, 99.5]))
         present = voxels[voxels != 0]
         if present.size == 0:
             return np.zeros(voxels.shape, np.uint8)
@@ -97,6 +103,7 @@ class Unchanged:
     def pixels(self, name: str, voxels: np.ndarray) -> np.ndarray:
         """See `Scaling.pixels`."""
         low, high = voxels.min(), voxels.max()
+        check_not_unit(name, voxels.dtype, high)
         if low < 0 or high > 255:
             raise LiteMedSamError(
                 f"{name}: has values from {low} to {high}, expected 0..255 without a window",

@@ -20,9 +20,8 @@ class Scan:
     name : str
         Where it comes from, for messages.
     voxels : ndarray
-        An image (H, W), a volume (D, H, W), either with a last axis of 3 colours (uint8) or without (any real
-        type). The x of a box is an index along
-        the last axis: NIfTI's first, a picture's column.
+        An image (H, W), a volume (D, H, W), either with a last axis of 3 colours (uint8; uint16 in pictures) or
+        without (any real type). The x of a box is an index along the last axis: NIfTI's first, a picture's column.
     is_volume : bool or None
         None where the boxes decide it, as in npz files.
     geometry : Geometry or None
@@ -37,6 +36,8 @@ class Scan:
         Those that the file itself holds.
     ready : bool
         Whether the voxels are pixels in 0..255 already and are never windowed.
+    notes : tuple of str
+        For the user.
     origin : object
         What the file's format needs to write results like it.
     """
@@ -50,6 +51,7 @@ class Scan:
     inverted: bool = False
     boxes: np.ndarray | None = None
     ready: bool = False
+    notes: tuple[str, ...] = ()
     origin: Any = None
 
     @property

@@ -62,6 +62,23 @@ def test_other_number_types_become_the_nearest_level(dtype):
     np.testing.assert_array_equal(pixels, np.rint(values.astype(np.float64)).astype(np.uint8))
 
 
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+@pytest.mark.parametrize("highest", [1 / 255, 0.5, 1.0, 1.4])
+def test_floats_scaled_to_one_are_refused(dtype, highest):
+    pixels = np.zeros((6, 7), dtype)
+    pixels[2, 3] = highest
+    with pytest.raises(LiteMedSamError) as error:
+        checked_pixels("a", pixels)
+    assert "so the image looks scaled to 0..1; expected 0..255; multiply it by 255" in str(error.value)
+
+
+def test_black_images_and_integers_of_two_levels_are_taken():
+    for dtype in (np.float32, np.uint8, np.uint16, np.int64):
+        assert not checked_pixels("a", np.zeros((6, 7), dtype)).any()
+    for dtype in (np.uint8, np.uint16, np.int64):
+        np.testing.assert_array_equal(checked_pixels("a", np.eye(5, dtype=dtype)), np.eye(5))
+
+
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
 def test_numbers_that_are_none_are_refused(value):
     pixels = np.zeros((4, 4))

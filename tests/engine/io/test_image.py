@@ -82,6 +82,17 @@ def test_pictures_of_every_kind(tmp_path):
     flat = read(tmp_path / "grey.png")
     FORMATS["png"].write(tmp_path / "mask.png", block(flat) * np.uint16(300), flat, ())
     np.testing.assert_array_equal(read(tmp_path / "mask.png").voxels, block(flat) * np.uint16(300))
+    few = block(flat) * np.uint8(255)
+    few[0, 0] = 3
+    FORMATS["png"].write(tmp_path / "mask.png", few, flat, ())
+    np.testing.assert_array_equal(FORMATS["png"].read_mask(tmp_path / "mask.png", flat).labels, few)
+    with Image.open(tmp_path / "mask.png") as shown:
+        assert shown.mode == "P"
+        np.testing.assert_array_equal(np.array(shown), few)
+        colours = np.array(shown.convert("RGB"))
+    # Seen in a viewer: black where nothing is, else as bright as can be.
+    np.testing.assert_array_equal(colours.max(axis=2), np.where(few > 0, 255, 0))
+    assert (colours[few == 3][0] != colours[few == 255][0]).any()
     cut = tmp_path / "cut.png"
     cut.write_bytes((tmp_path / "deep.png").read_bytes()[:200])
     assert "damaged" in refusal(cut)

@@ -160,6 +160,29 @@ def test_nifti_files(tmp_path):
     refused(tmp_path / "c.nii.gz", "NIfTI", kind="nifti")
 
 
+@pytest.mark.parametrize("shape", [(4, 5, 6, 1), (4, 5, 6, 1, 1), (4, 5, 1, 1, 1), (4, 5, 6, 1, 1, 1), (4, 5)])
+def test_trailing_axes_of_length_one_are_dropped(tmp_path, shape):
+    values = np.arange(np.prod(shape), dtype=np.int16).reshape(shape)
+    image = nibabel.Nifti1Image(values, np.diag([2.0, 2, 2, 1]))
+    image.to_filename(tmp_path / "a.nii.gz")
+    scan = read(tmp_path / "a.nii.gz")
+    whole = (*shape, 1)[:3]
+    assert scan.grid == whole[::-1]
+    np.testing.assert_array_equal(scan.voxels, values.reshape(whole).transpose())
+    FORMATS["nifti"].write(tmp_path / "b.nii.gz", block(scan), scan, ())
+    written = nibabel.load(tmp_path / "b.nii.gz")
+    assert written.shape == shape[:3]
+    np.testing.assert_array_equal(np.asarray(written.dataobj).reshape(whole), block(scan).transpose())
+    np.testing.assert_array_equal(FORMATS["nifti"].read_mask(tmp_path / "b.nii.gz", scan).labels, block(scan))
+
+
+def test_time_points_behind_axes_of_length_one(tmp_path):
+    values = np.arange(4 * 5 * 6 * 3, dtype=np.int16).reshape(4, 5, 6, 3, 1)
+    save(tmp_path / "a.nii", values)
+    refused(tmp_path / "a.nii", "holds 3 volumes; choose one with --frame 0 to 2")
+    np.testing.assert_array_equal(read(tmp_path / "a.nii", 2).voxels, values[..., 2, 0].transpose())
+
+
 def test_nifti_under_another_name_is_read_by_its_content(tmp_path):
     import gzip
 

@@ -9,6 +9,7 @@ from litemedsam.engine.io.slices import Slices
 from litemedsam.engine.objects.masks import MaskBoxes
 from litemedsam.engine.objects.objects import Objects
 from litemedsam.engine.objects.prepare import prepare
+from picture_files import tiff
 from PIL import Image
 from synthetic_scans import phantom, write_slices
 
@@ -55,7 +56,7 @@ def test_results_are_a_folder_of_the_same_names(tmp_path):
     for _ in range(2):
         FORMATS["slices"].write(target, labels, scan, ())
         assert {path.stem for path in target.iterdir()} == {path.stem for path in folder.iterdir()}
-        np.testing.assert_array_equal(Slices().read(target).voxels, labels)
+        np.testing.assert_array_equal(Slices().read_mask(target, scan).labels, labels)
         assert [path.name for path in target.parent.iterdir()] == ["head"]
 
     for given in (target, target.parent):
@@ -73,7 +74,30 @@ def test_any_volume_may_become_slices(tmp_path):
     scan = FORMATS["npz"].read(tmp_path / "volume.npz")
     FORMATS["slices"].write(tmp_path / "out", VOLUME, scan, ())
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [f"{z:02}.png" for z in range(12)]
-    np.testing.assert_array_equal(Slices().read(tmp_path / "out").voxels, VOLUME)
+    np.testing.assert_array_equal(Slices().read_mask(tmp_path / "out", scan).labels, VOLUME)
+
+
+def test_few_labels_have_the_colours_of_one_palette(tmp_path):
+    labels = np.zeros(VOLUME.shape, np.uint8)
+    labels[1, 2:5, 3:9], labels[7, 2:5, 3:9] = 2, 9
+    scan = FORMATS["slices"].read(write_slices(tmp_path / "head", VOLUME))
+    FORMATS["slices"].write(tmp_path / "out", labels, scan, ())
+    np.testing.assert_array_equal(Slices().read_mask(tmp_path / "out", scan).labels, labels)
+    palettes = set()
+    for path in (tmp_path / "out").iterdir():
+        with Image.open(path) as picture:
+            palettes.add(tuple(picture.getpalette()))
+    assert len(palettes) == 1
+
+
+def test_slices_where_high_values_are_dark(tmp_path):
+    folder = tmp_path / "head"
+    folder.mkdir()
+    for z, page in enumerate(VOLUME[:3].astype(np.uint16)):
+        (folder / f"{z}.tif").write_bytes(tiff([page], 0))
+    assert Slices().read(folder).inverted
+    (folder / "2.tif").write_bytes(tiff([VOLUME[2].astype(np.uint16)], 1))
+    assert "high values are dark on some slices" in refusal(folder)
 
 
 def test_bad_folders_are_refused_in_one_line(tmp_path):

@@ -9,7 +9,7 @@ import pytest
 from litemedsam.engine.io.formats import FORMATS, format_of
 from litemedsam.engine.objects.json_file import BoxesFile
 from litemedsam.engine.objects.prepare import prepare
-from litemedsam.engine.objects.sources import GivenBoxes, StoredBoxes
+from litemedsam.engine.objects.sources import GivenBoxes, StoredBoxes, file_of_scan, no_file_of_scan
 from litemedsam.engine.scan.geometry import Geometry
 from litemedsam.engine.scan.scan import Scan
 from synthetic_scans import phantom
@@ -94,3 +94,27 @@ def test_boxes_that_need_more_than_the_scan_tells(tmp_path):
     read = format_of(tmp_path / "a.npz").read(tmp_path / "a.npz")
     with pytest.raises(LiteMedSamError, match="lacks boxes; expected the keys imgs, boxes, got imgs"):
         StoredBoxes().objects(tmp_path / "a.npz", read)
+
+
+@pytest.mark.parametrize(
+    ("scan", "files", "found"),
+    [
+        ("case_0000.nii.gz", ("case.nii.gz",), "case.nii.gz"),
+        ("case_0001.nii.gz", ("case.nrrd", "case.NII"), "case.NII"),
+        ("case_0000.nii.gz", ("case.nii.gz", "case_0000.nii"), "case_0000.nii"),
+        ("case.nii.gz", ("case_0000.nii.gz",), None),
+        ("case_00000.png", ("case.png",), None),
+        ("case_12.png", ("case.png",), None),
+        ("_0000.png", (".png",), None),
+    ],
+)
+def test_nnunet_names_a_case_without_the_number_of_a_channel(tmp_path, scan, files, found):
+    for name in files:
+        (tmp_path / name).touch()
+    suffixes = (".nii.gz", ".nii", ".png")
+    assert file_of_scan(tmp_path, Path("elsewhere") / scan, suffixes) == (None if found is None else tmp_path / found)
+
+
+def test_both_names_are_said_where_neither_exists(tmp_path):
+    error = no_file_of_scan(tmp_path, Path("case_0000.nii.gz"), (".json",))
+    assert f"{tmp_path} holds no file case_0000 or case.json" in str(error)
