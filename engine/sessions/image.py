@@ -47,7 +47,7 @@ class Prediction:
 
 
 class CallingThread(Executor):
-    """Runs everything at once, in the thread that asks."""
+    """Runs every task immediately, in the calling thread."""
 
     def submit(self, fn: Callable[..., T], /, *args: Any, **kwargs: Any) -> Future[T]:
         """See `concurrent.futures.Executor.submit`."""
@@ -60,10 +60,10 @@ class CallingThread(Executor):
 
 
 class ImageSession:
-    """An image that is encoded once and asked as often as wanted; any number of threads may ask at once.
+    """An image that is encoded once and queried as often as needed; any number of threads may query it at once.
 
-    Its embedding counts towards the budget of the predictor that opened it. When others take its place there, it is
-    encoded again at the next prediction; the masks are the same.
+    Its embedding counts towards the budget of the predictor that opened it. If other embeddings displace it, the next
+    prediction encodes the image again; the masks are the same.
 
     Parameters
     ----------
@@ -107,9 +107,9 @@ class ImageSession:
         boxes : array_like
             (n, 4), or (4,) for one, x_min, y_min, x_max, y_max in pixels of the image, ends included.
         points : array_like, optional
-            (n, k, 2), one to four points x, y on each object; made automatically when absent.
+            (n, k, 2), one to four points x, y on each object; drawn automatically when absent.
         scribbles : array_like, optional
-            bool (n, H, W), true along a stroke on each object; made automatically when absent.
+            bool (n, H, W), true along a stroke on each object; drawn automatically when absent.
 
         Returns
         -------
@@ -151,7 +151,7 @@ class ImageSession:
         return embedding
 
     def close(self) -> None:
-        """Give the embedding's memory back; a later prediction encodes the image again."""
+        """Free the embedding's memory; a later prediction encodes the image again."""
         self._cache.discard(self._key)
 
     def __enter__(self) -> ImageSession:

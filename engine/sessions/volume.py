@@ -48,9 +48,9 @@ class VolumePrediction:
 
 
 class VolumeSession:
-    """A volume whose slices are encoded when a box first covers them; any number of threads may ask at once.
+    """A volume whose slices are encoded when a box first covers them; any number of threads may query it at once.
 
-    The embeddings count towards the budget of the predictor that opened it. What does not fit there is encoded again;
+    The embeddings count towards the budget of the predictor that opened it. Slices beyond the budget are encoded again;
     the masks are the same.
 
     Parameters
@@ -133,7 +133,7 @@ class VolumeSession:
         return VolumePrediction(masks, np.array([np.mean(values) for values in scores], np.float32))
 
     def close(self) -> None:
-        """Give the embeddings' memory back; a later prediction encodes slices again."""
+        """Free the embeddings' memory; a later prediction encodes slices again."""
         self._cache.discard_where(lambda key: isinstance(key, tuple) and key[0] is self._owner)
 
     def __enter__(self) -> VolumeSession:
