@@ -92,4 +92,4 @@ class PromptEncoder(nn.Module):
         """Give every scribble the meaning of no scribble, as a start for weights that never learnt scribbles."""
         last = cast(nn.Conv2d, self.mask_downscaling[-1])
         last.weight.zero_()
-        last.bias.copy_(self.no_mask_embed.weight[0])
+        cast(torch.Tensor, last.bias).copy_(self.no_mask_embed.weight[0])
