@@ -73,7 +73,7 @@ class MaskBoxes:
         low, high = box[: mask.ndim], box[mask.ndim :]
         inside = tuple(slice(first, last + 1) for first, last in zip(low[::-1], high[::-1], strict=True))
         found = np.array(piece_boxes(mask[inside] == number)) + np.array(low * 2)
-        return found.tolist()
+        return [[int(end) for end in piece] for piece in found]
 
     def _grown(self, boxes: np.ndarray, grid: tuple[int, ...], scan: Scan) -> np.ndarray:
         rank = len(grid)
