@@ -1,4 +1,4 @@
-"""Cases to figures: one, or two folders of them."""
+"""Measures one case, or all cases of two folders."""
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -24,7 +24,7 @@ MASKS = "masks"
 
 @dataclass(frozen=True)
 class CaseResult:
-    """What was measured of one case.
+    """The figures of one case.
 
     Attributes
     ----------
@@ -59,7 +59,7 @@ class Failure:
     name : str
         The file's name.
     message : str
-        What is wrong, on one line.
+        The reason, on one line.
     """
 
     name: str
@@ -87,7 +87,7 @@ def evaluate_case(
     Raises
     ------
     LiteMedSamError
-        A file is missing or does not hold what it should.
+        When a file is missing or lacks something.
     """
     truth = read_truth(truth_path)
     shape = truth.labels.shape

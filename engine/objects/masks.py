@@ -27,13 +27,13 @@ class MaskBoxes:
     Attributes
     ----------
     path : Path
-        A mask on the scan's grid, of any format (of npz files ``gts``, else ``segs``), or a folder with one of
+        A mask on the scan's grid in any format (in npz files ``gts``, else ``segs``), or a folder that holds one with
         each scan's name.
     pieces : bool
         Whether each connected piece is an object of its own: 8-connected within a slice as stored, and through
         shared voxels from slice to slice.
     margin : int
-        By how many voxels boxes grow on each side within the image; ranges of slices stay.
+        Voxels that a box grows by on each side within the image; its range of slices stays.
     """
 
     path: Path
@@ -61,7 +61,7 @@ class MaskBoxes:
             names += [f"{name}.{k}" if self.pieces else name for k in range(1, len(found) + 1)]
             labels += [number] * len(found)
             if len(boxes) > LARGEST_NUMBER:
-                raise LiteMedSamError(f"{file}: more than {LARGEST_NUMBER} objects", "clean the mask from noise first")
+                raise LiteMedSamError(f"{file}: more than {LARGEST_NUMBER} objects", "remove noise from the mask first")
         grown = self._grown(np.array(boxes, np.float64), mask.labels.shape, scan)
         notes = mask.notes
         if min(labels) < 0:

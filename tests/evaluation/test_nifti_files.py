@@ -165,6 +165,8 @@ def test_masks_are_found_by_name(tmp_path):
     assert masks_of(segs, "a.npz") == segs / "a.npz"
     with pytest.raises(LiteMedSamError, match=r"masks may be a\.npz and a\.NII; keep one of them"):
         masks_of(segs, "a.nii.gz")
+    upper.unlink()
+    assert masks_of(segs, "a.nii.gz") == segs / "a.npz"
     assert masks_of(segs, "b.nii.gz") == segs / "b.nii.gz"
     assert [stem_of(name) for name in ("a.b.npz", "a.NII.GZ", "a.nii", "a.txt")] == ["a.b", "a", "a", "a.txt"]
 
