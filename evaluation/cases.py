@@ -1,62 +1,34 @@
-"""Ground truths and masks from npz files of the challenge's form; nothing pickled is ever read."""
+"""Truths, masks and prompts by path, whatever kind of file holds them."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from __future__ import annotations
+
+import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import numpy as np
-
-from ..archive import Archive, open_archive
 from ..errors import LiteMedSamError
 from .groups import axes_of
+from .nifti_files import NiftiFiles
+from .npz_files import NpzFiles
 
-_HIGHEST_LABEL = 65535
+if TYPE_CHECKING:
+    import numpy as np
 
+    from .truth import LabelFiles, Prompted, Truth
 
-@dataclass(frozen=True)
-class Truth:
-    """A case's ground truth.
+KINDS: tuple[LabelFiles, ...] = (NpzFiles(), NiftiFiles())
+"""The kinds of files; a path belongs to the one whose suffix it has."""
 
-    Attributes
-    ----------
-    name : str
-        The file's name.
-    labels : ndarray
-        uint16 (H, W) or (D, H, W), 0 is background.
-    spacing : tuple of float or None
-        (3,), (x, y, z) in mm as stored; None for a single image.
-    """
-
-    name: str
-    labels: np.ndarray
-    spacing: tuple[float, float, float] | None
-
-
-@dataclass(frozen=True)
-class Prompted:
-    """What a rival needs of a case.
-
-    Attributes
-    ----------
-    image : ndarray
-        uint8 (H, W), (H, W, 3), (D, H, W) or (D, H, W, 3).
-    boxes : ndarray
-        int64 (n, 4) x_min, y_min, x_max, y_max or (n, 6) x_min, y_min, z_min, x_max, y_max, z_max; the maxima are
-        inclusive. Box i belongs to label i + 1.
-    """
-
-    image: np.ndarray
-    boxes: np.ndarray
+_SUFFIXES = tuple(suffix for kind in KINDS for suffix in kind.suffixes)
 
 
 def read_truth(path: Path) -> Truth:
-    """Read `gts`, and `spacing` for a volume.
+    """Read a ground truth.
 
     Parameters
     ----------
     path : Path
-        An npz file; single image or volume by the axes of `gts`.
+        Of one of `KINDS`; single image or volume by the axes of its array.
 
     Returns
     -------
@@ -65,55 +37,41 @@ def read_truth(path: Path) -> Truth:
     Raises
     ------
     LiteMedSamError
-        The file or a key is missing, broken or pickled; `gts` is not a label map, or not of the number of axes that
-        the name says; `spacing` is not three numbers above 0.
+        When the file is missing, damaged or pickled, holds no label map, or one of another number of axes than the
+        name says, or a spacing that is not three numbers above 0.
     """
-    with _opened(path) as arrays:
-        labels = _labels(arrays, "gts", path)
-        said = axes_of(path.name)
-        if said not in (None, labels.ndim):
-            raise LiteMedSamError(
-                f"{path}: gts has {labels.ndim} axes, the name says {said}D", "rename the file or mend its array"
-            )
-        return Truth(path.name, labels, _spacing(arrays, path) if labels.ndim == 3 else None)
+    return _kind(path).truth(path, axes_of(stem_of(path.name)))
 
 
-def read_masks(path: Path, shape: tuple[int, ...]) -> np.ndarray:
-    """Read `segs`.
+def read_masks(path: Path, truth: Truth) -> np.ndarray:
+    """Read the masks of a case.
 
     Parameters
     ----------
     path : Path
-        An npz file.
-    shape : tuple of int
-        The shape of the ground truth.
+        Of one of `KINDS`, not necessarily the truth's.
+    truth : Truth
 
     Returns
     -------
     ndarray
-        uint16, of that shape.
+        uint16, of the truth's shape.
 
     Raises
     ------
     LiteMedSamError
-        The file or the key is missing, broken or pickled; not a label map, or of another shape.
+        When the file is missing, damaged or pickled, or holds no label map on the truth's grid.
     """
-    with _opened(path) as arrays:
-        labels = _labels(arrays, "segs", path)
-    if labels.shape != shape:
-        raise LiteMedSamError(
-            f"{path}: segs has shape {labels.shape}, the ground truth {shape}", "segment the same image at its own size"
-        )
-    return labels
+    return _kind(path).masks(path, truth)
 
 
 def read_prompted(path: Path, shape: tuple[int, ...]) -> Prompted:
-    """Read `imgs` and `boxes`.
+    """Read image and boxes of a case for the rivals.
 
     Parameters
     ----------
     path : Path
-        An npz file.
+        Of the truth.
     shape : tuple of int
         The shape of the ground truth.
 
@@ -124,60 +82,53 @@ def read_prompted(path: Path, shape: tuple[int, ...]) -> Prompted:
     Raises
     ------
     LiteMedSamError
-        The file or a key is missing, broken or pickled; an image of another size or not uint8; boxes of another form.
+        When the file is damaged, holds an image of another size or not of uint8, or boxes of another form.
     """
-    with _opened(path) as arrays:
-        image, boxes = _array(arrays, "imgs"), _array(arrays, "boxes")
-    if image.dtype != np.uint8 or image.shape[: len(shape)] != shape or image.shape[len(shape) :] not in ((), (3,)):
-        raise LiteMedSamError(
-            f"{path}: imgs is {image.dtype} {image.shape}, expected uint8 {shape} or {(*shape, 3)}",
-            "store the image beside its own ground truth",
-        )
-    numbers = 2 * len(shape)
-    if boxes.ndim != 2 or boxes.shape[1] != numbers or boxes.dtype.kind not in "iuf" or not np.isfinite(boxes).all():
-        raise LiteMedSamError(
-            f"{path}: boxes is {boxes.dtype} {boxes.shape}, expected numbers (n, {numbers})", "store one box per object"
-        )
-    return Prompted(image, np.rint(boxes).astype(np.int64))
+    return _kind(path).prompted(path, shape)
 
 
-@contextmanager
-def _opened(path: Path) -> Iterator[Archive]:
-    if not path.is_file():
-        raise LiteMedSamError(f"{path}: no such file", "every ground truth needs masks of the same file name")
-    with open_archive(path) as arrays:
-        yield arrays
+def case_names(folder: Path) -> list[str]:
+    """Names of a folder's files of all `KINDS`, sorted."""
+    return sorted(entry.name for entry in os.scandir(folder) if entry.name.lower().endswith(_SUFFIXES))
 
 
-def _array(arrays: Archive, key: str) -> np.ndarray:
-    if key not in arrays.keys:
-        raise LiteMedSamError(
-            f"{arrays.path}: no key {key!r}, found {sorted(arrays.keys)}", f"store the array as {key!r}"
-        )
-    return arrays.read(key)
+def stem_of(name: str) -> str:
+    """A file's name without the suffix of its kind."""
+    suffix = next((suffix for suffix in _SUFFIXES if name.lower().endswith(suffix)), "")
+    return name[: len(name) - len(suffix)]
 
 
-def _labels(arrays: Archive, key: str, path: Path) -> np.ndarray:
-    labels = _array(arrays, key)
-    if labels.ndim not in (2, 3) or labels.size == 0 or labels.dtype.kind not in "biu":
-        raise LiteMedSamError(
-            f"{path}: {key} is {labels.dtype} {labels.shape}, expected whole-number labels (H, W) or (D, H, W)",
-            "store 0 for background and k for object k",
-        )
-    low, high = int(labels.min()), int(labels.max())
-    if low < 0 or high > _HIGHEST_LABEL:
-        raise LiteMedSamError(
-            f"{path}: {key} holds labels {low} to {high}, expected 0 to {_HIGHEST_LABEL}", "number the objects from 1"
-        )
-    return labels.astype(np.uint16)
+def masks_of(folder: Path, name: str) -> Path:
+    """The file of masks of a case: the one of the truth's name, else the one of its name with another suffix.
+
+    Parameters
+    ----------
+    folder : Path
+        Of masks.
+    name : str
+        Of the truth.
+
+    Returns
+    -------
+    Path
+        The truth's name in that folder where no file fits.
+
+    Raises
+    ------
+    LiteMedSamError
+        When several fit.
+    """
+    usual, stem = folder / name, stem_of(name)
+    if usual.is_file():
+        return usual
+    names = dict.fromkeys(f"{stem}{spelt}" for suffix in _SUFFIXES for spelt in (suffix, suffix.upper()))
+    found = [folder / name for name in names if (folder / name).is_file()]
+    if len(found) > 1:
+        named = " and ".join(path.name for path in found)
+        raise LiteMedSamError(f"{usual}: masks may be {named}", "keep one of them")
+    return found[0] if found else usual
 
 
-def _spacing(arrays: Archive, path: Path) -> tuple[float, float, float]:
-    spacing = _array(arrays, "spacing")
-    if spacing.shape != (3,) or spacing.dtype.kind not in "iuf" or not ((spacing > 0) & np.isfinite(spacing)).all():
-        raise LiteMedSamError(
-            f"{path}: spacing is {np.array2string(spacing, threshold=3)}, expected three numbers above 0",
-            "store (x, y, z) in mm",
-        )
-    x, y, z = (float(s) for s in spacing)
-    return x, y, z
+def _kind(path: Path) -> LabelFiles:
+    """The kind of a path; npz where its suffix is unknown."""
+    return next((kind for kind in KINDS if path.name.lower().endswith(kind.suffixes)), KINDS[0])

@@ -13,8 +13,10 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
-@click.option("-s", "--segs", type=_FOLDER, help="Folder of masks: npz files with segs.")
-@click.option("-g", "--gts", type=_FOLDER, required=True, help="Folder of ground truths: npz files with gts, spacing.")
+@click.option("-s", "--segs", type=_FOLDER, help="Folder of masks: npz files with segs, or NIfTI.")
+@click.option(
+    "-g", "--gts", type=_FOLDER, required=True, help="Folder of ground truths: npz with gts and spacing, or NIfTI."
+)
 @click.option("--csv", "csv_path", type=_FILE, help="Write one row per object to this file.")
 @click.option("--json", "json_path", type=_FILE, help="Write everything to this file.")
 @click.option(
@@ -27,9 +29,12 @@ def main(
 ) -> None:
     """Measure masks against ground truths: DSC and NSD per object, case, modality and over all.
 
-    Files are matched by name. Every case gets two sets of figures: "challenge", the CVPR 2024 challenge's own with
-    its quirks, and "corrected". A case is the mean over its objects, a group the mean over its cases, the macro mean
-    that over the groups. Cases that cannot be read are named and left out, and the exit code is 1.
+    Files are matched by name; where only the suffix differs, npz masks are compared with NIfTI truths and the other
+    way round. NIfTI masks must lie on the grid of the truth, and distances count in the header's spacing.
+
+    Every case gets two sets of figures: "challenge", the CVPR 2024 challenge's own with its quirks, and "corrected". A
+    case is the mean over its objects, a group the mean over its cases, the macro mean that over the groups. Cases that
+    cannot be read are named and left out, and the exit code is 1.
     """
     if segs is None and not rivals:
         raise click.UsageError("nothing to measure: give --segs, --rivals or both")
@@ -43,7 +48,8 @@ def main(
     from .. import __version__
 
     try:
-        from .evaluate import Failure, case_names, evaluate_folders
+        from .cases import case_names
+        from .evaluate import Failure, evaluate_folders
     except ModuleNotFoundError as error:
         raise click.ClickException(f"{error}; install litemedsam[evaluation]") from error
     from .report import as_csv, as_json, as_table, summarise
@@ -51,7 +57,7 @@ def main(
 
     names = case_names(gts)
     if not names:
-        raise click.UsageError(f"{gts}: no npz files; give the folder of the ground truths")
+        raise click.UsageError(f"{gts}: no npz or NIfTI files; give the folder of the ground truths")
     results, failures = [], []
     # disable=None: no bar where nobody watches.
     for found in tqdm(

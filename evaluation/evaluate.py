@@ -1,6 +1,5 @@
-"""Cases to figures: one, or two folders of them."""
+"""Measures one case, or all cases of two folders."""
 
-import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -10,7 +9,7 @@ from multiprocessing import get_context
 from pathlib import Path
 
 from ..errors import LiteMedSamError
-from .cases import read_masks, read_prompted, read_truth
+from .cases import case_names, masks_of, read_masks, read_prompted, read_truth, stem_of
 from .figures import CaseFigures, Challenge, Corrected, MetricSet
 from .groups import group_of
 from .pieces import pieces_of
@@ -25,7 +24,7 @@ MASKS = "masks"
 
 @dataclass(frozen=True)
 class CaseResult:
-    """What was measured of one case.
+    """The figures of one case.
 
     Attributes
     ----------
@@ -60,7 +59,7 @@ class Failure:
     name : str
         The file's name.
     message : str
-        What is wrong, on one line.
+        The reason, on one line.
     """
 
     name: str
@@ -75,9 +74,9 @@ def evaluate_case(
     Parameters
     ----------
     truth_path : Path
-        npz with `gts`, `spacing` for a volume, `imgs` and `boxes` for rivals.
+        npz with `gts`, `spacing` for a volume, `imgs` and `boxes` for rivals; or NIfTI.
     masks_path : Path or None
-        npz with `segs`; None measures the rivals alone.
+        npz with `segs`, or NIfTI; None measures the rivals alone.
     rivals : sequence of Rival
     sets : sequence of MetricSet
 
@@ -88,13 +87,13 @@ def evaluate_case(
     Raises
     ------
     LiteMedSamError
-        A file is missing or does not hold what it should.
+        When a file is missing or lacks something.
     """
     truth = read_truth(truth_path)
     shape = truth.labels.shape
     methods = {}
     if masks_path is not None:
-        methods[MASKS] = pieces_of(read_masks(masks_path, shape))
+        methods[MASKS] = pieces_of(read_masks(masks_path, truth))
     if rivals:
         prompted = read_prompted(truth_path, shape)
         methods |= {rival.name: fill_boxes(rival, prompted) for rival in rivals}
@@ -114,9 +113,10 @@ def evaluate_folders(
     Parameters
     ----------
     masks : Path or None
-        Folder of npz files with `segs`, by the names of the ground truths; None measures the rivals alone.
+        Folder of files with the names of the ground truths, of the same kind or another, see
+        `litemedsam.evaluation.cases.masks_of`; None measures the rivals alone.
     truths : Path
-        Folder of npz files, see `evaluate_case`.
+        Folder of npz and NIfTI files, see `evaluate_case`.
     rivals : sequence of Rival
     workers : int
         Processes, at least 1; 1 works in this one.
@@ -124,7 +124,7 @@ def evaluate_folders(
     Yields
     ------
     CaseResult or Failure
-        One per case; a name that only the masks have is a failure too.
+        One per case; masks without a truth of their name are failures too.
     """
     names = case_names(truths)
     job = partial(_measured, masks, truths, tuple(rivals))
@@ -140,20 +140,15 @@ def evaluate_folders(
                     yield Failure(name, f"{truths / name}: a worker process died; use fewer workers or more memory")
     if masks is None:
         return
-    known = set(names)
+    known = {stem_of(name) for name in names}
     for name in case_names(masks):
-        if name not in known:
+        if stem_of(name) not in known:
             message = f"{masks / name}: no ground truth of this name in {truths}; remove it or add its truth"
             yield Failure(name, message)
 
 
-def case_names(folder: Path) -> list[str]:
-    """Names of a folder's npz files, sorted."""
-    return sorted(entry.name for entry in os.scandir(folder) if entry.name.endswith(".npz"))
-
-
 def _measured(masks: Path | None, truths: Path, rivals: Sequence[Rival], name: str) -> CaseResult | Failure:
     try:
-        return evaluate_case(truths / name, None if masks is None else masks / name, rivals)
+        return evaluate_case(truths / name, None if masks is None else masks_of(masks, name), rivals)
     except LiteMedSamError as error:
         return Failure(name, str(error))

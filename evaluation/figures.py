@@ -124,9 +124,9 @@ class Challenge:
 
 @dataclass(frozen=True)
 class Corrected:
-    """The figures as they are meant.
+    """The figures without the quirks.
 
-    - The mean runs over the labels that occur: in the ground truth, or in the masks alone (DSC and NSD 0).
+    - The mean runs over the labels of the ground truth and of the masks; one in the masks alone has DSC and NSD 0.
     - A case where neither holds any object has DSC and NSD 1.
     - In a single image the NSD is that of contours, at a tolerance in pixels.
     - A volume's spacing is put into the order of the arrays' axes, (z, y, x).

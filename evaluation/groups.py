@@ -26,7 +26,8 @@ def group_of(name: str, axes: int) -> str:
     Parameters
     ----------
     name : str
-        File name such as ``2DBox_Microscope_0008.npz``: ``2D`` or ``3D``, the modality between underscores.
+        File name such as ``2DBox_Microscope_0008``, with or without a suffix: ``2D`` or ``3D``, the modality between
+        underscores.
     axes : int
         2 for an image, 3 for a volume.
 
@@ -46,7 +47,7 @@ def group_of(name: str, axes: int) -> str:
 
 
 def axes_of(name: str) -> int | None:
-    """The number of axes that a file name speaks of: 2, 3, or None for names of another form."""
+    """The number of axes that a file name states: 2, 3, or None for names of another form."""
     found = _taken_apart(name)
     return None if found is None else found.dimension
 

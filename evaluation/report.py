@@ -1,4 +1,4 @@
-"""Means over groups, and the three forms in which figures leave: a table, CSV rows, JSON."""
+"""Means over groups, and the figures as a table, as CSV rows and as JSON."""
 
 import csv
 import io
@@ -159,7 +159,7 @@ def as_csv(results: Sequence[CaseResult]) -> str:
 
 
 def as_json(summary: Summary, results: Sequence[CaseResult], failures: Sequence[Failure], version: str) -> str:
-    """Everything that is known.
+    """All figures, means and failures as JSON.
 
     Parameters
     ----------

@@ -1,6 +1,6 @@
-"""Naive rivals: masks that the boxes alone, or with the image's colours, already give.
+"""Naive rivals: masks from the boxes alone, or from boxes and colours.
 
-Each object's mask is made for itself; where boxes overlap, so do the masks.
+Each object gets a mask of its own; where boxes overlap, so do the masks.
 """
 
 from collections.abc import Mapping
@@ -11,8 +11,8 @@ from typing import Protocol
 import cv2
 import numpy as np
 
-from .cases import Prompted
 from .pieces import Piece
+from .truth import Prompted
 
 # k-means for five Gaussians needs at least as many pixels on either side.
 _GRABCUT_PIXELS = 5

@@ -2,7 +2,7 @@
 
 After Nikolov et al., "Deep learning to achieve clinically applicable segmentation of head and neck anatomy for
 radiotherapy", 2018, https://arxiv.org/abs/1809.04430. The surface of a mask lies between voxels: every cell of
-2×2(×2) neighbouring voxel centres that holds both inside and outside bears one element, whose length or area is
+2×2(×2) neighbouring voxel centres that holds both inside and outside contains one element, whose length or area is
 that of the marching squares or cubes contour in the cell, with the cut edges halved. Distances run between the
 centres of such cells. The image's border counts as outside.
 """

@@ -18,6 +18,17 @@ REQUIRED = ("imgs", "boxes")
 _MASK_KEYS = ("gts", "segs")
 
 
+def _boxes_of_records(where: str, content: bytes) -> np.ndarray:
+    # Late: few files hold boxes as dictionaries.
+    from .box_records import boxes_of_records
+
+    return boxes_of_records(where, content)
+
+
+# How arrays of Python objects are read without unpickling; those of other keys are refused.
+_DECODERS = {"boxes": _boxes_of_records}
+
+
 def read_arrays(path: Path, required: tuple[str, ...], optional: tuple[str, ...] = ()) -> dict[str, np.ndarray]:
     """Read named arrays of an npz file; nothing is ever unpickled.
 
@@ -46,7 +57,7 @@ def read_arrays(path: Path, required: tuple[str, ...], optional: tuple[str, ...]
         wanted = [key for key in (*required, *optional) if key in archive.keys]
         for key in wanted:
             require_memory(f"{path}: {key}", archive.nbytes(key))
-        return {key: archive.read(key) for key in wanted}
+        return {key: archive.read(key, _DECODERS.get(key)) for key in wanted}
 
 
 def read_case(path: Path) -> Case:

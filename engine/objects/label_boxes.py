@@ -3,7 +3,7 @@
 import cv2
 import numpy as np
 
-# Pixels that are looked at together, so that their indices take little memory.
+# Pixels that one step looks at; more would take more memory for their indices.
 _PART = 1_000_000
 
 
@@ -40,7 +40,7 @@ def tight_boxes(labels: np.ndarray) -> dict[int, list[int]]:
 def piece_boxes(mask: np.ndarray) -> list[list[int]]:
     """The tight boxes of the connected pieces of a mask bool (H, W) or (D, H, W), in the order of their first voxel."""
     slices = mask if mask.ndim == 3 else mask[None]
-    # Of each piece of a slice: x_min, y_min, z, x_max, y_max, z.
+    # One row x_min, y_min, z, x_max, y_max, z for each piece of a slice.
     found: list[np.ndarray] = []
     links: list[np.ndarray] = []
     below, count = np.zeros(slices.shape[1:], np.int32), 0
@@ -54,7 +54,7 @@ def piece_boxes(mask: np.ndarray) -> list[list[int]]:
         links.append(np.unique(np.stack([below[shared], above[shared]], axis=1), axis=0))
         below = above
         count += len(stats) - 1
-    # Union of pieces that share a voxel with one on the slice before; the lowest number stands for all.
+    # Pieces that share a voxel with one on the slice before are united; the lowest number stands for all.
     root = np.arange(count + 1)
 
     def find(k: int) -> int:

@@ -27,13 +27,13 @@ class MaskBoxes:
     Attributes
     ----------
     path : Path
-        A mask on the scan's grid, of any format (of npz files ``gts``, else ``segs``), or a folder with one of
+        A mask on the scan's grid in any format (in npz files ``gts``, else ``segs``), or a folder that holds one with
         each scan's name.
     pieces : bool
         Whether each connected piece is an object of its own: 8-connected within a slice as stored, and through
         shared voxels from slice to slice.
     margin : int
-        By how many voxels boxes grow on each side within the image; ranges of slices stay.
+        Voxels that a box grows by on each side within the image; its range of slices stays.
     """
 
     path: Path
@@ -61,7 +61,7 @@ class MaskBoxes:
             names += [f"{name}.{k}" if self.pieces else name for k in range(1, len(found) + 1)]
             labels += [number] * len(found)
             if len(boxes) > LARGEST_NUMBER:
-                raise LiteMedSamError(f"{file}: more than {LARGEST_NUMBER} objects", "clean the mask from noise first")
+                raise LiteMedSamError(f"{file}: more than {LARGEST_NUMBER} objects", "remove noise from the mask first")
         grown = self._grown(np.array(boxes, np.float64), mask.labels.shape, scan)
         notes = mask.notes
         if min(labels) < 0:
@@ -73,7 +73,7 @@ class MaskBoxes:
         low, high = box[: mask.ndim], box[mask.ndim :]
         inside = tuple(slice(first, last + 1) for first, last in zip(low[::-1], high[::-1], strict=True))
         found = np.array(piece_boxes(mask[inside] == number)) + np.array(low * 2)
-        return found.tolist()
+        return [[int(end) for end in piece] for piece in found]
 
     def _grown(self, boxes: np.ndarray, grid: tuple[int, ...], scan: Scan) -> np.ndarray:
         rank = len(grid)

@@ -25,7 +25,7 @@ class Prepared:
     ----------
     case : Case
     view : View
-        How it was turned; the identity for an image and for npz files.
+        How the scan was turned; the identity for an image and for npz files.
     objects : Objects
         In indices as seen.
     boxes : ndarray
@@ -33,7 +33,8 @@ class Prepared:
     notes : tuple of str
         For the user.
     voxel_volume : float or None
-        In cubic millimetres, of a grid whose geometry is known; a sheared one's is below its spacings' product.
+        In cubic millimetres, None where the geometry is unknown. Of a sheared grid it is less than the product of the
+        spacings.
     """
 
     case: Case
@@ -49,7 +50,7 @@ class Prepared:
 
 
 def _check_not_colours(scan: Scan, boxes: np.ndarray) -> None:
-    """A volume three voxels wide is allowed, but wider boxes tell that colours are meant."""
+    """A volume may be three voxels wide; a wider box means that the last axis holds colours."""
     six = boxes.shape[1] == 6
     if six and scan.voxels.ndim == 3 and scan.voxels.shape[-1] == 3 and (boxes[:, [0, 3]] > 3).any():
         raise LiteMedSamError(
@@ -101,7 +102,7 @@ def prepare(scan: Scan, objects: Objects, scaling: Scaling | None = None) -> Pre
     objects : Objects
         In indices of the stored voxels.
     scaling : Scaling, optional
-        What is usual for the scan when absent; see `usual_scaling`. Ready pixels and colours of 8 bits stay as they
+        The usual scaling of the scan when absent; see `usual_scaling`. Ready pixels and colours of 8 bits stay as they
         are; deeper colours are spread together, which keeps their hues.
 
     Raises

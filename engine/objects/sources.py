@@ -140,7 +140,7 @@ def geometry_of(scan: Scan) -> Geometry:
 
 
 def file_of_scan(folder: Path, scan: Path, suffixes: Sequence[str]) -> Path | None:
-    """The file in a folder that has a scan's name and one of some suffixes, lower or upper case; None without one.
+    """The file in a folder with a scan's name and one of some suffixes in lower or upper case; None where none is.
 
     A scan may be named as nnU-Net names channels: the file of ``case_0000`` is ``case`` where no ``case_0000`` exists.
     """

@@ -25,7 +25,7 @@ def user_prompts(prepared: Prepared, otherwise: PromptSource, info: BundleInfo) 
     ----------
     prepared : Prepared
     otherwise : PromptSource
-        Makes all that the user did not give.
+        Makes the prompts that the user did not give.
     info : BundleInfo
         Of the model that takes them.
 
@@ -67,7 +67,7 @@ def _points(prepared: Prepared) -> dict[Target, np.ndarray]:
 def _check_covered(prepared: Prepared, number: int, z: int, what: str) -> None:
     case = prepared.case
     if not 1 <= number <= len(case.boxes):
-        raise LiteMedSamError(f"{case.name}: {what} of object {number}, of which there is no box")
+        raise LiteMedSamError(f"{case.name}: {what} of object {number}, which has no box")
     if case.is_volume and not case.boxes[number - 1, 2] <= z <= case.boxes[number - 1, 5]:
         axis, index = prepared.view.stored_slice(z)
         raise LiteMedSamError(
@@ -91,7 +91,7 @@ def _masked(prepared: Prepared) -> Iterator[tuple[Target, np.ndarray]]:
 
 
 def _drawn(prepared: Prepared) -> Iterator[tuple[Target, np.ndarray]]:
-    """The strokes that are given by places, bool (H, W): all voxels within half the width of a line."""
+    """The strokes given as places, bool (H, W): all voxels within half the width of a line."""
     shape = prepared.case.grid[-2:]
     for number, prompt in enumerate(prepared.objects.prompts, start=1):
         lines: dict[tuple[int, float], np.ndarray] = {}
@@ -99,7 +99,7 @@ def _drawn(prepared: Prepared) -> Iterator[tuple[Target, np.ndarray]]:
             z = _one_slice(prepared, number, stroke.places)
             _check_covered(prepared, number, z, "a scribble")
             corners = np.clip(np.rint(stroke.places[:, :2]), 0, np.array(shape[::-1]) - 1).astype(np.int32)
-            # The last place comes twice: OpenCV draws nothing of a line of one place.
+            # The last place comes twice, because OpenCV draws no line of one place.
             corners = np.concatenate([corners, corners[-1:]])
             page = lines.setdefault((z, stroke.width), np.zeros(shape, np.uint8))
             cv2.polylines(page, [corners[:, None]], False, 1)

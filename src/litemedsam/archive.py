@@ -6,7 +6,7 @@ import struct
 import tokenize
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
@@ -101,8 +101,15 @@ class Archive:
         """The size of an array in bytes, as the file declares it."""
         return self._entries[key].file_size
 
-    def read(self, key: str) -> np.ndarray:
+    def read(self, key: str, decode: Callable[[str, bytes], np.ndarray] | None = None) -> np.ndarray:
         """Read an array, one of `keys`.
+
+        Parameters
+        ----------
+        key : str
+        decode : callable, optional
+            Called with a text for messages and the bytes of an array of Python objects; must not unpickle them. Such
+            arrays are refused when absent.
 
         Raises
         ------
@@ -121,11 +128,14 @@ class Archive:
                 raise ValueError(f"compression method {entry.compress_type}")
             with self._file.open(entry) as stored:
                 pickled = _header(stored, entry.file_size).hasobject
+                objects = stored.read() if pickled and decode is not None else b""
             if not pickled:
                 with self._file.open(entry) as stored:
                     return np.lib.format.read_array(stored, allow_pickle=False)
         except BROKEN as error:
             raise LiteMedSamError(f"{where} is damaged ({error})", "write the file again") from error
+        if decode is not None:
+            return decode(where, objects)
         raise LiteMedSamError(
             f"{where} holds pickled Python objects, which are never loaded", "save plain numeric arrays"
         )

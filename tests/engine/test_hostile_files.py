@@ -17,6 +17,7 @@ from litemedsam.engine.cli.main import main
 from litemedsam.engine.inference.network import Network
 from litemedsam.engine.io.npz import read_case
 from litemedsam.evaluation.cases import read_masks
+from litemedsam.evaluation.truth import Truth
 from litemedsam.models.checkpoint import load_checkpoint, read_state
 from PIL import Image
 
@@ -67,7 +68,7 @@ def test_a_pickle_under_the_name_of_an_array_is_not_loaded(tmp_path, proof):
     with pytest.raises(LiteMedSamError, match="imgs is damaged"):
         read_case(tmp_path / "a.npz")
     with pytest.raises(LiteMedSamError, match="segs is damaged"):
-        read_masks(tmp_path / "a.npz", (10, 20))
+        read_masks(tmp_path / "a.npz", Truth("a", np.zeros((10, 20), np.uint16), None))
     (tmp_path / "b.npz").write_bytes(pickle.dumps(proof))
     with pytest.raises(LiteMedSamError, match="not an npz file"):
         read_case(tmp_path / "b.npz")
@@ -76,7 +77,7 @@ def test_a_pickle_under_the_name_of_an_array_is_not_loaded(tmp_path, proof):
 def test_pickles_in_evaluated_files_are_not_loaded(tmp_path, proof):
     np.savez(tmp_path / "a.npz", segs=np.array([[proof]], object))
     with pytest.raises(LiteMedSamError, match="pickled"):
-        read_masks(tmp_path / "a.npz", (1, 1))
+        read_masks(tmp_path / "a.npz", Truth("a", np.zeros((1, 1), np.uint16), None))
 
 
 @pytest.mark.parametrize("zipped", [True, False])

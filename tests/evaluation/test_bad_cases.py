@@ -6,13 +6,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from litemedsam.evaluation.cases import Prompted, read_masks, read_prompted, read_truth
+from litemedsam.evaluation.cases import read_masks, read_prompted, read_truth
 from litemedsam.evaluation.cli import main
 from litemedsam.evaluation.figures import Challenge, Corrected
 from litemedsam.evaluation.groups import group_of
 from litemedsam.evaluation.pieces import pieces_of, together
 from litemedsam.evaluation.rivals import RIVALS, fill_boxes
 from litemedsam.evaluation.surface import surface_dice
+from litemedsam.evaluation.truth import Prompted, Truth
 
 from litemedsam import LiteMedSamError
 
@@ -61,11 +62,11 @@ def test_a_truth_of_any_whole_numbers_is_taken(tmp_path):
 
 def test_masks_have_the_truth_s_shape(tmp_path):
     path = saved(tmp_path, segs=FLAT)
-    np.testing.assert_array_equal(read_masks(path, (8, 9)), FLAT)
+    np.testing.assert_array_equal(read_masks(path, Truth("a", FLAT, None)), FLAT)
     with pytest.raises(LiteMedSamError, match=r"segs has shape \(8, 9\), the ground truth \(9, 8\)"):
-        read_masks(path, (9, 8))
+        read_masks(path, Truth("a", FLAT.T, None))
     with pytest.raises(LiteMedSamError, match="no such file"):
-        read_masks(tmp_path / "absent.npz", (8, 9))
+        read_masks(tmp_path / "absent.npz", Truth("a", FLAT, None))
 
 
 @pytest.mark.parametrize(
@@ -160,7 +161,7 @@ def test_the_command_says_what_it_lacks(tmp_path):
     folder = tmp_path / "gts"
     folder.mkdir()
     assert "nothing to measure" in run("-g", folder).stderr
-    assert "no npz files" in run("-g", folder, "--rivals").stderr
+    assert "no npz or NIfTI files" in run("-g", folder, "--rivals").stderr
     saved(folder, gts=FLAT, imgs=FLAT, boxes=np.array([[3, 2, 6, 4]]))
     assert "no such folder" in run("-g", folder, "--rivals", "--csv", tmp_path / "none" / "a.csv").stderr
     # A place where nothing can be written, even by root.

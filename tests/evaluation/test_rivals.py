@@ -4,10 +4,10 @@ import math
 
 import numpy as np
 import pytest
-from litemedsam.evaluation.cases import Prompted
 from litemedsam.evaluation.evaluate import evaluate_folders
 from litemedsam.evaluation.report import summarise
 from litemedsam.evaluation.rivals import Ellipse, FilledBox, GrabCut, fill_boxes
+from litemedsam.evaluation.truth import Prompted
 from places import DATA
 
 # Mean DSC over the cases of each group.

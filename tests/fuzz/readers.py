@@ -79,6 +79,7 @@ def scan(path: Path) -> None:
 def npz(path: Path) -> None:
     """An npz file, as scan and as every kind of file that the evaluation reads."""
     from litemedsam.evaluation.cases import read_masks, read_prompted, read_truth
+    from litemedsam.evaluation.truth import Truth
 
     scan(path)
     with _refusals_pass():
@@ -86,7 +87,7 @@ def npz(path: Path) -> None:
     with _refusals_pass():
         read_truth(path)
     with _refusals_pass():
-        read_masks(path, (8, 9))
+        read_masks(path, Truth("truth", np.zeros((8, 9), np.uint16), None))
     with _refusals_pass():
         read_prompted(path, (8, 9))
 

@@ -48,7 +48,8 @@ class Own:
         check_keys(str(file), value, ("version", "objects"), ("space",))
         if value["version"] != VERSION or isinstance(value["version"], bool):
             raise LiteMedSamError(
-                f"{file}: version {shown(value['version'])}, expected {VERSION}", "update litemedsam or the file"
+                f"{file}: version {shown(value['version'])}, expected {VERSION}",
+                "update litemedsam, or write version 1",
             )
         space = value.get("space", "world" if content.world else "voxel")
         if space not in ("voxel", "world"):

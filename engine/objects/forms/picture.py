@@ -58,7 +58,7 @@ def check_size(where: str, width: Any, height: Any, content: BoxesContent) -> No
         if stated is not None and stated != real:
             raise LiteMedSamError(
                 f"{where}: {what} {shown(stated)}, but the scan {scan.name} has {columns} × {rows} pixels",
-                "draw the boxes on the scan at its own size",
+                "draw the boxes on the scan at its own size, or correct this number",
             )
 
 

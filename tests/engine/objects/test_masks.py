@@ -156,7 +156,7 @@ def test_too_many_objects_of_a_mask(tmp_path, monkeypatch):
     dots = np.zeros((9, 9), np.uint8)
     dots[::4, ::4] = 1
     np.savez(tmp_path / "a.npz", segs=dots)
-    with pytest.raises(LiteMedSamError, match="more than 3 objects; clean the mask from noise first"):
+    with pytest.raises(LiteMedSamError, match="more than 3 objects; remove noise from the mask first"):
         MaskBoxes(tmp_path / "a.npz", pieces=True).objects(tmp_path / "scan", scan)
 
 

@@ -179,5 +179,5 @@ def test_strokes_of_another_shape_and_of_no_object():
     strokes = np.zeros((8, 10), np.uint8)
     strokes[2, 2] = 5
     prepared = prepare(scan, Objects.of_boxes("scan", np.array([[1, 1, 6, 6]]), stroke_mask=strokes))
-    with pytest.raises(LiteMedSamError, match="a scribble of object 5, of which there is no box"):
+    with pytest.raises(LiteMedSamError, match="a scribble of object 5, which has no box"):
         user_prompts(prepared, AutomaticPrompts(), INFO)

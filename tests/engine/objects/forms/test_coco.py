@@ -1,15 +1,21 @@
 """COCO detection: which picture, which pixels, which names."""
 
 import copy
+import json
+from contextlib import chdir
+from pathlib import Path
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 from form_files import COLUMNS, ROWS, asked, picture, touched
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from litemedsam.engine.cli.main import main
 from litemedsam.engine.objects.forms.content import pixels_between
 from litemedsam.engine.objects.prepare import prepare
 from litemedsam.engine.scan.scan import Scan
+from tiny_bundle import write_tiny_bundle
 
 from litemedsam import LiteMedSamError
 
@@ -165,3 +171,24 @@ def test_an_npz_image_in_colour_has_its_first_two_axes(tmp_path):
     image = Scan("case.npz", np.zeros((ROWS, COLUMNS, 3), np.uint8), ready=True)
     found = asked(tmp_path, DATASET, image, "case.npz")
     assert prepare(image, found).case.grid == (ROWS, COLUMNS)
+
+
+def test_one_file_for_a_run_over_pictures(tmp_path):
+    image = pytest.importorskip("PIL.Image")
+    rng = np.random.default_rng(0)
+    content = copy.deepcopy(DATASET)
+    content["images"][1] = {"id": 8, "file_name": "other.png", "width": COLUMNS, "height": ROWS}
+    (tmp_path / "coco.json").write_text(json.dumps(content))
+    for name in ("case.png", "other.png", "third.png"):
+        image.fromarray(rng.integers(0, 256, (ROWS, COLUMNS), np.uint8)).save(tmp_path / name)
+    write_tiny_bundle(tmp_path / "bundle")
+    arguments = ["case.png", "other.png", "third.png", "--boxes", "coco.json", "--model", "bundle", "-o", "out"]
+    with chdir(tmp_path):
+        run = CliRunner().invoke(main, [*arguments, "--report", "run.json"])
+    assert run.exit_code == 1
+    assert "none of its 2 images is named third.png" in run.output
+    report = json.loads((tmp_path / "run.json").read_text())
+    cases = {Path(case["case"]).name: case for case in report["cases"]}
+    assert [cases[name]["objects"] for name in ("case.png", "other.png")] == [2, 1]
+    assert "crowds are left aside" in cases["case.png"]["notes"][0]
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["case.png", "other.png"]

@@ -1,0 +1,195 @@
+"""Truths and masks as NIfTI, beside npz and mixed with it."""
+
+import csv
+import json
+
+import nibabel
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from litemedsam.evaluation.cases import masks_of, read_masks, read_prompted, read_truth, stem_of
+from litemedsam.evaluation.cli import main
+from litemedsam.evaluation.evaluate import evaluate_case
+from structure import KINDS, Package, engine_room, house_room, reach
+
+from litemedsam import LiteMedSamError
+
+AFFINE = np.diag([-0.8, -0.7, 5.0, 1.0])
+SHAPE = (6, 40, 50)
+
+
+def labels(*objects, shape=SHAPE):
+    made = np.zeros(shape, np.uint8)
+    for k, (y, x, side) in enumerate(objects, 1):
+        made[..., y : y + side, x : x + side] = k
+    return made
+
+
+TRUTH, MASKS = labels((4, 4, 10), (20, 30, 10)), labels((4, 5, 10), (21, 30, 10))
+
+
+def nifti(folder, name, array, affine=AFFINE, kind=nibabel.Nifti1Image):
+    folder.mkdir(exist_ok=True)
+    kind(np.ascontiguousarray(array.transpose()), affine).to_filename(folder / name)
+    return folder / name
+
+
+def npz(folder, name, **arrays):
+    folder.mkdir(exist_ok=True)
+    np.savez(folder / name, **arrays)
+    return folder / name
+
+
+def run(*arguments):
+    return CliRunner().invoke(main, [str(a) for a in arguments])
+
+
+def rows(path):
+    with open(path, newline="") as file:
+        return [{key: value for key, value in row.items() if key != "case"} for row in csv.DictReader(file)]
+
+
+def test_nifti_folders_give_the_figures_of_npz_folders(tmp_path):
+    nifti(tmp_path / "gts", "3DBox_MR_a.nii.gz", TRUTH)
+    nifti(tmp_path / "segs", "3DBox_MR_a.nii.gz", MASKS.astype(np.float32))
+    npz(tmp_path / "npz-gts", "3DBox_MR_a.npz", gts=TRUTH, spacing=np.float32([0.8, 0.7, 5]).astype(float))
+    npz(tmp_path / "npz-segs", "3DBox_MR_a.npz", segs=MASKS)
+    tables = {}
+    for gts, segs in (("gts", "segs"), ("npz-gts", "npz-segs"), ("npz-gts", "segs"), ("gts", "npz-segs")):
+        table = tmp_path / f"{gts}-{segs}.csv"
+        result = run("-s", tmp_path / segs, "-g", tmp_path / gts, "--csv", table)
+        assert result.exit_code == 0, result.output
+        assert "MR 3D" in result.stdout
+        tables[gts, segs] = rows(table)
+    first = tables["gts", "segs"]
+    assert len(first) == 2
+    assert 0 < float(first[0]["corrected_dsc"]) < 1
+    assert all(table == first for table in tables.values())
+
+
+def test_spacing_is_the_header_s(tmp_path):
+    path = nifti(tmp_path, "a.nii.gz", TRUTH)
+    assert read_truth(path).spacing == pytest.approx((0.8, 0.7, 5.0))
+    image = nibabel.Nifti1Image(np.ascontiguousarray(TRUTH.T), np.diag([-0.0008, -0.0007, 0.005, 1]))
+    image.header.set_xyzt_units("meter")
+    image.to_filename(tmp_path / "metres.nii")
+    assert read_truth(tmp_path / "metres.nii").spacing == pytest.approx((0.8, 0.7, 5.0))
+
+
+@pytest.mark.parametrize("kind", [nibabel.Nifti1Image, nibabel.Nifti2Image, nibabel.Nifti1Pair])
+@pytest.mark.parametrize("dtype", [np.uint8, np.int16, np.float32, np.float64])
+def test_every_kind_of_nifti_is_read(tmp_path, kind, dtype):
+    suffix = ".img" if kind is nibabel.Nifti1Pair else ".nii"
+    nifti(tmp_path, f"a{suffix}", TRUTH.astype(dtype), kind=kind)
+    truth = read_truth(tmp_path / ("a.hdr" if suffix == ".img" else "a.nii"))
+    assert truth.labels.dtype == np.uint16
+    np.testing.assert_array_equal(truth.labels, TRUTH)
+
+
+def test_a_flat_file_is_a_single_image(tmp_path):
+    """Its distances are pixels, as in npz; results may have one slice."""
+    flat = labels((4, 4, 10), shape=(40, 50))
+    path = nifti(tmp_path / "gts", "2DBox_US_a.nii.gz", flat)
+    truth = read_truth(path)
+    assert (truth.labels.shape, truth.spacing) == ((40, 50), None)
+    one_slice = nifti(tmp_path / "segs", "2DBox_US_a.nii.gz", flat[None])
+    np.testing.assert_array_equal(read_masks(one_slice, truth), flat)
+    # The name decides where the header has three axes.
+    np.testing.assert_array_equal(read_truth(one_slice).labels, flat)
+    volume = read_truth(nifti(tmp_path, "3DBox_US_a.nii.gz", flat[None]))
+    assert volume.spacing == pytest.approx((0.8, 0.7, 5))
+    as_npz = npz(tmp_path, "2DBox_US_a.npz", segs=flat[None], gts=flat)
+    np.testing.assert_array_equal(read_masks(as_npz, truth), flat)
+    np.testing.assert_array_equal(read_masks(one_slice, read_truth(as_npz)), flat)
+    assert evaluate_case(path, one_slice).figures["masks"]["corrected"].nsd == 1
+    with pytest.raises(LiteMedSamError, match="holds 6 slices, the name says 2D; begin the name with 3D"):
+        read_truth(nifti(tmp_path, "2DBox_US_b.nii.gz", TRUTH))
+
+
+def moved(mm):
+    affine = AFFINE.copy()
+    affine[0, 3] += mm
+    return affine
+
+
+@pytest.mark.parametrize(
+    ("array", "affine", "words"),
+    [
+        (MASKS[:5], AFFINE, "has (50, 40, 5) voxels along x, y, z; the scan 3DBox_MR_a.nii.gz has (50, 40, 6)"),
+        (MASKS, moved(3), "3 mm away"),
+        (MASKS, np.diag([-0.8, -0.7, 2.5, 1.0]), "3DBox_MR_a.nii.gz"),
+        (MASKS * np.float32(0.5), AFFINE, "whole numbers"),
+        (MASKS.astype(np.int16) * -1, AFFINE, "holds labels -2 to 0, expected 0 to 65535"),
+        (np.stack([MASKS, MASKS]), AFFINE, "holds several volumes, expected one label map; store each volume in"),
+    ],
+)
+def test_masks_that_do_not_fit_are_refused(tmp_path, array, affine, words):
+    truth = read_truth(nifti(tmp_path / "gts", "3DBox_MR_a.nii.gz", TRUTH))
+    with pytest.raises(LiteMedSamError) as error:
+        read_masks(nifti(tmp_path / "segs", "3DBox_MR_a.nii.gz", array, affine), truth)
+    assert words in str(error.value)
+    with pytest.raises(LiteMedSamError, match="no such file; every ground truth needs masks of the same file name"):
+        read_masks(tmp_path / "absent.nii.gz", truth)
+
+
+def test_bad_truths_are_refused(tmp_path):
+    for array, words in (
+        (TRUTH * np.float32(0.5), "whole numbers"),
+        (np.stack([TRUTH, TRUTH]), "holds several volumes"),
+        (TRUTH.astype(np.int32) * 70000, "holds labels 0 to 140000"),
+    ):
+        with pytest.raises(LiteMedSamError, match=words):
+            read_truth(nifti(tmp_path, "a.nii.gz", array))
+    (tmp_path / "torn.nii").write_bytes((nifti(tmp_path, "whole.nii", TRUTH)).read_bytes()[:900])
+    with pytest.raises(LiteMedSamError, match="not a NIfTI file, or a damaged one"):
+        read_truth(tmp_path / "torn.nii")
+
+
+def test_rivals_need_npz(tmp_path):
+    path = nifti(tmp_path / "gts", "3DBox_MR_a.nii.gz", TRUTH)
+    with pytest.raises(LiteMedSamError, match="NIfTI holds no imgs and boxes, which rivals need; leave --rivals out"):
+        read_prompted(path, SHAPE)
+    nifti(tmp_path / "segs", "3DBox_MR_a.nii.gz", MASKS)
+    assert run("-s", tmp_path / "segs", "-g", tmp_path / "gts", "--rivals").exit_code == 1
+    # The remedy.
+    assert run("-s", tmp_path / "segs", "-g", tmp_path / "gts").exit_code == 0
+
+
+def test_masks_are_found_by_name(tmp_path):
+    segs = tmp_path / "segs"
+    assert masks_of(segs, "a.npz") == segs / "a.npz"
+    upper = nifti(segs, "a.NII", MASKS)
+    assert masks_of(segs, "a.npz") == upper
+    assert masks_of(segs, "a.nii.gz") == upper
+    npz(segs, "a.npz", segs=MASKS)
+    assert masks_of(segs, "a.npz") == segs / "a.npz"
+    with pytest.raises(LiteMedSamError, match=r"masks may be a\.npz and a\.NII; keep one of them"):
+        masks_of(segs, "a.nii.gz")
+    upper.unlink()
+    assert masks_of(segs, "a.nii.gz") == segs / "a.npz"
+    assert masks_of(segs, "b.nii.gz") == segs / "b.nii.gz"
+    assert [stem_of(name) for name in ("a.b.npz", "a.NII.GZ", "a.nii", "a.txt")] == ["a.b", "a", "a", "a.txt"]
+
+
+def test_masks_without_a_truth_are_failures(tmp_path):
+    nifti(tmp_path / "gts", "a.nii.gz", TRUTH)
+    nifti(tmp_path / "segs", "a.nii.gz", MASKS)
+    npz(tmp_path / "segs", "b.npz", segs=MASKS)
+    result = run("-s", tmp_path / "segs", "-g", tmp_path / "gts", "--json", tmp_path / "a.json")
+    assert result.exit_code == 1
+    assert "b.npz: no ground truth of this name" in result.stderr
+    document = json.loads((tmp_path / "a.json").read_text())
+    assert [case["name"] for case in document["cases"]] == ["a.nii.gz"]
+    assert [failure["name"] for failure in document["failures"]] == ["b.npz"]
+    # The remedy.
+    (tmp_path / "segs" / "b.npz").unlink()
+    assert run("-s", tmp_path / "segs", "-g", tmp_path / "gts").exit_code == 0
+
+
+def test_the_evaluation_shares_readers_with_the_engine_and_nothing_that_makes_masks():
+    package = Package()
+    graph = package.graph(*KINDS)
+    for module in package.paths:
+        if house_room(module) == "evaluation":
+            rooms = {engine_room(name) for name in reach(graph, module)} - {None}
+            assert rooms <= {"io", "scan", "case", "system"}, module
