@@ -2,11 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from ..errors import LiteMedSamError
+from .io.dicom.format import Dicom
 from .io.formats import format_of
 from .objects.json_file import BoxesFile
 from .objects.sources import GivenBoxes, ObjectSource, StoredBoxes
@@ -59,6 +61,8 @@ def segment(
     window: str | tuple[float, float] | None = None,
     frame: int | None = None,
     spacing: Sequence[float] | None = None,
+    series: str | None = None,
+    allow_uneven: bool = False,
     output: str | Path | None = None,
     predictor: Predictor | None = None,
 ) -> ScanResult:
@@ -78,9 +82,13 @@ def segment(
         ``abdomen``, ``lung``, ``brain``, ``bone``, ``mediastinum``, ``percentiles``, ``none``, or (level, width);
         what is usual for the scan when absent.
     frame : int, optional
-        Which time point of a series of volumes.
+        Which time point or echo of a series of volumes.
     spacing : sequence of float, optional
         Of a picture, or of a folder of them, in mm along x, y and, for a volume, z; files that tell theirs refuse it.
+    series : str, optional
+        Number, UID or part of the description of one DICOM series in a folder of several.
+    allow_uneven : bool
+        Whether DICOM slices may lie at uneven distances; their median distance then counts for all.
     output : path, optional
         Also write the label map there, in the scan's own format.
     predictor : Predictor, optional
@@ -112,7 +120,9 @@ def segment(
     path = Path(scan)
     if box_space not in ("voxel", "world"):
         raise LiteMedSamError(f"box_space is {box_space!r}, expected voxel or world")
-    request = Request(path, _source(boxes, box_space == "world"), _scaling(window), frame, spacing)
+    dicom = Dicom(series, allow_uneven)
+    check = None if output is None else partial(format_of(path).check_result, Path(output))
+    request = Request(path, _source(boxes, box_space == "world"), _scaling(window), frame, spacing, dicom, check)
     own = predictor is None
     predictor = Predictor() if predictor is None else predictor
     try:

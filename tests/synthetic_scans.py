@@ -1,5 +1,6 @@
 """Scans made for tests: one phantom, stored in every way that a scanner or a converter might choose."""
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -151,3 +152,21 @@ def read_segmentation(path: Path) -> list[tuple[int, np.ndarray]]:
         segment = group.SegmentIdentificationSequence[0].ReferencedSegmentNumber
         found.append((int(segment), world(frame[None], affine)))
     return found
+
+
+def many_frames(volume: np.ndarray, **values: object) -> FileDataset:
+    """One image of many frames (D, H, W), uint8 or int16, without functional groups; `values` are set by keyword."""
+    image = dicom_image(volume[0])
+    data = volume.tobytes()
+    image.NumberOfFrames, image.PixelData = len(volume), data + b"\0" * (len(data) % 2)
+    for key, value in values.items():
+        setattr(image, key, value)
+    return image
+
+
+def edit_series(paths: Iterable[Path], edit: Callable[[FileDataset], None]) -> None:
+    """Change each image of a series."""
+    for path in paths:
+        image = pydicom.dcmread(path)
+        edit(image)
+        image.save_as(path)

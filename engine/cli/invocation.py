@@ -15,6 +15,7 @@ from ...inputs import InputFiles
 from ..bundle.info import default_bundle
 from ..inference.graphs import Graphs
 from ..inference.streams import Growing
+from ..io.dicom.format import Dicom
 from ..io.formats import FORMATS
 from ..objects.json_file import BoxesFile
 from ..objects.masks import MaskBoxes, WithScribbles
@@ -63,6 +64,7 @@ def _options(given: Mapping[str, Any], subfolders: Mapping[Path, Path]) -> Optio
         (Picture(), *films) if drawn else (),
         existing,
         subfolders,
+        dicom=Dicom(given["series"], given["allow_uneven"]),
     )
 
 

@@ -43,7 +43,9 @@ from .usage import check_usage, settings_of
 @click.option("--window", help="abdomen, lung, brain, bone, mediastinum, LEVEL,WIDTH, percentiles or none.")
 @click.option("--stack", is_flag=True, help="A folder of pictures is one volume, each picture a slice.")
 @click.option("--spacing", type=SPACING, help="In mm, of pictures and stacks, which do not tell their own.")
-@click.option("--frame", "time_point", type=click.IntRange(0), help="Time point of a 4D scan, page of a TIFF.")
+@click.option("--frame", "time_point", type=click.IntRange(0), help="Time point or echo of a scan, page of a TIFF.")
+@click.option("--series", help="Number, UID or part of the description of one DICOM series in a mixed folder.")
+@click.option("--allow-uneven", is_flag=True, help="Accept DICOM slices at uneven distances, or with some lost.")
 @click.option(
     "--format",
     "format_name",

@@ -58,6 +58,23 @@ class Format(Protocol):
         """File name for the result of a scan: `source` is the scan's own file name, `stem` the one without suffix."""
         ...
 
+    def check_result(self, path: Path, scan: Scan, names: Sequence[str]) -> None:
+        """Refuse a scan whose result this format cannot contain, before anything is computed.
+
+        Parameters
+        ----------
+        path : Path
+            Of the result.
+        scan : Scan
+        names : sequence of str
+            One per object.
+
+        Raises
+        ------
+        LiteMedSamError
+        """
+        ...
+
     def write(self, path: Path, labels: np.ndarray, scan: Scan, names: Sequence[str]) -> None:
         """Write a label map on the scan's grid, atomically.
 

@@ -42,6 +42,14 @@ class Image:
         """See `Format.result_name`; TIFF stays TIFF, all else becomes PNG."""
         return f"{stem}.tif" if source.lower().endswith(_TIFF) else f"{stem}.png"
 
+    def check_result(self, path: Path, scan: Scan, names: Sequence[str]) -> None:
+        """See `Format.check_result`; a PNG contains one slice, a TIFF any number."""
+        slices = scan.grid[0] if scan.is_volume else 1
+        if slices > 1 and not path.name.lower().endswith(_TIFF):
+            raise LiteMedSamError(
+                f"{path}: a PNG holds one slice, the result has {slices}", "use --format nifti or npz"
+            )
+
     def write(self, path: Path, labels: np.ndarray, scan: Scan, names: Sequence[str]) -> None:
         """See `Format.write`; 8 or 16 bits by the number of objects."""
         if labels.dtype.itemsize > 2:

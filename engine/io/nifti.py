@@ -209,6 +209,9 @@ class Nifti:
         """See `Format.result_name`; the scan's own name where it is a NIfTI file."""
         return source if source.lower().endswith(self.result_suffixes) else f"{stem}.nii.gz"
 
+    def check_result(self, path: Path, scan: Scan, names: Sequence[str]) -> None:
+        """See `Format.check_result`; every result fits."""
+
     def write(self, path: Path, labels: np.ndarray, scan: Scan, names: Sequence[str]) -> None:
         """See `Format.write`.
 

@@ -129,6 +129,9 @@ class Slices:
         """See `Format.result_name`; a folder."""
         return stem
 
+    def check_result(self, path: Path, scan: Scan, names: Sequence[str]) -> None:
+        """See `Format.check_result`; every result of up to 65535 objects fits."""
+
     def write(self, path: Path, labels: np.ndarray, scan: Scan, names: Sequence[str]) -> None:
         """See `Format.write`; a folder of PNG files, 8 or 16 bits by the number of objects."""
         if labels.dtype.itemsize > 2:

@@ -10,11 +10,14 @@ import numpy as np
 from ...errors import LiteMedSamError
 from ..case import Case, checked_boxes, checked_case
 from ..scan.geometry import View
-from ..scan.intensity import Scaling, check_finite, usual_scaling
+from ..scan.intensity import Scaling, Window, check_finite, usual_scaling
 
 if TYPE_CHECKING:
     from ..scan.scan import Scan
     from .objects import Objects
+
+# A scan with this share of its pixels at one end of a window shows next to nothing.
+_ONE_SIDED = 0.95
 
 
 @dataclass(frozen=True)
@@ -85,12 +88,33 @@ def _pixels(scan: Scan, scaling: Scaling | None) -> tuple[np.ndarray, tuple[str,
         return 255 - scan.voxels if scan.inverted else scan.voxels, ()
     notes: tuple[str, ...] = ()
     check_finite(scan.name, scan.voxels)
+    values = scan.voxels if scan.padding is None else scan.voxels[~scan.padding]
     if scaling is None:
-        scaling, guessed = usual_scaling(scan.voxels, scan.modality)
+        scaling, guessed = usual_scaling(values, scan.modality)
         if guessed:
             notes = (f"{scan.name}: raw Hounsfield units, {scaling.text}; choose another with --window",)
-    pixels = scaling.pixels(scan.name, scan.voxels)
-    return 255 - pixels if scan.inverted else pixels, notes
+    pixels = scaling.pixels(scan.name, values)
+    if isinstance(scaling, Window):
+        notes += _one_sided(scan.name, values, pixels, scaling)
+    if scan.inverted:
+        pixels = 255 - pixels
+    if scan.padding is not None:
+        shown = np.zeros(scan.voxels.shape, np.uint8)
+        shown[~scan.padding] = pixels
+        pixels = shown
+    return pixels, notes
+
+
+def _one_sided(name: str, values: np.ndarray, pixels: np.ndarray, window: Window) -> tuple[str, ...]:
+    """A note where nearly all pixels come to one end of a window, as when values are not what it is made for."""
+    for end, where in ((0, "below"), (255, "above")):
+        share = np.count_nonzero(pixels == end) / max(pixels.size, 1)
+        if share > _ONE_SIDED:
+            return (
+                f"{name}: {share:.1%} of the voxels lie {where} the {window.text}: values from {values.min():g} to "
+                f"{values.max():g} may lack their offset in Hounsfield units; try --window percentiles",
+            )
+    return ()
 
 
 def prepare(scan: Scan, objects: Objects, scaling: Scaling | None = None) -> Prepared:

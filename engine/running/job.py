@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ...errors import LiteMedSamError
+from ..io.dicom.format import Dicom
 from ..io.formats import format_of
 from ..objects.prepare import Prepared, prepare
 from ..objects.sources import ObjectSource, StoredBoxes
@@ -40,6 +42,10 @@ class Request:
         Of a series of volumes, from 0.
     spacing : sequence of float or None
         For scans whose files hold none, see `litemedsam.engine.scan.scan.with_spacing`.
+    dicom : Dicom
+        How DICOM is read: which series, and whether its slices may be uneven.
+    check : callable or None
+        Called with the scan and its objects' names, raises where the result cannot be written.
     """
 
     path: Path
@@ -47,6 +53,23 @@ class Request:
     scaling: Scaling | None = None
     time_point: int | None = None
     spacing: Sequence[float] | None = None
+    dicom: Dicom = field(default_factory=Dicom)
+    check: Callable[[Scan, Sequence[str]], None] | None = None
+
+    def read(self) -> Scan:
+        """The scan.
+
+        Raises
+        ------
+        LiteMedSamError
+            When it cannot be read, or is not DICOM where something is asked of DICOM.
+        """
+        kind = format_of(self.path)
+        if kind.name == self.dicom.name:
+            kind = self.dicom
+        elif not self.dicom.usual:
+            raise LiteMedSamError(f"{self.path}: is not DICOM", "leave --series and --allow-uneven out")
+        return with_spacing(kind.read(self.path, self.time_point), self.spacing)
 
 
 @dataclass(frozen=True)
@@ -101,7 +124,10 @@ def segment_file(
         For files, boxes and settings that do not make sense.
     """
     with (watch or Stopwatch()).stage("read"):
-        scan = with_spacing(format_of(request.path).read(request.path, request.time_point), request.spacing)
-        prepared = prepare(scan, request.objects.objects(request.path, scan), request.scaling)
+        scan = request.read()
+        objects = request.objects.objects(request.path, scan)
+        if request.check is not None:
+            request.check(scan, objects.names)
+        prepared = prepare(scan, objects, request.scaling)
     prompts = user_prompts(prepared, predictor.prompts, predictor.network.info)
     return SegmentedScan(scan, prepared, predictor.segment_case(prepared.case, progress, prompts))

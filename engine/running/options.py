@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..io.dicom.format import Dicom
 from ..io.formats import Format, format_of, result_name
 from ..objects.sources import ObjectSource, StoredBoxes
 from .job import Request
@@ -52,6 +54,8 @@ class Options:
         For some cases, where under `output` their results go.
     whole_names : frozenset of Path
         Cases whose results keep the scan's suffix within their names, see `litemedsam.engine.running.cohort.distinct`.
+    dicom : Dicom
+        How DICOM is read.
     """
 
     output: Path
@@ -64,10 +68,12 @@ class Options:
     existing: Existing = Existing.KEEP
     subfolders: Mapping[Path, Path] = field(default_factory=dict)
     whole_names: frozenset[Path] = frozenset()
+    dicom: Dicom = field(default_factory=Dicom)
 
     def request(self, case: Path) -> Request:
-        """What is asked of one case."""
-        return Request(case, self.objects, self.scaling, self.time_point, self.spacing)
+        """What is asked of one case; raises as `target`."""
+        check = partial((self.format or format_of(case)).check_result, self.target(case))
+        return Request(case, self.objects, self.scaling, self.time_point, self.spacing, self.dicom, check)
 
     def target(self, case: Path) -> Path:
         """The path of a case's label map.

@@ -36,8 +36,10 @@ class Scan:
         Those that the file itself holds.
     ready : bool
         Whether the voxels are pixels in 0..255 already and are never windowed.
+    padding : ndarray or None
+        bool of the shape of `grid`, where the scanner filled the image up: those voxels are black and do not count.
     notes : tuple of str
-        For the user.
+        What the reader decided, for the user.
     origin : object
         What the file's format needs to write results like it.
     """
@@ -51,6 +53,7 @@ class Scan:
     inverted: bool = False
     boxes: np.ndarray | None = None
     ready: bool = False
+    padding: np.ndarray | None = None
     notes: tuple[str, ...] = ()
     origin: Any = None
 

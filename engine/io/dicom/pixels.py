@@ -2,6 +2,9 @@
 
 import math
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -30,8 +33,25 @@ def has_pixels(image: Any) -> bool:
     return any(key in image for key in ("PixelData", "FloatPixelData", "DoubleFloatPixelData"))
 
 
-def decoded(path: Path, image: Any) -> np.ndarray:
-    """The pixels of a data set.
+@dataclass(frozen=True)
+class Pixels:
+    """The frames of a data set.
+
+    Attributes
+    ----------
+    values : ndarray
+        Rescaled values (frames, H, W), integers where slope and intercept are, else float32 or as a lookup table
+        gives them; or uint8 colours (frames, H, W, 3).
+    padding : ndarray or None
+        bool (frames, H, W), where the scanner filled the image up; None where it did not.
+    """
+
+    values: np.ndarray
+    padding: np.ndarray | None = None
+
+
+def decoded(path: Path, image: Any) -> Pixels:
+    """The pixels of a data set, rescaled.
 
     Parameters
     ----------
@@ -41,9 +61,30 @@ def decoded(path: Path, image: Any) -> np.ndarray:
 
     Returns
     -------
-    ndarray
-        Rescaled values (frames, H, W), integers where slope and intercept are, else float32 or as a lookup table
-        gives them; or uint8 colours (frames, H, W, 3).
+    Pixels
+
+    Raises
+    ------
+    LiteMedSamError
+        As `stored_frames`.
+    """
+    pixels = needed("pydicom.pixels", "dicom")
+    array = stored_frames(path, image)
+    with _decodable(path, image, pixels):
+        palette = image.PhotometricInterpretation == "PALETTE COLOR"
+        if palette:
+            array = pixels.apply_color_lut(array, image)
+        coloured = array.ndim == 4
+        if not coloured:
+            return Pixels(_rescaled(array, image, pixels), _padding(array, image))
+        if array.dtype != np.uint8:
+            depth = array.dtype.itemsize * 8 if palette else int(image.BitsStored)
+            array = (array >> max(depth - 8, 0)).astype(np.uint8)
+    return Pixels(array)
+
+
+def stored_frames(path: Path, image: Any) -> np.ndarray:
+    """The frames of a data set as it stores them, (frames, H, W) or (frames, H, W, 3).
 
     Raises
     ------
@@ -51,35 +92,57 @@ def decoded(path: Path, image: Any) -> np.ndarray:
         When no installed decoder reads them, they are damaged, or are not as many frames as declared.
     """
     pixels = needed("pydicom.pixels", "dicom")
+    with _decodable(path, image, pixels):
+        array = image.pixel_array
+        frames = int(image.get("NumberOfFrames") or 1)
+        rank = 4 if int(image.get("SamplesPerPixel") or 1) == 3 else 3
+    array = array if array.ndim == rank else array[None]
+    if len(array) != frames:
+        raise LiteMedSamError(
+            f"{path}: contains {len(array)} frames, declares {frames}", "export it from its archive again"
+        )
+    return array
+
+
+@contextmanager
+def _decodable(path: Path, image: Any, pixels: Any) -> Iterator[None]:
+    """A context that turns the decoders' exceptions into a `LiteMedSamError`."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            array = image.pixel_array
-            palette = image.PhotometricInterpretation == "PALETTE COLOR"
-            if palette:
-                array = pixels.apply_color_lut(array, image)
-            coloured = palette or image.get("SamplesPerPixel", 1) == 3
-            if coloured and array.dtype != np.uint8:
-                depth = array.dtype.itemsize * 8 if palette else int(image.BitsStored)
-                array = (array >> max(depth - 8, 0)).astype(np.uint8)
-            elif not coloured:
-                array = _rescaled(array, image, pixels)
-    except RuntimeError as error:
-        syntax = image.file_meta.get("TransferSyntaxUID") if hasattr(image, "file_meta") else None
-        raise LiteMedSamError(
-            f"{path}: no decoder here can read its pixels ({getattr(syntax, 'name', syntax)})",
-            "pip install pylibjpeg pylibjpeg-libjpeg pylibjpeg-openjpeg",
-        ) from error
+            yield
     except BROKEN as error:
+        syntax = image.file_meta.get("TransferSyntaxUID") if hasattr(image, "file_meta") else None
+        if isinstance(error, RuntimeError) and not _can_decode(syntax, pixels):
+            raise LiteMedSamError(
+                f"{path}: no decoder here can read its pixels ({getattr(syntax, 'name', syntax)})",
+                "pip install pylibjpeg pylibjpeg-libjpeg pylibjpeg-openjpeg, or export it uncompressed",
+            ) from error
         raise LiteMedSamError(
-            f"{path}: its pixels are damaged ({short_reason(error)})", "copy the file again"
+            f"{path}: its pixels are damaged or cut off ({short_reason(error)})",
+            "export it from its archive again, or leave it out",
         ) from error
-    array = array if array.ndim == (4 if coloured else 3) else array[None]
-    if len(array) != int(image.get("NumberOfFrames") or 1):
-        raise LiteMedSamError(
-            f"{path}: holds {len(array)} frames, declares {image.get('NumberOfFrames')}", "copy the file again"
-        )
-    return array
+
+
+def _can_decode(syntax: Any, pixels: Any) -> bool:
+    """Whether an installed decoder reads a kind of compression."""
+    try:
+        return syntax is None or pixels.get_decoder(syntax).is_available
+    except NotImplementedError:
+        return False
+
+
+def _padding(stored: np.ndarray, image: Any) -> np.ndarray | None:
+    """Where stored values are padding (PS3.3, C.7.5.1.1.2), bool of their shape; None where none or all are."""
+    value = image.get("PixelPaddingValue")
+    limit = image.get("PixelPaddingRangeLimit", value)
+    if stored.dtype.kind not in "ui" or not isinstance(value, int) or not isinstance(limit, int):
+        return None
+    # Either may be written as a number without sign for pixels with one, and the other way round.
+    bits = 8 * stored.dtype.itemsize
+    ends = np.array([value % 2**bits, limit % 2**bits], f"u{stored.dtype.itemsize}").view(stored.dtype)
+    found = (stored >= ends.min()) & (stored <= ends.max())
+    return found if found.any() and not found.all() else None
 
 
 def _rescaled(array: np.ndarray, image: Any, pixels: Any) -> np.ndarray:
@@ -88,9 +151,8 @@ def _rescaled(array: np.ndarray, image: Any, pixels: Any) -> np.ndarray:
     groups = functional_groups(image)
     if groups is None:
         return _line(array, image)
-    frames = array if array.ndim == 3 else array[None]
     scaled = []
-    for k, frame in enumerate(frames):
+    for k, frame in enumerate(array):
         found = in_group(groups, k, "PixelValueTransformationSequence")
         scaled.append(_line(frame, image if found is None else found))
     return np.stack(scaled)

@@ -1,19 +1,19 @@
-"""Where the slices of a DICOM series lie, and their order."""
+"""Where the images and frames of DICOM files lie."""
 
-from dataclasses import dataclass
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from decimal import Decimal
 from typing import Any
 
 import numpy as np
 
-from ....errors import LiteMedSamError
-from ...scan.geometry import Geometry
-from .groups import functional_groups, in_group
+from .groups import functional_groups, in_group, in_own_group, number_in
 
-# DICOM counts millimetres towards left, posterior, superior.
-_LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
-# How far a slice may be from its place in an even row, as a share of the distance between slices.
-_UNEVEN = 0.05
-_SAME_DIRECTION = 1e-3
+# Keywords of frames that follow each other in time: they are no slices.
+_IN_TIME = ("FrameTime", "FrameTimeVector")
+_CENTIMETRES = 3
+_TISSUE_2D = 1
 
 
 @dataclass(frozen=True)
@@ -28,11 +28,23 @@ class Plane:
         float64 (2, 3), directions of growing column and row index.
     spacing : tuple of float
         Distance between columns and between rows, in mm.
+    rounding : ndarray
+        float64 (3,), how far the position may be from the true one by the decimals that the file keeps, in mm.
     """
 
     position: np.ndarray
     cosines: np.ndarray
     spacing: tuple[float, float]
+    rounding: np.ndarray
+
+    @property
+    def normal(self) -> np.ndarray:
+        """float64 (3,), row direction × column direction."""
+        return np.cross(*self.cosines)
+
+    def moved(self, distance: float) -> Plane:
+        """The plane at a distance along the normal, in mm."""
+        return replace(self, position=self.position + distance * self.normal)
 
 
 def plane_of(position: Any, orientation: Any, measures: Any) -> Plane | None:
@@ -41,7 +53,7 @@ def plane_of(position: Any, orientation: Any, measures: Any) -> Plane | None:
     Parameters
     ----------
     position, orientation, measures : pydicom.Dataset or None
-        Hold ``ImagePositionPatient``, ``ImageOrientationPatient`` and ``PixelSpacing``; of a single image all three
+        Contain ``ImagePositionPatient``, ``ImageOrientationPatient`` and ``PixelSpacing``; of a single image all three
         are the image itself.
     """
     if position is None or orientation is None or measures is None:
@@ -54,100 +66,113 @@ def plane_of(position: Any, orientation: Any, measures: Any) -> Plane | None:
     if any(not value for value in values):
         return None
     place, cosines, spacing = (np.array([float(v) for v in value]) for value in values)
-    cosines = cosines.reshape(2, 3)
-    if (spacing <= 0).any() or not np.allclose(np.linalg.norm(cosines, axis=1), 1, atol=0.01):
+    if (place.size, cosines.size, spacing.size) != (3, 6, 2) or not np.isfinite(place).all():
         return None
-    return Plane(place, cosines, (spacing[1], spacing[0]))
+    cosines = cosines.reshape(2, 3)
+    if not (spacing > 0).all() or not np.allclose(np.linalg.norm(cosines, axis=1), 1, atol=0.01):
+        return None
+    return Plane(place, cosines, (spacing[1], spacing[0]), np.array([_rounding(value) for value in values[0]]))
+
+
+def _rounding(value: Any) -> float:
+    """Half a unit of the last decimal that a file keeps of a number, at most 0.5."""
+    exponent = Decimal(str(getattr(value, "original_string", None) or value).strip()).as_tuple().exponent
+    return 0.5 * 10.0 ** min(int(exponent), 0)
 
 
 def planes_of(image: Any, count: int) -> list[Plane | None]:
-    """The planes of the `count` frames of a data set, None where one has no place."""
+    """The planes of the `count` frames of a data set, None where one has no place.
+
+    A place comes from the frame's functional groups, the shared ones, the data set itself or its first detector
+    (nuclear medicine). Where all frames share one, they follow it along the normal.
+    """
     groups = functional_groups(image)
     if groups is None:
-        return [plane_of(image, image, image)] if count == 1 else [None] * count
-    names = ("PlanePositionSequence", "PlaneOrientationSequence", "PixelMeasuresSequence")
-    return [plane_of(*(in_group(groups, k, name) for name in names)) for k in range(count)]
+        first = plane_of(*(_holder(image, None, 0, *names) for names in _KEYS))
+        planes = [first] * count
+        own = [count == 1] * count
+    else:
+        planes = [plane_of(*(_holder(image, groups, k, *names) for names in _KEYS)) for k in range(count)]
+        own = [count == 1 or in_own_group(groups, k, "PlanePositionSequence") is not None for k in range(count)]
+    if all(own):
+        return planes
+    distances = _distances(image, count)
+    if distances is None:
+        return [plane if mine else None for plane, mine in zip(planes, own, strict=True)]
+    return [
+        plane if plane is None or mine else plane.moved(distance)
+        for plane, mine, distance in zip(planes, own, distances, strict=True)
+    ]
+
+
+_KEYS = (
+    ("PlanePositionSequence", "ImagePositionPatient"),
+    ("PlaneOrientationSequence", "ImageOrientationPatient"),
+    ("PixelMeasuresSequence", "PixelSpacing"),
+)
+
+
+def _holder(image: Any, groups: tuple[Any, Any] | None, frame: int, sequence: str, key: str) -> Any:
+    """The data set that holds a key for a frame; None where there is none."""
+    group = None if groups is None else in_group(groups, frame, sequence)
+    detectors = image.get("DetectorInformationSequence") or ()
+    found = [where for where in (group, image, *detectors[:1]) if where is not None and where.get(key)]
+    return found[0] if found else None
+
+
+def _distances(image: Any, count: int) -> list[float] | None:
+    """How far each frame lies from the first along the normal, in mm; None where the data set does not say."""
+    offsets = image.get("GridFrameOffsetVector")
+    if offsets is not None and not isinstance(offsets, float | int) and len(offsets) == count:
+        return [float(offset) - float(offsets[0]) for offset in offsets]
+    pointer = str(image.get("FrameIncrementPointer") or "")
+    if any(image.get(key) for key in _IN_TIME) and "SliceVector" not in pointer:
+        return None
+    step = _first_number(image, ("SpacingBetweenSlices", "SliceThickness"))
+    if step is None:
+        return None
+    numbers = image.get("SliceVector")
+    numbers = numbers if numbers is not None and np.size(numbers) == count else range(count)
+    return [(int(number) - int(numbers[0])) * step for number in numbers]
+
+
+def _first_number(where: Any, keys: tuple[str, ...]) -> float | None:
+    """The first of some measures that a data set states other than 0; only spacing may be negative."""
+    for key in keys:
+        number = number_in(where, key)
+        if number and (number > 0 or key == "SpacingBetweenSlices"):
+            return number
+    return None
 
 
 def thickness_of(image: Any, keys: tuple[str, ...] = ("SpacingBetweenSlices", "SliceThickness")) -> float:
     """The first of some measures that an image states, in mm; 1 where it states none."""
     groups = functional_groups(image)
     where = image if groups is None else in_group(groups, 0, "PixelMeasuresSequence") or image
-    for key in keys:
-        if where.get(key) and float(where.get(key)) > 0:
-            return float(where.get(key))
-    return 1.0
-
-
-def ordered(name: str, planes: list[Plane], thickness: float) -> tuple[list[int], Geometry]:
-    """The order of planes along their normal, and the grid that they make.
-
-    Parameters
-    ----------
-    name : str
-        For messages.
-    planes : list of Plane
-        At least one.
-    thickness : float
-        Distance to the next slice in mm, used for a single plane.
-
-    Returns
-    -------
-    order : list of int
-        Indices of `planes`.
-    geometry : Geometry
-
-    Raises
-    ------
-    LiteMedSamError
-        When planes differ in direction or pixel spacing, share a place, leave a gap or are not in one row.
-    """
-    first = planes[0]
-    for plane in planes:
-        if np.abs(plane.cosines - first.cosines).max() > _SAME_DIRECTION or not np.allclose(
-            plane.spacing, first.spacing, rtol=1e-3
-        ):
-            raise LiteMedSamError(
-                f"{name}: its images differ in direction or pixel spacing", "leave localizers out of the folder"
-            )
-    normal = np.cross(*first.cosines)
-    along = np.array([plane.position @ normal for plane in planes])
-    order = [int(k) for k in np.argsort(along, kind="stable")]
-    positions = np.array([planes[k].position for k in order])
-    step = normal * thickness
-    if len(planes) > 1:
-        distances = np.diff(along[order])
-        usual = float(np.median(distances))
-        if distances.min() <= _UNEVEN * max(usual, 1e-6):
-            at = float(along[order][int(np.argmin(distances))])
-            raise LiteMedSamError(
-                f"{name}: two images at the same place ({at:g} mm along the normal)",
-                "give one time point or acquisition only",
-            )
-        wide = int(np.argmax(distances))
-        if distances[wide] > (1 + _UNEVEN) * usual:
-            missing = round(distances[wide] / usual) - 1
-            what = f"{missing} slice{'s' if missing > 1 else ''} missing" if missing else "an uneven distance"
-            raise LiteMedSamError(
-                f"{name}: {what} between slices {wide} and {wide + 1} ({distances[wide]:g} mm, usually {usual:g})",
-                "give the whole series",
-            )
-        step = (positions[-1] - positions[0]) / (len(planes) - 1)
-        even = positions[0] + np.arange(len(planes))[:, None] * step
-        if np.abs(positions - even).max() > _UNEVEN * usual:
-            raise LiteMedSamError(f"{name}: its slices do not lie in an even row", "resample the series first")
-    affine = np.eye(4)
-    affine[:3, 0] = first.cosines[0] * first.spacing[0]
-    affine[:3, 1] = first.cosines[1] * first.spacing[1]
-    affine[:3, 2] = step
-    affine[:3, 3] = positions[0]
-    return order, Geometry(_LPS_TO_RAS @ affine)
+    number = _first_number(where, keys)
+    return 1.0 if number is None else abs(number)
 
 
 def flat_spacing(image: Any) -> np.ndarray | None:
     """Distance between columns and between rows of an image without a place, float64 (2,) in mm; None if unknown."""
-    for key in ("PixelSpacing", "ImagerPixelSpacing"):
+    for key in ("PixelSpacing", "ImagerPixelSpacing", "NominalScannedPixelSpacing"):
         values = image.get(key)
         if values and len(values) == 2 and all(float(v) > 0 for v in values):
             return np.array([float(values[1]), float(values[0])])
-    return None
+    return _ultrasound_spacing(image.get("SequenceOfUltrasoundRegions") or ())
+
+
+def _ultrasound_spacing(regions: Any) -> np.ndarray | None:
+    """The spacing that all regions of tissue share, float64 (2,) in mm; None where there is none or they differ."""
+    found = []
+    for region in regions:
+        if number_in(region, "RegionSpatialFormat") != _TISSUE_2D:
+            continue
+        units = [number_in(region, f"PhysicalUnits{axis}Direction") for axis in "XY"]
+        if units != [_CENTIMETRES] * 2:
+            return None
+        found.append([abs(number_in(region, f"PhysicalDelta{axis}") or 0) * 10 for axis in "XY"])
+    spacings = np.array(found)
+    if not found or (spacings <= 0).any():
+        return None
+    return spacings[0] if np.allclose(spacings, spacings[0], rtol=1e-3) else None

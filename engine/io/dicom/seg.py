@@ -5,47 +5,32 @@ from __future__ import annotations
 import hashlib
 import io
 import warnings
-from collections.abc import Sequence
-from copy import copy
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from .... import __version__
-from ....archive import BROKEN, check_unpacked
+from ....archive import BROKEN
 from ....errors import LiteMedSamError
+from ...case import LARGEST_NUMBER
 from ...scan.colours import colour
-from ...scan.mask import Mask
 from ...system.optional import needed
 from .codes import codes_of
-from .files import load, short_reason
-from .groups import functional_groups, in_group
-from .pixels import declared_bytes, decoded
-from .planes import planes_of, thickness_of
+from .files import short_reason
+from .groups import number_in
+from .origin import DicomOrigin
+from .planes import thickness_of
+from .sources import checked_origin, clean_label, clean_sources, with_true_references
 
 if TYPE_CHECKING:
     from ...scan.geometry import Geometry
     from ...scan.scan import Scan
 
-SEGMENTATION = "SEG"
-
-
-@dataclass(frozen=True)
-class DicomOrigin:
-    """The images that a DICOM SEG refers to.
-
-    Attributes
-    ----------
-    images : tuple of pydicom.Dataset
-        The series without its pixels: one per slice, in the order of the slices, or one of many frames.
-    frames : tuple of int
-        For one dataset of many frames, the frame of each slice.
-    """
-
-    images: tuple[Any, ...]
-    frames: tuple[int, ...] = ()
+# Numbers of series have 32 bits with sign.
+_LARGEST_SERIES = 2**31 - 1001
 
 
 def segmentation_bytes(path: Path, labels: np.ndarray, scan: Scan, names: Sequence[str]) -> bytes:
@@ -70,76 +55,70 @@ def segmentation_bytes(path: Path, labels: np.ndarray, scan: Scan, names: Sequen
     LiteMedSamError
         When the scan is not DICOM, there are more than 65535 objects, or its images lack what a DICOM SEG needs.
     """
-    if not isinstance(scan.origin, DicomOrigin):
-        raise LiteMedSamError(f"{path}: a DICOM SEG needs DICOM images to refer to", "use --format nifti")
-    highdicom = needed("highdicom", "dicom")
-    if labels.dtype.itemsize > 2:
-        raise LiteMedSamError(f"{path}: a DICOM SEG holds at most 65535 segments", "use --format nifti")
+    origin = checked_origin(scan)
+    _check_count(path, labels.dtype.itemsize > 2)
     pages = labels if labels.ndim == 3 else labels[None]
-    images = scan.origin.images
-    if scan.origin.frames:
-        # The standard's order is that of the frames in the file, none left out.
-        whole = np.zeros((int(images[0].get("NumberOfFrames", 1) or 1), *pages.shape[1:]), labels.dtype)
-        whole[list(scan.origin.frames)] = pages
-        pages = whole
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            measures = None if scan.geometry is None else _measures(highdicom, images, scan.geometry)
-            sources = [_with_thickness(image, measures) for image in images]
-            segmentation = _segmentation(highdicom, sources, np.ascontiguousarray(pages), names, measures)
-            content = io.BytesIO()
-            segmentation.save_as(content)
-    except BROKEN as error:
-        raise LiteMedSamError(
-            f"{path}: no DICOM SEG can refer to {scan.name} ({short_reason(error)})",
-            "use --format nifti, or png for one slice",
-        ) from error
+    if origin.frames and not origin.part:
+        # The standard's order is that of the frames in the file.
+        pages = pages[np.argsort(origin.frames)]
+    content = io.BytesIO()
+    with _referable(scan):
+        _built(origin, np.ascontiguousarray(pages), names, scan.geometry).save_as(content)
     return content.getvalue()
 
 
-def read_segmentation(path: Path, scan: Scan) -> Mask:
-    """The segments of a DICOM SEG on the grid of a scan, named by their labels.
+def check_referable(path: Path, scan: Scan, names: Sequence[str]) -> None:
+    """Refuse a scan that no DICOM SEG can refer to, by trying it with one voxel.
 
     Parameters
     ----------
     path : Path
+        Of the result, for messages.
     scan : Scan
-        Whose geometry is known.
-
-    Returns
-    -------
-    Mask
-        Of uint16 (D, H, W); where segments overlap, the highest.
+    names : sequence of str
+        One per object.
 
     Raises
     ------
     LiteMedSamError
-        When it is no segmentation or lies on another grid.
+        As `segmentation_bytes`.
     """
-    image = load(path)
-    groups = functional_groups(image)
-    if image.get("Modality") != SEGMENTATION or groups is None:
-        raise LiteMedSamError(f"{path}: not a DICOM SEG")
-    if scan.geometry is None or len(scan.grid) != 3:
-        raise LiteMedSamError(f"{path}: the scan {scan.name} does not say where it lies")
-    check_unpacked(str(path), declared_bytes(image), path.stat().st_size)
-    frames = decoded(path, image)
-    labels = np.zeros(scan.grid, np.uint16)
-    for k, (plane, frame) in enumerate(zip(planes_of(image, len(frames)), frames, strict=True)):
-        segment = in_group(groups, k, "SegmentIdentificationSequence")
-        if plane is None or segment is None or frame.shape != labels.shape[1:]:
-            raise LiteMedSamError(f"{path}: its frames are not slices of the scan {scan.name}")
-        ras = plane.position * [-1, -1, 1]
-        x, y, z = scan.geometry.to_indices(ras[None])[0]
-        if max(abs(x), abs(y), abs(z - round(z))) > 0.1 or not 0 <= round(z) < len(labels):
-            raise LiteMedSamError(
-                f"{path}: lies on another grid than the scan {scan.name}", "resample the mask onto the scan"
-            )
-        page = labels[round(z)]
-        np.maximum(page, (frame > 0) * np.uint16(segment.ReferencedSegmentNumber), out=page)
-    segments = image.get("SegmentSequence") or []
-    return Mask(labels, {int(segment.SegmentNumber): str(segment.get("SegmentLabel", "")) for segment in segments})
+    origin = checked_origin(scan)
+    _check_count(path, len(names) > LARGEST_NUMBER)
+    if not origin.frames:
+        origin = DicomOrigin((origin.images[0], origin.images[-1])[: len(origin.images)])
+    pages = np.zeros((len(origin.frames or origin.images), *scan.grid[-2:]), np.uint8)
+    pages[0, 0, 0] = 1
+    with _referable(scan):
+        _built(origin, pages, names[:1], scan.geometry).save_as(io.BytesIO())
+
+
+def _check_count(path: Path, too_many: bool) -> None:
+    if too_many:
+        raise LiteMedSamError(f"{path}: a DICOM SEG holds at most 65535 segments", "use --format nifti")
+
+
+@contextmanager
+def _referable(scan: Scan) -> Iterator[None]:
+    """A context that turns the writer's exceptions into a `LiteMedSamError`."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    except BROKEN as error:
+        raise LiteMedSamError(
+            f"{scan.name}: no DICOM SEG can refer to it ({short_reason(error)})",
+            "use --format nifti, or png for one slice",
+        ) from error
+
+
+def _built(origin: DicomOrigin, pages: np.ndarray, names: Sequence[str], geometry: Geometry | None) -> Any:
+    highdicom = needed("highdicom", "dicom")
+    measures = None if geometry is None else _measures(highdicom, origin.images, geometry)
+    distance = None if measures is None else float(measures[0].SpacingBetweenSlices)
+    sources = clean_sources(origin.images, distance, origin.part)
+    segmentation = _segmentation(highdicom, sources, pages, names, measures, origin.part)
+    return with_true_references(segmentation, origin.images[0], origin.part)
 
 
 def _unique(*parts: bytes) -> str:
@@ -152,7 +131,7 @@ def _segment(highdicom: Any, number: int, name: str, algorithm: Any) -> Any:
     found = codes_of(name)
     segment = highdicom.seg.SegmentDescription(
         segment_number=number,
-        segment_label=(name or f"Object {number}")[:64],
+        segment_label=clean_label(name, number),
         segmented_property_category=found.category,
         segmented_property_type=found.type,
         algorithm_type=highdicom.seg.SegmentAlgorithmTypeValues.SEMIAUTOMATIC,
@@ -165,7 +144,7 @@ def _segment(highdicom: Any, number: int, name: str, algorithm: Any) -> Any:
     return segment
 
 
-def _measures(highdicom: Any, images: tuple[Any, ...], geometry: Geometry) -> Any:
+def _measures(highdicom: Any, images: Sequence[Any], geometry: Geometry) -> Any:
     """Spacing, with the distance between slices: slices without objects are not stored, readers fill the gaps by it."""
     x, y, _ = (float(f"{v:.10g}") for v in geometry.spacing)
     across, down, through = geometry.affine[:3, :3].T
@@ -175,23 +154,28 @@ def _measures(highdicom: Any, images: tuple[Any, ...], geometry: Geometry) -> An
     return highdicom.PixelMeasuresSequence((y, x), thickness, distance)
 
 
-def _with_thickness(image: Any, measures: Any) -> Any:
-    """An image with a slice thickness, which highdicom requires and the standard lets a scanner leave empty."""
-    if measures is None or image.get("SliceThickness") or functional_groups(image) is not None:
-        return image
-    image = copy(image)
-    image.SliceThickness = measures[0].SpacingBetweenSlices
-    return image
+def _number_after(image: Any) -> int:
+    """Number of the result's series: the images' and 1000, or 1000 where they have none that fits."""
+    number = int(number_in(image, "SeriesNumber") or 0)
+    return number + 1000 if 0 <= number <= _LARGEST_SERIES else 1000
 
 
-def _segmentation(highdicom: Any, images: Sequence[Any], pages: np.ndarray, names: Sequence[str], measures: Any) -> Any:
+def _segmentation(
+    highdicom: Any, images: Sequence[Any], pages: np.ndarray, names: Sequence[str], measures: Any, part: Sequence[int]
+) -> Any:
     codes = needed("pydicom.sr.codedict", "dicom").codes
     algorithm = highdicom.AlgorithmIdentificationSequence(
         name="litemedsam", version=__version__, family=codes.DCM.ArtificialIntelligence
     )
     segments = [_segment(highdicom, number, name, algorithm) for number, name in enumerate(names, start=1)]
     seed = [str(image.SOPInstanceUID).encode() for image in images]
-    seed += [str(pages.shape).encode(), pages.tobytes(), "\n".join(names).encode(), __version__.encode()]
+    seed += [
+        str(pages.shape).encode(),
+        pages.tobytes(),
+        "\n".join(names).encode(errors="surrogatepass"),
+        __version__.encode(),
+    ]
+    seed += [str(part).encode()] if part else []
     segmentation = highdicom.seg.Segmentation(
         source_images=images,
         pixel_array=pages,
@@ -199,7 +183,7 @@ def _segmentation(highdicom: Any, images: Sequence[Any], pages: np.ndarray, name
         segment_descriptions=segments,
         pixel_measures=measures,
         series_instance_uid=_unique(b"series", *seed),
-        series_number=int(images[0].get("SeriesNumber") or 0) + 1000,
+        series_number=_number_after(images[0]),
         sop_instance_uid=_unique(b"instance", *seed),
         instance_number=1,
         manufacturer="litemedsam",

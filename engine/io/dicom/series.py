@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,23 +13,30 @@ from ....archive import check_unpacked
 from ....errors import LiteMedSamError
 from ...scan.scan import Scan
 from ...system.resources import require_memory
-from .files import files, is_dicom, load
-from .pixels import declared_bytes, decoded, has_pixels, without_pixels
-from .planes import flat_spacing, ordered, plane_of, planes_of, thickness_of
-from .seg import SEGMENTATION, DicomOrigin
+from .choice import Found, images_in
+from .files import SEGMENTATION, load
+from .origin import DicomOrigin
+from .pixels import Pixels, declared_bytes, decoded, has_pixels, without_pixels
+from .planes import flat_spacing, plane_of, planes_of, thickness_of
+from .rows import check_directions, ordered
+from .time_points import marks_of_frames, marks_of_image, one_volume
 
 if TYPE_CHECKING:
     from ...scan.geometry import Geometry
 
 
-def read_series(path: Path, frame: int | None) -> Scan:
-    """Read a file, or the one series in a folder; other objects of its study are left aside.
+def read_series(path: Path, frame: int | None, series: str | None = None, uneven: bool = False) -> Scan:
+    """Read a file, or one series of a folder; other objects of its study are left aside with a note.
 
     Parameters
     ----------
     path : Path
     frame : int or None
-        The frame to take from a file of frames that are no volume, from 0.
+        Of volumes at the same places, such as time points and echoes, or of frames that are no volume, from 0.
+    series : str or None
+        Which series of a folder, see `images_in`.
+    uneven : bool
+        Whether slices may lie at uneven distances, see `ordered`.
 
     Returns
     -------
@@ -37,68 +45,103 @@ def read_series(path: Path, frame: int | None) -> Scan:
     Raises
     ------
     LiteMedSamError
-        For files that do not hold one image or one series.
+        For files that do not contain one image or one series.
     """
-    if path.is_dir():
-        loaded = [(file, load(file)) for file in files(path) if is_dicom(file)]
-        images = [pair for pair in loaded if has_pixels(pair[1]) and pair[1].get("Modality") != SEGMENTATION]
-    else:
-        images = [(path, load(path))]
-        if images[0][1].get("Modality") == SEGMENTATION:
-            raise LiteMedSamError(f"{path}: a segmentation, expected an image", "give the series it belongs to")
-        if not has_pixels(images[0][1]):
-            raise LiteMedSamError(f"{path}: holds no image, or is cut off before it", "copy the file again")
-    if not images:
-        raise LiteMedSamError(f"{path}: holds no DICOM images")
-    declared = sum(declared_bytes(image) for _, image in images)
-    check_unpacked(str(path), declared, sum(file.stat().st_size for file, _ in images))
+    found = images_in(path, series) if path.is_dir() else _image_in(path, series)
+    declared = sum(declared_bytes(image) for _, image in found.images)
+    check_unpacked(str(path), declared, sum(file.stat().st_size for file, _ in found.images))
     require_memory(str(path), declared)
-    _check_one_series(path, [image for _, image in images])
-    if len(images) == 1:
-        return _one_file(path, *images[0], frame)
-    if frame is not None:
-        raise LiteMedSamError(f"{path}: a series of single images has no frames", "leave --frame out")
-    return _series(path, images)
+    for file, image in found.images:
+        _check_no_mosaic(file, image)
+    if len(found.images) == 1:
+        scan = _one_file(path, *found.images[0], frame, uneven)
+    else:
+        scan = _series(path, found.images, frame, uneven)
+    return replace(scan, notes=(*found.notes, *scan.notes))
 
 
-def _check_one_series(path: Path, images: list[Any]) -> None:
-    series: dict[str, list[Any]] = {}
-    for image in images:
-        series.setdefault(str(image.get("SeriesInstanceUID", "")), []).append(image)
-    if len(series) > 1:
-        listed = ", ".join(
-            f"{found[0].get('Modality', '?')} {found[0].get('SeriesDescription', '') or 'without description'} "
-            f"with {len(found)} images"
-            for found in series.values()
-        )
+def _image_in(path: Path, series: str | None) -> Found:
+    image = load(path)
+    if series is not None:
+        raise LiteMedSamError(f"{path}: a single file, from which no series is chosen", "leave --series out")
+    if image.get("Modality") == SEGMENTATION:
+        raise LiteMedSamError(f"{path}: a segmentation, expected an image", "give the series it belongs to")
+    if not has_pixels(image):
+        kind = getattr(image.get("SOPClassUID"), "name", "")
+        what = f"contains no image ({kind})" if kind else "contains no image"
         raise LiteMedSamError(
-            f"{path}: holds {len(series)} series ({listed})", "put each series in a folder of its own"
+            f"{path}: {what}, or is cut off before it", "give the series of images, or export this file again"
+        )
+    return Found([(path, image)])
+
+
+def _check_no_mosaic(file: Path, image: Any) -> None:
+    kinds = image.get("ImageType") or ()
+    if "MOSAIC" in ([kinds] if isinstance(kinds, str) else list(kinds)):
+        raise LiteMedSamError(
+            f"{file}: a Siemens mosaic, which shows all slices of a volume as tiles of one picture",
+            "convert the series with dcm2niix and give the NIfTI file",
         )
 
 
-def _one_file(path: Path, file: Path, image: Any, frame: int | None) -> Scan:
-    array = decoded(file, image)
-    planes = planes_of(image, len(array))
-    frames = list(range(len(array)))
-    geometry, spacing = None, None
-    placed = [plane for plane in planes if plane is not None]
-    if len(placed) == len(planes):
-        if frame is not None and len(array) > 1:
-            raise LiteMedSamError(f"{path}: its frames are the slices of a volume", "leave --frame out")
-        frames, geometry = ordered(str(path), placed, thickness_of(image))
-        spacing = geometry.spacing
+def _one_file(path: Path, file: Path, image: Any, frame: int | None, uneven: bool) -> Scan:
+    pixels = decoded(file, image)
+    count = len(pixels.values)
+    places = planes_of(image, count)
+    planes = [plane for plane in places if plane is not None]
+    frames = list(range(count))
+    geometry, notes = None, ()
+    if len(planes) == count:
+        check_directions(str(path), planes)
+        labels = [f"frame {k}" for k in range(count)]
+        chosen = one_volume(str(path), planes, marks_of_frames(image, count), pixels.values.__getitem__, frame, labels)
+        row = ordered(str(path), [planes[k] for k in chosen.indices], thickness_of(image), uneven)
+        frames, geometry = [chosen.indices[k] for k in row.order], row.geometry
+        notes = (*chosen.notes, *row.notes)
     elif frame is not None:
-        if not 0 <= frame < len(array):
-            raise LiteMedSamError(f"{path}: has no frame {frame}, expected 0 to {len(array) - 1}")
+        if not 0 <= frame < count:
+            raise LiteMedSamError(f"{path}: has no frame {frame}, expected 0 to {count - 1}")
         frames = [frame]
-    voxels = array[frames]
     flat = geometry is None and len(frames) == 1
-    scan = _scan(path, image, voxels[0] if flat else voxels, geometry, not flat)
-    spacing = flat_spacing(image) if flat else spacing
-    return replace(scan, spacing=spacing, origin=DicomOrigin((without_pixels(image),), tuple(frames)))
+    if geometry is None and not flat:
+        notes = (
+            f"{path}: does not say where its {count} frames lie: they are taken as slices in their order, masks have "
+            "no place in the patient and, without --spacing, voxels of unknown size",
+        )
+    scan = _scan(path, image, _chosen(pixels, frames[0] if flat else frames), geometry, not flat)
+    spacing = flat_spacing(image) if flat else scan.spacing
+    return replace(scan, spacing=spacing, notes=notes, origin=DicomOrigin((without_pixels(image),), tuple(frames)))
 
 
-def _series(path: Path, images: list[tuple[Path, Any]]) -> Scan:
+def _chosen(pixels: Pixels, frames: int | list[int]) -> Pixels:
+    if frames == list(range(len(pixels.values))):
+        return pixels
+    return Pixels(pixels.values[frames], None if pixels.padding is None else pixels.padding[frames])
+
+
+def _series(path: Path, images: Sequence[tuple[Path, Any]], frame: int | None, uneven: bool) -> Scan:
+    _check_alike(images)
+    planes = []
+    for file, image in images:
+        plane = plane_of(image, image, image)
+        if plane is None:
+            raise LiteMedSamError(f"{file}: does not say where it lies", "give such images one by one")
+        planes.append(plane)
+    check_directions(str(path), planes)
+    marks = [marks_of_image(image, k) for k, (_, image) in enumerate(images)]
+    labels = [file.name for file, _ in images]
+    chosen = one_volume(str(path), planes, marks, lambda k: decoded(*images[k]).values, frame, labels)
+    first = images[chosen.indices[0]][1]
+    row = ordered(str(path), [planes[k] for k in chosen.indices], thickness_of(first), uneven)
+    slices = [images[chosen.indices[k]] for k in row.order]
+    pixels = _stacked([decoded(file, image) for file, image in slices])
+    scan = _scan(path, first, pixels, row.geometry, True)
+    origin = DicomOrigin(tuple(without_pixels(image) for _, image in slices))
+    return replace(scan, notes=(*chosen.notes, *row.notes), origin=origin)
+
+
+def _check_alike(images: Sequence[tuple[Path, Any]]) -> None:
+    """Refuse images that differ in size or colours, or have many frames."""
     first = images[0][1]
     for file, image in images:
         same = (image.get("Rows"), image.get("Columns")) == (first.get("Rows"), first.get("Columns"))
@@ -106,23 +149,30 @@ def _series(path: Path, images: list[tuple[Path, Any]]) -> Scan:
             raise LiteMedSamError(
                 f"{file}: {image.get('Columns')} × {image.get('Rows')} pixels in a series of "
                 f"{first.get('Columns')} × {first.get('Rows')}",
-                "leave localizers out of the folder",
+                "put images of one size into a folder of their own",
             )
         if int(image.get("NumberOfFrames", 1) or 1) > 1:
             raise LiteMedSamError(f"{file}: many frames in a series of several files", "give this file by itself")
-    planes = [plane_of(image, image, image) for _, image in images]
-    missing = [file for (file, _), plane in zip(images, planes, strict=True) if plane is None]
-    if missing:
-        raise LiteMedSamError(f"{missing[0]}: does not say where it lies", "give such images one by one")
-    order, geometry = ordered(str(path), [plane for plane in planes if plane is not None], thickness_of(first))
-    images = [images[k] for k in order]
-    voxels = np.concatenate([decoded(file, image) for file, image in images])
-    scan = _scan(path, first, voxels, geometry, True)
-    origin = DicomOrigin(tuple(without_pixels(image) for _, image in images))
-    return replace(scan, spacing=geometry.spacing, origin=origin)
 
 
-def _scan(path: Path, image: Any, voxels: np.ndarray, geometry: Geometry | None, volume: bool) -> Scan:
-    inverted = image.get("PhotometricInterpretation") == "MONOCHROME1"
-    modality = str(image.get("Modality", "") or "OT")
-    return Scan(str(path), voxels, volume, geometry, modality=modality, inverted=inverted)
+def _stacked(slices: Sequence[Pixels]) -> Pixels:
+    values = np.concatenate([pixels.values for pixels in slices])
+    if all(pixels.padding is None for pixels in slices):
+        return Pixels(values)
+    padding = [
+        np.zeros(pixels.values.shape, np.bool_) if pixels.padding is None else pixels.padding for pixels in slices
+    ]
+    return Pixels(values, np.concatenate(padding))
+
+
+def _scan(path: Path, image: Any, pixels: Pixels, geometry: Geometry | None, volume: bool) -> Scan:
+    return Scan(
+        str(path),
+        pixels.values,
+        volume,
+        geometry,
+        spacing=None if geometry is None else geometry.spacing,
+        modality=str(image.get("Modality", "") or "OT"),
+        inverted=image.get("PhotometricInterpretation") == "MONOCHROME1",
+        padding=pixels.padding,
+    )

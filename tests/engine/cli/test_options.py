@@ -11,7 +11,7 @@ import pydicom
 import pytest
 from PIL import Image
 from sample_scans import BOX, VOLUME, labels
-from synthetic_scans import dicom_image
+from synthetic_scans import ROOT, dicom_image, phantom, stored, write_series
 
 
 def test_a_mask_gives_boxes_pieces_and_names(infer, scans, tmp_path):
@@ -232,3 +232,53 @@ def test_boxes_in_a_folder_belong_to_scans_by_name(infer, scans, tmp_path):
     (folder / "scan.json").write_bytes((scans / "boxes.json").read_bytes())
     infer(scans / "scan.nii.gz", "--boxes", folder)
     assert "holds no file slice.json" in infer(scans / "slice.png", "--boxes", folder, code=1).stderr
+
+
+def test_a_series_of_a_mixed_folder_is_chosen(infer, tmp_path):
+    folder = tmp_path / "mixed"
+    paths = write_series(folder, stored(VOLUME, (0, 1, 2), (False,) * 3))
+    for number, path in enumerate(paths):
+        image = pydicom.dcmread(path)
+        image.SeriesInstanceUID, image.SeriesNumber, image.SeriesDescription = f"{ROOT}77", 7, "Other"
+        image.SOPInstanceUID = f"{ROOT}77.{number}"
+        image.save_as(folder / f"other{number}")
+    (folder / "readme.txt").write_text("two series")
+    assert "choose one with --series NUMBER" in infer(folder, "--box", BOX, code=1).output
+    for asked in ("7", f"{ROOT}77", "oth"):
+        output = infer(folder, "--box", BOX, "--series", asked, "--overwrite").output
+        assert "left aside files that are not DICOM: readme.txt" in output
+        written = pydicom.dcmread(tmp_path / "results" / "mixed.dcm")
+        assert written.ReferencedSeriesSequence[0].SeriesInstanceUID == f"{ROOT}77"
+    assert "contains no series 9" in infer(folder, "--box", BOX, "--series", 9, "--overwrite", code=1).output
+
+
+def test_uneven_slices_are_taken_on_request(infer, tmp_path):
+    paths = write_series(tmp_path / "series", stored(phantom(6, 40, 48), (0, 1, 2), (False,) * 3))
+    lost = sorted(paths, key=lambda path: pydicom.dcmread(path).ImagePositionPatient[2])[3]
+    lost.unlink()
+    assert "or add --allow-uneven" in infer(tmp_path / "series", "--box", BOX, code=1).output
+    arguments = (tmp_path / "series", "--box", BOX, "--allow-uneven", "--report", tmp_path / "a.json")
+    assert "1.4 mm are counted for each slice" in infer(*arguments).output
+    (case,) = json.loads((tmp_path / "a.json").read_text())["cases"]
+    assert any("1 slice missing between slices 2 and 3" in note for note in case["notes"])
+
+
+def test_an_echo_is_chosen_by_frame(infer, tmp_path):
+    folder = tmp_path / "echoes"
+    paths = write_series(folder, stored(VOLUME, (0, 1, 2), (False,) * 3), modality="MR")
+    for number, path in enumerate(paths):
+        image = pydicom.dcmread(path)
+        image.EchoTime = 10
+        image.save_as(path)
+        image.EchoTime, image.SOPInstanceUID = 20, f"{ROOT}88.{number}"
+        image.save_as(folder / f"second{number}")
+    output = infer(folder, "--box", BOX, code=1).output
+    assert "differ in EchoTime (10, 20); choose one with --frame 0 to 1" in output
+    infer(folder, "--box", BOX, "--frame", 1)
+    written = pydicom.dcmread(tmp_path / "results" / "echoes.dcm")
+    sources = {
+        source.ReferencedSOPInstanceUID
+        for frame in written.PerFrameFunctionalGroupsSequence
+        for source in frame.DerivationImageSequence[0].SourceImageSequence
+    }
+    assert all(uid.startswith(f"{ROOT}88.") for uid in sources)

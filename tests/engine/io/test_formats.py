@@ -35,7 +35,7 @@ def test_files_of_no_kind(tmp_path):
     (tmp_path / "a.NII.GZ").write_text("text")
     refused(tmp_path / "a.NII.GZ", "not a NIfTI file")
     (tmp_path / "a.dcm").write_bytes(b"")
-    refused(tmp_path / "a.dcm", "holds no image")
+    refused(tmp_path / "a.dcm", "contains no image")
 
 
 def read(path, frame=None):

@@ -209,7 +209,7 @@ def test_pydicom_s_own_images(predictor, tmp_path):
     [
         ("77654033/CT2", "slices missing between slices 0 and 1"),
         ("98892001/CT2N", "leave localizers out"),
-        ("98892003/MR1", "holds 3 series"),
+        ("98892003/MR1", "contains 3 series"),
     ],
 )
 def test_pydicom_s_own_bad_folders(name, words):

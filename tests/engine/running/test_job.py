@@ -1,48 +1,59 @@
-"""The only way from a file to masks."""
+"""What is asked of one scan: how it is read, and what is refused before anything is computed."""
+
+from multiprocessing.reduction import ForkingPickler
+from pathlib import Path
 
 import numpy as np
 import pytest
+from litemedsam.engine.io.dicom.format import Dicom
+from litemedsam.engine.io.formats import FORMATS
+from litemedsam.engine.objects.objects import Objects
+from litemedsam.engine.objects.prepare import prepare
 from litemedsam.engine.objects.sources import GivenBoxes
 from litemedsam.engine.running.job import Request, segment_file
-from litemedsam.engine.system.stopwatch import Stopwatch
-from sample_scans import BOX, labels
+from litemedsam.engine.running.options import Options
+from litemedsam.engine.scan.scan import Scan
+from synthetic_scans import edit_series, phantom, stored, write_series
 
-from litemedsam import LiteMedSamError, Predictor
+from litemedsam import LiteMedSamError
 
-GIVEN = GivenBoxes([tuple(float(number) for number in BOX.split(","))])
-
-
-@pytest.fixture
-def predictor(tiny_bundle):
-    with Predictor(tiny_bundle, threads=1) as made:
-        yield made
+BOX = GivenBoxes([[9, 13, 1, 29, 30, 3]])
 
 
-def test_a_scan_comes_back_on_its_own_grid(predictor, scans):
-    watch, steps = Stopwatch(), []
-    request = Request(scans / "scan.nii.gz", GIVEN)
-    done = segment_file(predictor, request, lambda k, total: steps.append((k, total)), watch)
-    assert done.labels.shape == done.scan.grid == labels(scans / "mask.nii.gz").shape
-    assert set(np.unique(done.labels)) == {0, 1}
-    assert done.names == ("",)
-    assert steps[-1][0] == steps[-1][1] == 3
-    assert watch.seconds["read"] > 0
+def refused(request, words):
+    # No predictor: what is refused later would fail for its lack.
+    with pytest.raises(LiteMedSamError, match=words):
+        segment_file(None, request)
 
 
-def test_the_file_s_own_boxes_are_taken_by_default(predictor, scans):
-    done = segment_file(predictor, Request(scans / "flat.npz"))
-    assert len(done.result.scores) == 2
-    with pytest.raises(LiteMedSamError, match="there are no boxes"):
-        segment_file(predictor, Request(scans / "scan.nii.gz"))
+def test_a_result_that_cannot_be_written_is_refused_before_computing(scans, tmp_path):
+    for case, kind, words in (
+        ("scan.nii.gz", "dicom", "a DICOM SEG needs DICOM images to refer to"),
+        ("scan.nii.gz", "png", "a PNG holds one slice, the result has 5"),
+        ("series", "png", "a PNG holds one slice, the result has 5"),
+    ):
+        refused(Options(tmp_path, BOX, format=FORMATS[kind]).request(scans / case), words)
+    folder = tmp_path / "anonymous"
+    paths = write_series(folder, stored(phantom(), (0, 1, 2), (False,) * 3))
+    edit_series(paths, lambda image: delattr(image, "StudyInstanceUID"))
+    refused(Options(tmp_path, BOX).request(folder), "its images lack StudyInstanceUID; use --format nifti")
 
 
-def test_progress_may_raise_to_cancel(predictor, scans):
-    class CancelledError(Exception):
-        pass
+def test_what_only_dicom_has_is_refused_of_others(scans):
+    for dicom in (Dicom(series="1"), Dicom(allow_uneven=True)):
+        for case in ("scan.nii.gz", "slice.png", "flat.npz", "stack"):
+            refused(Request(scans / case, BOX, dicom=dicom), "is not DICOM; leave --series and --allow-uneven out")
+    assert Request(scans / "series", dicom=Dicom(series="1")).read().grid == (5, 40, 48)
 
-    def cancel(done, total):
-        raise CancelledError
 
-    with pytest.raises(CancelledError):
-        segment_file(predictor, Request(scans / "volume.npz"), cancel)
-    assert segment_file(predictor, Request(scans / "volume.npz")).labels.any()
+def test_options_travel_to_other_processes(scans, tmp_path):
+    options = Options(tmp_path, BOX, dicom=Dicom("1", True))
+    sent = ForkingPickler.loads(ForkingPickler.dumps(options)).dicom
+    assert (sent.series, sent.allow_uneven) == ("1", True)
+    assert options.request(scans / "series").dicom is options.dicom
+
+
+def test_notes_of_a_scan_reach_what_is_prepared():
+    scan = Scan("scan", phantom()[0], False, notes=("scan: read with care",))
+    prepared = prepare(scan, Objects.of_boxes(str(Path("scan")), np.array([[1.0, 1, 5, 5]])))
+    assert "scan: read with care" in prepared.notes

@@ -26,7 +26,7 @@ def test_dicom_files(tmp_path):
     assert Dicom().read(written(RescaleSlope="3", RescaleIntercept="-7")).voxels.dtype == np.int32
     refused(written(), "has no frame 4, expected 0 to 0", frame=4)
     path.write_bytes(written().read_bytes()[:200])
-    refused(path, "holds no image")
+    refused(path, "contains no image")
     flat = dicom_image(PIXELS)
     flat.PixelSpacing = [0, 0]
     flat.ImagePositionPatient, flat.ImageOrientationPatient = [0, 0, 0], [1, 0, 0, 0, 1, 0]
