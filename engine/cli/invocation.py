@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ...atomic import make_output_folder, remove_left_over
+from ...errors import readable
 from ...inputs import InputFiles
 from ..bundle.info import default_bundle
 from ..inference.graphs import Graphs
@@ -167,5 +168,5 @@ class Invocation:
         if len(self.cases) > 1 and not self.quiet:
             from ..reporting.summary import summary
 
-            click.echo(summary(self.cases, reports, tell.left_out))
+            click.echo(readable(summary(self.cases, reports, tell.left_out)))
         return reports

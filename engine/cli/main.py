@@ -10,6 +10,7 @@ import click
 
 from ... import __version__
 from ...errors import LiteMedSamError
+from ..system.standard_streams import StandardStreams
 from ..system.stopping import orderly_stop
 from .parameters import BOX, SPACING, OverlayCommand
 from .usage import check_usage, settings_of
@@ -125,10 +126,10 @@ def main(**given: Any) -> None:
 
 def command() -> None:
     """`main` as a process of its own, which ends at once: the system frees its memory faster than Python does."""
+    streams = StandardStreams()
     try:
         main()
     except SystemExit as left:
-        sys.stdout.flush()
-        sys.stderr.flush()
+        lost = streams.finish()
         # Here, where what `main` held is not freed yet.
-        os._exit(left.code)
+        os._exit(left.code or lost)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ...atomic import write_atomically
+from ...errors import readable
 from ..scan.colours import colour
 
 if TYPE_CHECKING:
@@ -146,5 +147,5 @@ def page(info: RunInfo, cases: Sequence[CaseReport], pictures: Mapping[str, byte
 
 def write_page(path: Path, info: RunInfo, cases: Sequence[CaseReport], pictures: Mapping[str, bytes]) -> None:
     """Write `page`; see `write_atomically`."""
-    text = page(info, cases, pictures)
+    text = readable(page(info, cases, pictures))
     write_atomically(path, lambda file: file.write(text.encode()))

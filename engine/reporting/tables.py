@@ -8,9 +8,10 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from io import StringIO
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ...atomic import write_atomically
+from ...errors import readable
 
 if TYPE_CHECKING:
     from .case_report import CaseReport
@@ -19,8 +20,18 @@ if TYPE_CHECKING:
 
 def write_report(path: Path, info: RunInfo, cases: Sequence[CaseReport]) -> None:
     """Write a run's report; see `write_atomically`."""
-    text = json.dumps({"run": asdict(info), "cases": [asdict(case) for case in cases]}, indent=2, ensure_ascii=False)
+    content = _readable({"run": asdict(info), "cases": [asdict(case) for case in cases]})
+    text = json.dumps(content, indent=2, ensure_ascii=False)
     write_atomically(path, lambda file: file.write(text.encode() + b"\n"))
+
+
+def _readable(value: Any) -> Any:
+    """Plain containers whose texts can all be encoded; see `readable`."""
+    if isinstance(value, str):
+        return readable(value)
+    if isinstance(value, dict):
+        return {key: _readable(each) for key, each in value.items()}
+    return [_readable(each) for each in value] if isinstance(value, list) else value
 
 
 _COLUMNS = ("case", "output", "object", "name", "voxels", "volume_ml", "area_mm2", "score", "box", "error")
@@ -49,4 +60,4 @@ def write_table(path: Path, cases: Sequence[CaseReport]) -> None:
                     "",
                 ]
             )
-    write_atomically(path, lambda file: file.write(text.getvalue().encode()))
+    write_atomically(path, lambda file: file.write(readable(text.getvalue()).encode()))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ...errors import LiteMedSamError
+from ...errors import LiteMedSamError, readable
 from ..reporting.case_report import CaseReport
 from ..system.stopwatch import Stopwatch
 from .job import SegmentedScan, segment_file
@@ -36,7 +36,7 @@ def run_case(predictor: Predictor, case: Path, options: Options, progress: Progr
         return _segmented(predictor, case, options, progress)
     except LiteMedSamError as error:
         text = str(error)
-        return CaseReport(case=str(case), error=text if str(case) in text else f"{case}: {text}")
+        return CaseReport(case=str(case), error=text if readable(str(case)) in text else f"{case}: {text}")
     except MemoryError:
         return CaseReport(case=str(case), error=f"{case}: not enough memory for this case")
 

@@ -1,4 +1,4 @@
-"""What an earlier run noted, so that a run that is taken up again tells of all its cases."""
+"""What an earlier run noted, so that a run that is continued records all its cases."""
 
 import csv
 import json
@@ -7,7 +7,7 @@ from dataclasses import fields
 from io import StringIO
 from pathlib import Path
 
-from ...errors import LiteMedSamError
+from ...errors import LiteMedSamError, readable
 from ..reporting.case_report import CaseReport
 
 
@@ -99,6 +99,8 @@ def with_earlier(
     paths: Sequence[Path], reports: Iterable[CaseReport], earlier: Iterable[CaseReport]
 ) -> list[CaseReport]:
     """The reports of a run in the order of `paths`; where it has none, the earlier ones of cases that went well."""
-    found = {case.case: case for case in earlier if not case.error}
-    found.update((case.case, case) for case in reports)
-    return [found[str(path)] for path in paths if str(path) in found]
+    # Records hold names in their readable form.
+    found = {readable(case.case): case for case in earlier if not case.error}
+    found.update((readable(case.case), case) for case in reports)
+    names = (readable(str(path)) for path in paths)
+    return [found[name] for name in names if name in found]
