@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import LiteMedSamError
-from .io.formats import format_of
+from ..inputs import InputFiles
+from .io.formats import format_for_result, format_of
 from .objects.json_file import BoxesFile
 from .objects.sources import GivenBoxes, ObjectSource, StoredBoxes
 from .predictor import Predictor
@@ -82,7 +83,8 @@ def segment(
     spacing : sequence of float, optional
         Of a picture, or of a folder of them, in mm along x, y and, for a volume, z; files that tell theirs refuse it.
     output : path, optional
-        Also write the label map there, in the scan's own format.
+        Also write the label map there, in the format of the suffix: .npz, .nii.gz, .nii, .dcm, .png, .tif; of a stack
+        of pictures, a path without one is a folder. A file that exists is replaced, unless it is read by this call.
     predictor : Predictor, optional
         To use again and again; a new one with the default model when absent.
 
@@ -112,7 +114,9 @@ def segment(
     path = Path(scan)
     if box_space not in ("voxel", "world"):
         raise LiteMedSamError(f"box_space is {box_space!r}, expected voxel or world")
-    request = Request(path, _source(boxes, box_space == "world"), _scaling(window), frame, spacing)
+    source = _source(boxes, box_space == "world")
+    written = None if output is None else _output(Path(output), path, source, predictor)
+    request = Request(path, source, _scaling(window), frame, spacing)
     own = predictor is None
     predictor = Predictor() if predictor is None else predictor
     try:
@@ -120,8 +124,8 @@ def segment(
     finally:
         if own:
             predictor.close()
-    if output is not None:
-        LabelMap(format_of(path)).write(Path(output), done)
+    if written is not None:
+        written.write(Path(output), done)
     geometry = done.scan.geometry
     return ScanResult(
         np.ascontiguousarray(done.labels),
@@ -131,6 +135,13 @@ def segment(
         done.scan.spacing,
         done.prepared.notes,
     )
+
+
+def _output(output: Path, scan: Path, source: ObjectSource, predictor: Predictor | None) -> LabelMap:
+    """How the label map is written, once it is known to replace no input."""
+    read = [scan, *([source.path] if isinstance(source, BoxesFile) else [])]
+    InputFiles([*read, *([] if predictor is None else [predictor.bundle])]).refuse(output, "give another output")
+    return LabelMap(format_for_result(output, format_of(scan)))
 
 
 def _source(boxes: Sequence[Sequence[float]] | str | Path | None, world: bool) -> ObjectSource:

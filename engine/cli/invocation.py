@@ -68,13 +68,20 @@ def _options(given: Mapping[str, Any], subfolders: Mapping[Path, Path]) -> Optio
 
 
 def _check_outputs(given: Mapping[str, Any], cases: Sequence[Path], options: Options, records: Records) -> None:
-    """Refuse a run that would write onto the files that it reads."""
+    """Refuse a run that would write onto the files that it reads, or twice onto the same file."""
     named = (given["boxes_file"], given["mask"], given["scribbles"], given["model"])
     inputs = InputFiles([*cases, *(path for path in named if path is not None)])
+    results = output_paths(cases, options)
     for path in records.paths:
         inputs.refuse(path, "give the record another name")
-    for path in output_paths(cases, options):
+    for path in results:
         inputs.refuse(path, "give another folder with -o")
+    seen: set[Path] = set()
+    for path in (*records.paths, *results):
+        place = path.resolve()
+        if place in seen:
+            raise click.UsageError(f"{path}: would be written twice by this run; give each output another name")
+        seen.add(place)
 
 
 @dataclass(frozen=True)

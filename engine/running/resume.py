@@ -10,6 +10,9 @@ from pathlib import Path
 from ...errors import LiteMedSamError, readable
 from ..reporting.case_report import CaseReport
 
+# Columns that every table has.
+_KEYS = {"case", "output", "object", "error"}
+
 
 def _content(path: Path) -> str | None:
     try:
@@ -43,7 +46,7 @@ def read_report(path: Path) -> list[CaseReport]:
 
 
 def read_table(path: Path) -> list[CaseReport]:
-    """The cases of a table that `write_table` wrote, as far as it tells of them.
+    """The cases of a table that `write_table` wrote; it has no shapes, notes and seconds.
 
     Raises
     ------
@@ -55,7 +58,10 @@ def read_table(path: Path) -> list[CaseReport]:
         return []
     cases: dict[str, list[dict]] = {}
     try:
-        for row in csv.DictReader(StringIO(text, newline="")):
+        rows = csv.DictReader(StringIO(text, newline=""))
+        if text and not set(rows.fieldnames or ()) >= _KEYS:
+            raise _unusable(path, "table")
+        for row in rows:
             cases.setdefault(row["case"], []).append(row)
         return [_case(rows) for rows in cases.values()]
     except (ValueError, TypeError, KeyError, AttributeError, csv.Error) as error:
