@@ -22,7 +22,7 @@ from ..objects.masks import MaskBoxes, WithScribbles
 from ..objects.sources import GivenBoxes, ObjectSource, StoredBoxes
 from ..predictor import Predictor
 from ..reporting.run_info import RunInfo
-from ..running.cohort import distinct, gather
+from ..running.cohort import LeftOut, distinct, gather
 from ..running.executor import Executor, Local
 from ..running.options import Existing, Options
 from ..running.outputs import Film, Picture
@@ -67,6 +67,13 @@ def _options(given: Mapping[str, Any], subfolders: Mapping[Path, Path]) -> Optio
     )
 
 
+def _left_out(given: Mapping[str, Any]) -> LeftOut:
+    """What lies in a searched folder and is no case: results, and what the objects are taken from."""
+    options = {"boxes_file": "--boxes", "mask": "--boxes-from", "scribbles": "--scribbles"}
+    named = {given[name]: f"since {option} names it" for name, option in options.items() if given[name] is not None}
+    return LeftOut({given["output"]: "since results go there", **named})
+
+
 def _check_outputs(given: Mapping[str, Any], cases: Sequence[Path], options: Options, records: Records) -> None:
     """Refuse a run that would write onto the files that it reads, or twice onto the same file."""
     named = (given["boxes_file"], given["mask"], given["scribbles"], given["model"])
@@ -94,6 +101,8 @@ class Invocation:
     cases : list of Path
     options : Options
     keeper : RecordKeeper
+    notes : tuple of str
+        About the choice of cases.
     verbose, quiet : bool
     """
 
@@ -101,6 +110,7 @@ class Invocation:
     cases: list[Path]
     options: Options
     keeper: RecordKeeper
+    notes: tuple[str, ...]
     verbose: bool
     quiet: bool
 
@@ -129,7 +139,8 @@ class Invocation:
         LiteMedSamError
             For cases, bundles and settings that do not make sense.
         """
-        cases, subfolders = gather(given["cases"], given["folder"], given["stack"], given["output"])
+        left_out = _left_out(given)
+        cases, subfolders = gather(given["cases"], given["folder"], given["stack"], left_out)
         options = distinct(cases, _options(given, subfolders))
         records = Records(given["report"], given["table"], given["page"])
         _check_outputs(given, cases, options, records)
@@ -155,7 +166,7 @@ class Invocation:
 
             executor = Processes(settings, workers)
         keeper = RecordKeeper(records, info, cases, earlier)
-        return cls(executor, cases, options, keeper, given["verbose"], given["quiet"])
+        return cls(executor, cases, options, keeper, left_out.notes, given["verbose"], given["quiet"])
 
     def run(self) -> list[CaseReport]:
         """Work on the cases and keep the records.
@@ -165,6 +176,8 @@ class Invocation:
         LiteMedSamError
             When a record cannot be written.
         """
+        for note in () if self.quiet else self.notes:
+            click.echo(readable(f"Note: {note}"))
         tell = Record(reporter(self.verbose, self.quiet), self.keeper.note)
         try:
             reports = run(self.executor, self.cases, self.options, tell)
