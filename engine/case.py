@@ -11,6 +11,7 @@ from ..errors import LiteMedSamError
 LARGEST_NUMBER = 65535
 # Below, everything rounds to 0 or 1.
 _TWO_LEVELS = 1.5
+_SMALLEST_MM, _LARGEST_MM = 1e-9, 1e9
 
 
 @dataclass(frozen=True)
@@ -254,6 +255,11 @@ def checked_spacing(name: str, spacing: np.ndarray | Sequence[float], axes: int)
     spacing = spacing.astype(np.float64)
     if not (np.isfinite(spacing).all() and (spacing > 0).all()):
         raise LiteMedSamError(f"{name}: spacing is {number_list(spacing)}, expected positive numbers in mm")
+    # Beyond these, volumes overflow or vanish.
+    if spacing.min() < _SMALLEST_MM or spacing.max() > _LARGEST_MM:
+        raise LiteMedSamError(
+            f"{name}: spacing is {number_list(spacing)}, expected {_SMALLEST_MM:g} to {_LARGEST_MM:g} mm"
+        )
     return spacing
 
 

@@ -106,7 +106,7 @@ class Predictor:
             AutomaticPrompts(seed, info.prompts, info.scribble),
             policy or Growing(self.threads),
             MemoryBudget.of_process(),
-            int(cache_mb * MEGABYTE),
+            int(settings.cache_mb * MEGABYTE),
         )
         self._cache = EmbeddingCache(self._engine.cache_bytes)
         self._own = _OfThread()

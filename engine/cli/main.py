@@ -10,6 +10,7 @@ import click
 
 from ... import __version__
 from ...errors import LiteMedSamError
+from ..settings import MOST_THREADS
 from ..system.standard_streams import StandardStreams
 from ..system.stopping import orderly_stop
 from .parameters import BOX, SPACING, OverlayCommand
@@ -32,7 +33,9 @@ from .usage import check_usage, settings_of
 @click.option("--boxes", "boxes_file", type=click.Path(path_type=Path), help="JSON file of boxes, or a folder of them.")
 @click.option("--boxes-from", "mask", type=click.Path(path_type=Path), help="Mask whose labels are boxed, or a folder.")
 @click.option("--pieces", is_flag=True, help="With --boxes-from: each connected piece is an object.")
-@click.option("--margin", type=click.IntRange(0), default=0, help="With --boxes-from: voxels to grow boxes by.")
+@click.option(
+    "--margin", type=click.IntRange(0, 1_000_000), default=0, help="With --boxes-from: voxels to grow boxes by."
+)
 @click.option("--scribbles", type=click.Path(path_type=Path), help="Mask with a stroke of value k on object k.")
 @click.option(
     "--box-space",
@@ -70,7 +73,9 @@ from .usage import check_usage, settings_of
     help="How boxes and slices are treated; `published` repeats the model's published script.",
 )
 @click.option("--workers", type=click.IntRange(1), default=1, show_default=True, help="Cases to work on at once.")
-@click.option("--threads", type=click.IntRange(1), help="Threads to compute with; all that may be used when absent.")
+@click.option(
+    "--threads", type=click.IntRange(1, MOST_THREADS), help="Threads to compute with; all that may be used when absent."
+)
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Seed of the automatic prompts.")
 @click.option(
     "--cache-mb", type=click.FloatRange(0), default=512, show_default=True, help="Most memory for embeddings."

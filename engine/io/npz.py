@@ -84,6 +84,8 @@ class Npz:
 
     def read(self, path: Path, frame: int | None = None) -> Scan:
         """See `Format.read`; ``boxes`` may be absent."""
+        if frame is not None:
+            raise LiteMedSamError(f"{path}: an npz file has no time points", "leave --frame out")
         arrays = read_arrays(path, ("imgs",), ("boxes", "spacing"))
         return Scan(str(path), arrays["imgs"], spacing=arrays.get("spacing"), boxes=arrays.get("boxes"), ready=True)
 

@@ -19,7 +19,7 @@ def infer(tiny_bundle, tmp_path):
     def call(*arguments, code=0, output=None):
         given = [*arguments, "-o", output or tmp_path / "results", "--model", tiny_bundle, "--threads", 1]
         run = CliRunner().invoke(main, [str(argument) for argument in given])
-        assert run.exit_code == code, run.output
+        assert code is None or run.exit_code == code, run.output
         assert run.exception is None or isinstance(run.exception, SystemExit)
         return run
 

@@ -1,5 +1,6 @@
 """No output of the command replaces what it reads, nor a file of another kind, nor another output."""
 
+import json
 import os
 import shutil
 
@@ -114,3 +115,34 @@ def test_outputs_that_would_replace_each_other(infer, mine, tmp_path):
     shutil.copy(mine / "slice.png", mine / "flat.png")
     infer(mine / "flat.npz", mine / "flat.png", "--overlay", code=2)
     assert not (tmp_path / "results").exists()
+
+
+ODD = ("inf", "-inf", "nan", "-0", "1e308", "-1e308", "1e-320", "99999999999999999999", "1" + "0" * 400, "1" * 5000)
+
+
+@pytest.mark.parametrize("value", ODD)
+def test_numbers_that_are_none_end_in_one_line_or_in_a_sound_result(infer, scans, tmp_path, recwarn, value):
+    flat, deep = scans / "slice.png", scans / "scan.nii.gz"
+    box = ("--box", FLAT_BOX)
+    for arguments in (
+        *((flat, *box, option, value) for option in ("--cache-mb", "--seed", "--threads", "--frame")),
+        (flat, "--box", f"9,13,{value},30"),
+        (flat, "--box", f"{value},13,29,30"),
+        (deep, "--box", f"9,13,{value},29,30,{value}"),
+        (deep, "--box", f"9,13,{value},29,30,{value}", "--box-space", "world"),
+        (flat, *box, "--spacing", f"{value},1"),
+        (flat, *box, "--spacing", f"{value},{value}"),
+        (flat, *box, "--window", f"{value},{value}"),
+        (deep, "--boxes-from", scans / "mask.nii.gz", "--margin", value),
+        (scans / "flat.npz", "--workers", value),
+    ):
+        run = infer(*arguments, "--overwrite", "--report", tmp_path / "r.json", "-q", code=None)
+        assert run.exit_code in (0, 1, 2)
+        lines = [line for line in run.stderr.splitlines() if line.startswith("Error: ")]
+        assert len(lines) == (run.exit_code != 0), run.output
+        assert "export the bundle" not in run.output
+        if run.exit_code == 0:
+            # Neither NaN nor Infinity, which are no JSON.
+            json.loads((tmp_path / "r.json").read_text(), parse_constant=pytest.fail)
+        (tmp_path / "r.json").unlink(missing_ok=True)
+    assert [str(warning.message) for warning in recwarn if warning.category is RuntimeWarning] == []
