@@ -1,7 +1,7 @@
 """The Python interface to files: a scan and boxes in, masks on the scan's own grid out."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -9,10 +9,11 @@ import numpy as np
 from ..errors import LiteMedSamError
 from ..inputs import InputFiles
 from .io.formats import format_for_result, format_of
+from .objects.clipped import ClippedBoxes
 from .objects.json_file import BoxesFile
 from .objects.sources import GivenBoxes, ObjectSource, StoredBoxes
 from .predictor import Predictor
-from .running.job import Request, segment_file
+from .running.job import Request, SegmentedScan, segment_file
 from .running.outputs import LabelMap
 from .scan.intensity import Scaling, scaling_named
 
@@ -24,7 +25,7 @@ class ScanResult:
     Attributes
     ----------
     labels : ndarray
-        (H, W) or (D, H, W) on the file's own grid, 0 for background and k + 1 for object k; where objects overlap,
+        (H, W) or (D, H, W) on the file's own grid, 0 for background and `values` for objects; where objects overlap,
         the highest. A voxel is indexed [z, y, x], so ``labels.T`` is as ``nibabel`` indexes a NIfTI file.
     scores : ndarray
         float32 (N,), predicted IoU.
@@ -36,7 +37,9 @@ class ScanResult:
     spacing : ndarray or None
         float64, distance between voxels in mm along x, y and, for a volume, z.
     notes : tuple of str
-        What was decided for you.
+        What was decided for you, and which objects the label map does not show.
+    values : tuple of int
+        The label of each object: 1, 2, …, or the numbers of the mask that the boxes come from.
     """
 
     labels: np.ndarray
@@ -44,12 +47,17 @@ class ScanResult:
     names: tuple[str, ...]
     affine: np.ndarray | None
     spacing: np.ndarray | None
-    notes: tuple[str, ...] = ()
+    notes: tuple[str, ...]
+    values: tuple[int, ...]
+    _segmented: SegmentedScan = field(repr=False, compare=False)
 
     @property
     def masks(self) -> np.ndarray:
-        """bool (N, H, W) or (N, D, H, W), one mask per object."""
-        return np.stack([self.labels == number for number in range(1, len(self.scores) + 1)])
+        """bool (N, H, W) or (N, D, H, W), one mask per object.
+
+        They overlap where ``separate=True`` was given; otherwise they are what the label map shows.
+        """
+        return np.stack([self._segmented.mask(k) for k in range(len(self.values))])
 
 
 def segment(
@@ -60,6 +68,8 @@ def segment(
     window: str | tuple[float, float] | None = None,
     frame: int | None = None,
     spacing: Sequence[float] | None = None,
+    clip: bool = False,
+    separate: bool = False,
     output: str | Path | None = None,
     predictor: Predictor | None = None,
 ) -> ScanResult:
@@ -82,6 +92,10 @@ def segment(
         Which time point of a series of volumes.
     spacing : sequence of float, optional
         Of a picture, or of a folder of them, in mm along x, y and, for a volume, z; files that tell theirs refuse it.
+    clip : bool
+        Cut boxes off at the image's edges instead of refusing them.
+    separate : bool
+        Keep the objects' masks apart, so that they overlap where objects do.
     output : path, optional
         Also write the label map there, in the format of the suffix: .npz, .nii.gz, .nii, .dcm, .png, .tif; of a stack
         of pictures, a path without one is a folder. A file that exists is replaced, unless it is read by this call.
@@ -116,7 +130,8 @@ def segment(
         raise LiteMedSamError(f"box_space is {box_space!r}, expected voxel or world")
     source = _source(boxes, box_space == "world")
     written = None if output is None else _output(Path(output), path, source, predictor)
-    request = Request(path, source, _scaling(window), frame, spacing)
+    objects = ClippedBoxes(source) if clip else source
+    request = Request(path, objects, _scaling(window), frame, spacing, separate)
     own = predictor is None
     predictor = Predictor() if predictor is None else predictor
     try:
@@ -133,7 +148,9 @@ def segment(
         done.names,
         None if geometry is None else geometry.affine,
         done.scan.spacing,
-        done.prepared.notes,
+        done.notes,
+        done.values,
+        done,
     )
 
 

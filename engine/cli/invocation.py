@@ -17,6 +17,7 @@ from ..bundle.info import default_bundle
 from ..inference.graphs import Graphs
 from ..inference.streams import Growing
 from ..io.formats import FORMATS
+from ..objects.clipped import ClippedBoxes
 from ..objects.json_file import BoxesFile
 from ..objects.masks import MaskBoxes, WithScribbles
 from ..objects.sources import GivenBoxes, ObjectSource, StoredBoxes
@@ -25,7 +26,7 @@ from ..reporting.run_info import RunInfo
 from ..running.cohort import LeftOut, distinct, gather
 from ..running.executor import Executor, Local
 from ..running.options import Existing, Options
-from ..running.outputs import Film, Picture
+from ..running.outputs import Film, MaskFolder, Output, Picture
 from ..running.records import RecordKeeper, Records
 from ..running.reporters import Record, reporter
 from ..running.run import output_paths, remove_left_over_results, run
@@ -45,6 +46,8 @@ def _objects(given: Mapping[str, Any]) -> ObjectSource:
         source = BoxesFile(given["boxes_file"], world)
     elif given["mask"] is not None:
         source = MaskBoxes(given["mask"], given["pieces"], given["margin"])
+    if given["clip"]:
+        source = ClippedBoxes(source)
     return source if given["scribbles"] is None else WithScribbles(source, given["scribbles"])
 
 
@@ -53,15 +56,18 @@ def _options(given: Mapping[str, Any], subfolders: Mapping[Path, Path]) -> Optio
     if given["overwrite"] or given["skip_existing"]:
         existing = Existing.REPLACE if given["overwrite"] else Existing.SKIP
     drawn = overlay is not None or given["page"] is not None
-    films = (Film(overlay),) if overlay in ("gif", "mp4") else ()
+    kind = None if given["format_name"] is None else FORMATS[given["format_name"]]
+    drawings: list[Output] = [Picture()] if drawn else []
+    drawings += [Film(overlay)] if overlay in ("gif", "mp4") else []
+    drawings += [MaskFolder()] if given["separate"] else []
     return Options(
         given["output"],
         _objects(given),
         None if given["window"] is None else scaling_named(given["window"]),
         given["time_point"],
         given["spacing"],
-        None if given["format_name"] is None else FORMATS[given["format_name"]],
-        (Picture(), *films) if drawn else (),
+        kind,
+        tuple(drawings),
         existing,
         subfolders,
     )

@@ -86,6 +86,8 @@ from .usage import check_usage, settings_of
     metavar="[png|gif|mp4]",
     help="Also write a PNG of image, boxes and masks beside each result, and a way through the slices on request.",
 )
+@click.option("--separate", is_flag=True, help="Also write a mask of each object, in a folder beside the result.")
+@click.option("--clip", is_flag=True, help="Cut boxes off at the image's edges instead of failing the case.")
 @click.option("--report", type=click.Path(path_type=Path), help="Write what was done, with seconds per stage, as JSON.")
 @click.option("--csv", "table", type=click.Path(path_type=Path), help="Write one line per object: volume, score, box.")
 @click.option("--html", "page", type=click.Path(path_type=Path), help="Write one page with all of it; adds --overlay.")

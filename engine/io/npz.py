@@ -77,6 +77,7 @@ class Npz:
     name = "npz"
     suffixes: tuple[str, ...] = (".npz",)
     result_suffixes = suffixes
+    consecutive = False
 
     def recognises(self, path: Path, head: bytes) -> bool:
         """See `Format.recognises`: a zip archive."""

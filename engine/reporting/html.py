@@ -72,15 +72,16 @@ def _objects(case: CaseReport) -> str:
         size, sizes = "volume in ml", [f"{value:g}" for value in case.volumes_ml]
     elif case.areas_mm2:
         size, sizes = "area in mm²", [f"{value:g}" for value in case.areas_mm2]
-    head = ("object", "name", "pixels" if len(case.shape) == 2 else "voxels", size, "predicted IoU", "box")
+    head = ("object", "name", "pixels" if len(case.shape) == 2 else "voxels", size, "predicted IoU", "box", "state")
     rows = [
         (
-            str(k + 1),
+            str(case.numbers[k]),
             case.names[k],
             str(case.voxels[k]),
             sizes[k],
             f"{case.scores[k]:g}",
             ", ".join(f"{value:g}" for value in case.boxes[k]),
+            case.states[k] if case.states else "",
         )
         for k in range(case.objects)
     ]

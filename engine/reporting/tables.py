@@ -34,7 +34,7 @@ def _readable(value: Any) -> Any:
     return [_readable(each) for each in value] if isinstance(value, list) else value
 
 
-_COLUMNS = ("case", "output", "object", "name", "voxels", "volume_ml", "area_mm2", "score", "box", "error")
+_COLUMNS = ("case", "output", "object", "name", "voxels", "volume_ml", "area_mm2", "score", "box", "state", "error")
 
 
 def write_table(path: Path, cases: Sequence[CaseReport]) -> None:
@@ -50,13 +50,14 @@ def write_table(path: Path, cases: Sequence[CaseReport]) -> None:
                 [
                     case.case,
                     case.output,
-                    k + 1,
+                    case.numbers[k],
                     case.names[k],
                     case.voxels[k],
                     case.volumes_ml[k] if case.volumes_ml else "",
                     case.areas_mm2[k] if case.areas_mm2 else "",
                     case.scores[k],
                     " ".join(f"{value:g}" for value in case.boxes[k]),
+                    case.states[k] if case.states else "",
                     "",
                 ]
             )

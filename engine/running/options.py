@@ -67,7 +67,8 @@ class Options:
 
     def request(self, case: Path) -> Request:
         """What is asked of one case."""
-        return Request(case, self.objects, self.scaling, self.time_point, self.spacing)
+        separate = any(output.separate for output in self.drawings)
+        return Request(case, self.objects, self.scaling, self.time_point, self.spacing, separate)
 
     def target(self, case: Path) -> Path:
         """The path of a case's label map.
@@ -77,8 +78,12 @@ class Options:
         LiteMedSamError
             When the case cannot be opened or is of no known kind.
         """
-        kind = self.format or format_of(case)
-        return self.output / self.subfolders.get(case, "") / result_name(case, kind, case in self.whole_names)
+        folder = self.output / self.subfolders.get(case, "")
+        return folder / result_name(case, self.kind(case), case in self.whole_names)
+
+    def kind(self, case: Path) -> Format:
+        """The format of a case's label map; raises as `target`."""
+        return self.format or format_of(case)
 
     def outputs(self, case: Path) -> tuple[Output, ...]:
         """What is written of a case; the label map comes last, so that a case with a label map is complete.
@@ -88,4 +93,4 @@ class Options:
         LiteMedSamError
             As `target`.
         """
-        return (*self.drawings, LabelMap(self.format or format_of(case)))
+        return (*self.drawings, LabelMap(self.kind(case)))

@@ -59,8 +59,7 @@ class Lines:
         elif not self.quiet:
             for note in report.notes:
                 self._write(f"Note: {note}", sys.stdout)
-            objects = f"{report.objects} object{'s' if report.objects != 1 else ''}"
-            self._write(f"{report.output}: {objects} in {report.seconds['total']:.2f} s", sys.stdout)
+            self._write(f"{report.output}: {report.tally} in {report.seconds['total']:.2f} s", sys.stdout)
             if self.verbose:
                 stages = (f"{name} {value:.3f}" for name, value in report.seconds.items() if name != "total")
                 self._write(f"  {report.encoded} encoded; seconds: {', '.join(stages)}", sys.stdout)

@@ -95,6 +95,8 @@ def _case(rows: list[dict]) -> CaseReport:
         scores=[float(row["score"]) for row in rows],
         voxels=[int(row["voxels"]) for row in rows],
         names=[row["name"] for row in rows],
+        labels=[int(row["object"]) for row in rows],
+        states=[row.get("state") or "" for row in rows],
         volumes_ml=[float(row["volume_ml"]) for row in rows if row["volume_ml"]],
         areas_mm2=[float(row["area_mm2"]) for row in rows if row["area_mm2"]],
         boxes=[[float(value) for value in row["box"].split()] for row in rows],

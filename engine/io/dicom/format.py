@@ -27,6 +27,7 @@ class Dicom:
     name = "dicom"
     suffixes: tuple[str, ...] = (".dcm", ".dicom", ".ima")
     result_suffixes = suffixes
+    consecutive = True
 
     def recognises(self, path: Path, head: bytes) -> bool:
         """See `Format.recognises`."""
