@@ -111,9 +111,6 @@ def test_outputs_that_would_replace_each_other(infer, mine, tmp_path):
     both = tmp_path / "both"
     infer(mine / "flat.npz", "--report", both, "--csv", both, code=2)
     infer(mine / "flat.npz", "--report", tmp_path / "results" / "flat.npz", code=2)
-    # The drawing of one case and the result of another.
-    shutil.copy(mine / "slice.png", mine / "flat.png")
-    infer(mine / "flat.npz", mine / "flat.png", "--overlay", code=2)
     assert not (tmp_path / "results").exists()
 
 
