@@ -13,7 +13,9 @@ from pathlib import Path
 
 import click
 import numpy as np
-from commands import evaluate, segment
+from commands import evaluate, refuse_inputs, segment
+
+from litemedsam.atomic import write_atomically
 
 RIVALS = ("box", "ellipse", "grabcut")
 _FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
@@ -74,6 +76,8 @@ def measured(cases: Path, truths: Path, work: Path, *options: str, rivals: bool 
 @click.option("--json", "json_path", type=click.Path(dir_okay=False, path_type=Path))
 def main(cases: Path, model: Path | None, precision: str, enlarged: float, json_path: Path | None) -> None:
     """Measure a bundle on CASES."""
+    if json_path:
+        refuse_inputs(json_path, cases.glob("*.npz"))
     options = ["--precision", precision, *(["--model", str(model)] if model else [])]
     with tempfile.TemporaryDirectory() as name:
         work = Path(name)
@@ -90,7 +94,8 @@ def main(cases: Path, model: Path | None, precision: str, enlarged: float, json_
         values = [row(means, group)["dsc"] for means in columns.values()] + [row(tight["masks"], group)["nsd"]]
         click.echo(f"{group:14}" + "".join(f"{value:10.3f}" for value in values))
     if json_path:
-        json_path.write_text(json.dumps({"tight": tight, "enlarged": loose}, indent=1), encoding="utf-8")
+        text = json.dumps({"tight": tight, "enlarged": loose}, indent=1)
+        write_atomically(json_path, lambda file: file.write(text.encode()), "choose another file")
 
 
 def row(means: dict, group: str) -> dict:

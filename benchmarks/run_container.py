@@ -18,6 +18,7 @@ from pathlib import Path
 from time import perf_counter
 
 import click
+from commands import refuse_inputs
 from tqdm import tqdm
 
 CHALLENGE_COMMAND = ("/bin/bash", "-c", "sh predict.sh")
@@ -146,6 +147,8 @@ def main(image: str, cases: Path, table: Path, results: Path | None, memory: str
         raise click.ClickException(f"{cases}: holds no .npz files")
     if shutil.which("docker") is None:
         raise click.ClickException("there is no docker on PATH")
+    for output in (table, *(results / case.name for case in paths if results is not None)):
+        refuse_inputs(output, paths)
     command = ("-i", "inputs", "-o", "outputs") if own_command else CHALLENGE_COMMAND
     failed = 0
     with table.open("w", newline="") as file:

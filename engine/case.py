@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence, Sized
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -11,6 +12,10 @@ from ..errors import LiteMedSamError
 LARGEST_NUMBER = 65535
 # Below, everything rounds to 0 or 1.
 _TWO_LEVELS = 1.5
+# What may have become of an object.
+EMPTY, COVERED = "empty", "covered"
+_PART = 1_000_000
+_SMALLEST_MM, _LARGEST_MM = 1e-9, 1e9
 
 
 @dataclass(frozen=True)
@@ -61,12 +66,31 @@ class Segmentation:
         Time spent per stage.
     encoded : int
         How many images went through the encoder.
+    areas : ndarray
+        int64 (N,), pixels or voxels of each object's mask, with what others cover.
     """
 
     labels: np.ndarray
     scores: np.ndarray
     seconds: Mapping[str, float]
     encoded: int
+    areas: np.ndarray
+
+    @cached_property
+    def voxels(self) -> list[int]:
+        """Labelled pixels or voxels of each object: its mask without what others cover."""
+        objects, flat = len(self.scores), self.labels.ravel()
+        counts = np.zeros(objects + 1, np.int64)
+        # In parts: counting widens the labels to eight bytes each.
+        for start in range(0, len(flat), _PART):
+            counts += np.bincount(flat[start : start + _PART], minlength=objects + 1)
+        return counts[1:].tolist()
+
+    @property
+    def states(self) -> list[str]:
+        """Per object `EMPTY`, or `COVERED` where others hide its whole mask, or nothing."""
+        sizes = zip(self.areas.tolist(), self.voxels, strict=True)
+        return [EMPTY if not own else COVERED if not left else "" for own, left in sizes]
 
 
 def label_dtype(objects: int) -> np.dtype:
@@ -254,6 +278,11 @@ def checked_spacing(name: str, spacing: np.ndarray | Sequence[float], axes: int)
     spacing = spacing.astype(np.float64)
     if not (np.isfinite(spacing).all() and (spacing > 0).all()):
         raise LiteMedSamError(f"{name}: spacing is {number_list(spacing)}, expected positive numbers in mm")
+    # Beyond these, volumes overflow or vanish.
+    if spacing.min() < _SMALLEST_MM or spacing.max() > _LARGEST_MM:
+        raise LiteMedSamError(
+            f"{name}: spacing is {number_list(spacing)}, expected {_SMALLEST_MM:g} to {_LARGEST_MM:g} mm"
+        )
     return spacing
 
 

@@ -29,6 +29,7 @@ from .system.resources import MEGABYTE
 from .system.stopwatch import Stopwatch
 
 if TYPE_CHECKING:
+    from .inference.mask_sinks import MaskSink
     from .inference.prompt import PromptSource
 
 __all__ = ["Prediction", "Predictor"]
@@ -106,7 +107,7 @@ class Predictor:
             AutomaticPrompts(seed, info.prompts, info.scribble),
             policy or Growing(self.threads),
             MemoryBudget.of_process(),
-            int(cache_mb * MEGABYTE),
+            int(settings.cache_mb * MEGABYTE),
         )
         self._cache = EmbeddingCache(self._engine.cache_bytes)
         self._own = _OfThread()
@@ -223,7 +224,11 @@ class Predictor:
         return self.segment_case(checked_case("arrays", np.asarray(imgs), np.asarray(boxes)))
 
     def segment_case(
-        self, case: Case, progress: Progress | None = None, prompts: PromptSource | None = None
+        self,
+        case: Case,
+        progress: Progress | None = None,
+        prompts: PromptSource | None = None,
+        masks: MaskSink | None = None,
     ) -> Segmentation:
         """Segment a case.
 
@@ -234,6 +239,8 @@ class Predictor:
             See `CaseSegmenter.segment`.
         prompts : PromptSource, optional
             Automatic points and scribbles when absent.
+        masks : MaskSink, optional
+            See `CaseSegmenter.segment`.
 
         Returns
         -------
@@ -248,7 +255,7 @@ class Predictor:
         with watch.stage("load"):
             streams, cache_bytes = engine.prepare(case)
         segmenter = CaseSegmenter(engine.network, engine.protocol, prompts or engine.prompts, cache_bytes, streams)
-        result = segmenter.segment(case, progress)
+        result = segmenter.segment(case, progress, masks)
         return replace(result, seconds={**watch.seconds, **result.seconds})
 
     def close(self) -> None:

@@ -1,19 +1,21 @@
 """The Python interface to files: a scan and boxes in, masks on the scan's own grid out."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from ..errors import LiteMedSamError
+from ..inputs import InputFiles
 from .io.dicom.format import Dicom
-from .io.formats import format_of
+from .io.formats import format_for_result, format_of
+from .objects.clipped import ClippedBoxes
 from .objects.json_file import BoxesFile
 from .objects.sources import GivenBoxes, ObjectSource, StoredBoxes
 from .predictor import Predictor
-from .running.job import Request, segment_file
+from .running.job import Request, SegmentedScan, segment_file
 from .running.outputs import LabelMap
 from .scan.intensity import Scaling, scaling_named
 
@@ -25,7 +27,7 @@ class ScanResult:
     Attributes
     ----------
     labels : ndarray
-        (H, W) or (D, H, W) on the file's own grid, 0 for background and k + 1 for object k; where objects overlap,
+        (H, W) or (D, H, W) on the file's own grid, 0 for background and `values` for objects; where objects overlap,
         the highest. A voxel is indexed [z, y, x], so ``labels.T`` is as ``nibabel`` indexes a NIfTI file.
     scores : ndarray
         float32 (N,), predicted IoU.
@@ -37,7 +39,9 @@ class ScanResult:
     spacing : ndarray or None
         float64, distance between voxels in mm along x, y and, for a volume, z.
     notes : tuple of str
-        What was decided for you.
+        What was decided for you, and which objects the label map does not show.
+    values : tuple of int
+        The label of each object: 1, 2, …, or the numbers of the mask that the boxes come from.
     """
 
     labels: np.ndarray
@@ -45,12 +49,17 @@ class ScanResult:
     names: tuple[str, ...]
     affine: np.ndarray | None
     spacing: np.ndarray | None
-    notes: tuple[str, ...] = ()
+    notes: tuple[str, ...]
+    values: tuple[int, ...]
+    _segmented: SegmentedScan = field(repr=False, compare=False)
 
     @property
     def masks(self) -> np.ndarray:
-        """bool (N, H, W) or (N, D, H, W), one mask per object."""
-        return np.stack([self.labels == number for number in range(1, len(self.scores) + 1)])
+        """bool (N, H, W) or (N, D, H, W), one mask per object.
+
+        They overlap where ``separate=True`` was given; otherwise they are what the label map shows.
+        """
+        return np.stack([self._segmented.mask(k) for k in range(len(self.values))])
 
 
 def segment(
@@ -63,6 +72,8 @@ def segment(
     spacing: Sequence[float] | None = None,
     series: str | None = None,
     allow_uneven: bool = False,
+    clip: bool = False,
+    separate: bool = False,
     output: str | Path | None = None,
     predictor: Predictor | None = None,
 ) -> ScanResult:
@@ -89,8 +100,13 @@ def segment(
         Number, UID or part of the description of one DICOM series in a folder of several.
     allow_uneven : bool
         Whether DICOM slices may lie at uneven distances; their median distance then counts for all.
+    clip : bool
+        Cut boxes off at the image's edges instead of refusing them.
+    separate : bool
+        Keep the objects' masks apart, so that they overlap where objects do.
     output : path, optional
-        Also write the label map there, in the scan's own format.
+        Also write the label map there, in the format of the suffix: .npz, .nii.gz, .nii, .dcm, .png, .tif; of a stack
+        of pictures, a path without one is a folder. A file that exists is replaced, unless it is read by this call.
     predictor : Predictor, optional
         To use again and again; a new one with the default model when absent.
 
@@ -120,9 +136,12 @@ def segment(
     path = Path(scan)
     if box_space not in ("voxel", "world"):
         raise LiteMedSamError(f"box_space is {box_space!r}, expected voxel or world")
+    source = _source(boxes, box_space == "world")
+    written = None if output is None else _output(Path(output), path, source, predictor)
+    check = None if written is None else partial(written.format.check_result, Path(output))
+    objects = ClippedBoxes(source) if clip else source
     dicom = Dicom(series, allow_uneven)
-    check = None if output is None else partial(format_of(path).check_result, Path(output))
-    request = Request(path, _source(boxes, box_space == "world"), _scaling(window), frame, spacing, dicom, check)
+    request = Request(path, objects, _scaling(window), frame, spacing, dicom, check, separate)
     own = predictor is None
     predictor = Predictor() if predictor is None else predictor
     try:
@@ -130,8 +149,8 @@ def segment(
     finally:
         if own:
             predictor.close()
-    if output is not None:
-        LabelMap(format_of(path)).write(Path(output), done)
+    if written is not None:
+        written.write(Path(output), done)
     geometry = done.scan.geometry
     return ScanResult(
         np.ascontiguousarray(done.labels),
@@ -139,8 +158,17 @@ def segment(
         done.names,
         None if geometry is None else geometry.affine,
         done.scan.spacing,
-        done.prepared.notes,
+        done.notes,
+        done.values,
+        done,
     )
+
+
+def _output(output: Path, scan: Path, source: ObjectSource, predictor: Predictor | None) -> LabelMap:
+    """How the label map is written, once it is known to replace no input."""
+    read = [scan, *([source.path] if isinstance(source, BoxesFile) else [])]
+    InputFiles([*read, *([] if predictor is None else [predictor.bundle])]).refuse(output, "give another output")
+    return LabelMap(format_for_result(output, format_of(scan)))
 
 
 def _source(boxes: Sequence[Sequence[float]] | str | Path | None, world: bool) -> ObjectSource:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, replace
+from numbers import Integral, Real
 from pathlib import Path
 
 from ..errors import LiteMedSamError
 from .system.resources import available_processors
 
+# More are of no use, and the runtimes take no more than some thousands.
+MOST_THREADS = 1024
+# A petabyte.
+LARGEST_CACHE_MB = 1_000_000_000
 # Forty slices at 12.6 MB each.
 DEFAULT_CACHE_MB = 512
 
@@ -28,11 +32,11 @@ class EngineSettings:
     protocol : str
         ``corrected``, or ``published`` for the treatment of boxes and volumes by the model's published script.
     threads : int or None
-        At least 1; as many as the process may use when None.
+        1 to 1024; as many as the process may use when None.
     seed : int
         Of the automatic points and scribbles, at least 0.
     cache_mb : float
-        Budget for embeddings in megabytes, at least 0 and finite.
+        Budget for embeddings in megabytes, 0 to 10⁹.
 
     Raises
     ------
@@ -49,12 +53,13 @@ class EngineSettings:
     cache_mb: float = DEFAULT_CACHE_MB
 
     def __post_init__(self) -> None:
-        if self.threads is not None and self.threads < 1:
-            raise LiteMedSamError(f"threads is {self.threads}, expected at least 1")
-        if self.seed < 0:
-            raise LiteMedSamError(f"seed is {self.seed}, expected at least 0")
-        if not (self.cache_mb >= 0 and math.isfinite(self.cache_mb)):
-            raise LiteMedSamError(f"cache_mb is {self.cache_mb}, expected a finite number of at least 0")
+        if self.threads is not None:
+            _check_whole("threads", self.threads, 1, MOST_THREADS)
+        _check_whole("seed", self.seed, 0, None)
+        number = isinstance(self.cache_mb, Real) and not isinstance(self.cache_mb, bool)
+        # NaN fails this as well.
+        if not (number and 0 <= self.cache_mb <= LARGEST_CACHE_MB):
+            raise LiteMedSamError(f"cache_mb is {self.cache_mb!r}, expected a number from 0 to {LARGEST_CACHE_MB}")
 
     @property
     def processors(self) -> int:
@@ -70,3 +75,10 @@ class EngineSettings:
             At least 1. If `threads` is set, each worker keeps that number.
         """
         return replace(self, threads=self.threads or max(available_processors() // workers, 1))
+
+
+def _check_whole(name: str, value: object, least: int, most: int | None) -> None:
+    whole = isinstance(value, Integral) and not isinstance(value, bool)
+    if not (whole and least <= value and (most is None or value <= most)):
+        span = f"of at least {least}" if most is None else f"from {least} to {most}"
+        raise LiteMedSamError(f"{name} is {value!r}, expected a whole number {span}")

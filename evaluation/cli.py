@@ -7,6 +7,7 @@ import click
 
 from ..atomic import write_atomically
 from ..errors import LiteMedSamError
+from ..inputs import InputFiles
 
 _FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 _FILE = click.Path(dir_okay=False, path_type=Path)
@@ -58,6 +59,7 @@ def main(
     names = case_names(gts)
     if not names:
         raise click.UsageError(f"{gts}: no npz or NIfTI files; give the folder of the ground truths")
+    _check_outputs([gts] if segs is None else [gts, segs], csv_path, json_path)
     results, failures = [], []
     # disable=None: no bar where nobody watches.
     for found in tqdm(
@@ -82,6 +84,21 @@ def main(
     if failures:
         click.echo(f"{len(failures)} cases failed, {len(results)} were measured", err=True)
         sys.exit(1)
+
+
+def _check_outputs(folders: list[Path], *outputs: Path | None) -> None:
+    """Refuse to write onto the cases, or twice onto one file."""
+    from .cases import case_names
+
+    inputs = InputFiles(folder / name for folder in folders for name in case_names(folder))
+    paths = [path for path in outputs if path is not None]
+    try:
+        for path in paths:
+            inputs.refuse(path, "choose another file")
+    except LiteMedSamError as error:
+        raise click.ClickException(str(error)) from error
+    if len({path.resolve() for path in paths}) < len(paths):
+        raise click.UsageError(f"{paths[0]}: --csv and --json name the same file")
 
 
 def _write(path: Path, text: str) -> None:

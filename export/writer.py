@@ -11,10 +11,11 @@ from onnx import helper
 from ..atomic import fill_folder_atomically, remove_left_over
 from ..engine.backends.registry import BACKENDS, load_graph
 from ..engine.bundle.card import CARD_KEY, Card, card_to_json
-from ..engine.bundle.digests import sha256_of, write_manifest
+from ..engine.bundle.digests import MANIFEST, sha256_of, write_manifest
 from ..engine.bundle.info import DECODER, ENCODER, QUANTISED_ENCODER, BundleInfo
 from ..engine.system.resources import available_processors
 from ..errors import LiteMedSamError
+from ..inputs import InputFiles
 from ..models import LiteMedSAM, SwinLiteMedSAM, load_checkpoint
 from ..models.interface import PromptableModel
 from . import litemedsam, swin_litemedsam
@@ -26,7 +27,8 @@ from .verify import TOLERANCE, Deviation, deviations
 # How each network becomes its two graphs.
 RECIPES: dict[str, Recipe[Any]] = {SwinLiteMedSAM.name: swin_litemedsam.RECIPE, LiteMedSAM.name: litemedsam.RECIPE}
 
-# Few suffice to calibrate; of those that measure, all in effect: among few, one with tiny objects decides.
+_FILES = {ENCODER, DECODER, QUANTISED_ENCODER, MANIFEST}
+# Twenty cases are enough to calibrate. Measuring needs many: in a small set a single case with tiny objects decides.
 CALIBRATING_CASES = 20
 MEASURING_CASES = 200
 
@@ -107,7 +109,7 @@ def export_bundle(checkpoint: Path, bundle: Path, options: ExportOptions | None 
         tolerance, or a case cannot be read; no bundle is left behind then, and a former one stays.
     """
     options = options or ExportOptions()
-    cases = _checked(bundle, options)
+    cases = _checked(checkpoint, bundle, options)
     with fill_folder_atomically(bundle, "give another folder with -o") as folder:
         model = load_checkpoint(checkpoint)
         info = described(model, sha256_of(checkpoint), options)
@@ -121,15 +123,31 @@ def export_bundle(checkpoint: Path, bundle: Path, options: ExportOptions | None 
     return Exported(found, card)
 
 
-def _checked(bundle: Path, options: ExportOptions) -> Parted | None:
+def _checked(checkpoint: Path, bundle: Path, options: ExportOptions) -> Parted | None:
     """The cases to calibrate and measure with, after all that can be refused before the checkpoint is read."""
     if options.quantised and options.calibration is None:
         raise LiteMedSamError("an int8 encoder needs images to calibrate it", "add --calibration FOLDER")
+    read = (checkpoint, options.calibration)
+    InputFiles(path for path in read if path is not None).refuse(bundle, "choose another folder with -o")
     # A run that was killed while it replaced this bundle has left the former one under another name.
     remove_left_over([bundle])
     if bundle.exists() and not options.overwrite:
         raise LiteMedSamError(f"{bundle}: exists", "choose another folder or add --overwrite")
+    _check_replaceable(bundle)
     return None if options.calibration is None else part(options.calibration, CALIBRATING_CASES, MEASURING_CASES)
+
+
+def _check_replaceable(bundle: Path) -> None:
+    """Refuse to replace a file, or a folder that holds anything beside a bundle."""
+    if not bundle.is_dir():
+        others = [bundle.name] if bundle.exists() else []
+    else:
+        others = sorted(path.name for path in bundle.iterdir() if path.name not in _FILES)
+    if others:
+        raise LiteMedSamError(
+            f"{bundle}: holds {others[0]}, which belongs to no bundle, and --overwrite would remove it",
+            "choose another folder with -o",
+        )
 
 
 def described(model: PromptableModel, weights_sha256: str, options: ExportOptions) -> BundleInfo:

@@ -11,21 +11,23 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ...atomic import make_output_folder, remove_left_over
+from ...errors import readable
 from ...inputs import InputFiles
 from ..bundle.info import default_bundle
 from ..inference.graphs import Graphs
 from ..inference.streams import Growing
 from ..io.dicom.format import Dicom
 from ..io.formats import FORMATS
+from ..objects.clipped import ClippedBoxes
 from ..objects.json_file import BoxesFile
 from ..objects.masks import MaskBoxes, WithScribbles
 from ..objects.sources import GivenBoxes, ObjectSource, StoredBoxes
 from ..predictor import Predictor
 from ..reporting.run_info import RunInfo
-from ..running.cohort import distinct, gather
+from ..running.cohort import LeftOut, distinct, gather
 from ..running.executor import Executor, Local
 from ..running.options import Existing, Options
-from ..running.outputs import Film, Picture
+from ..running.outputs import Film, MaskFolder, Output, Picture
 from ..running.records import RecordKeeper, Records
 from ..running.reporters import Record, reporter
 from ..running.run import output_paths, remove_left_over_results, run
@@ -45,6 +47,8 @@ def _objects(given: Mapping[str, Any]) -> ObjectSource:
         source = BoxesFile(given["boxes_file"], world)
     elif given["mask"] is not None:
         source = MaskBoxes(given["mask"], given["pieces"], given["margin"])
+    if given["clip"]:
+        source = ClippedBoxes(source)
     return source if given["scribbles"] is None else WithScribbles(source, given["scribbles"])
 
 
@@ -53,29 +57,46 @@ def _options(given: Mapping[str, Any], subfolders: Mapping[Path, Path]) -> Optio
     if given["overwrite"] or given["skip_existing"]:
         existing = Existing.REPLACE if given["overwrite"] else Existing.SKIP
     drawn = overlay is not None or given["page"] is not None
-    films = (Film(overlay),) if overlay in ("gif", "mp4") else ()
+    kind = None if given["format_name"] is None else FORMATS[given["format_name"]]
+    drawings: list[Output] = [Picture()] if drawn else []
+    drawings += [Film(overlay)] if overlay in ("gif", "mp4") else []
+    drawings += [MaskFolder()] if given["separate"] else []
     return Options(
         given["output"],
         _objects(given),
         None if given["window"] is None else scaling_named(given["window"]),
         given["time_point"],
         given["spacing"],
-        None if given["format_name"] is None else FORMATS[given["format_name"]],
-        (Picture(), *films) if drawn else (),
+        kind,
+        tuple(drawings),
         existing,
         subfolders,
         dicom=Dicom(given["series"], given["allow_uneven"]),
     )
 
 
+def _left_out(given: Mapping[str, Any]) -> LeftOut:
+    """What lies in a searched folder and is no case: results, and what the objects are taken from."""
+    options = {"boxes_file": "--boxes", "mask": "--boxes-from", "scribbles": "--scribbles"}
+    named = {given[name]: f"since {option} names it" for name, option in options.items() if given[name] is not None}
+    return LeftOut({given["output"]: "since results go there", **named})
+
+
 def _check_outputs(given: Mapping[str, Any], cases: Sequence[Path], options: Options, records: Records) -> None:
-    """Refuse a run that would write onto the files that it reads."""
+    """Refuse a run that would write onto the files that it reads, or twice onto the same file."""
     named = (given["boxes_file"], given["mask"], given["scribbles"], given["model"])
     inputs = InputFiles([*cases, *(path for path in named if path is not None)])
+    results = output_paths(cases, options)
     for path in records.paths:
         inputs.refuse(path, "give the record another name")
-    for path in output_paths(cases, options):
+    for path in results:
         inputs.refuse(path, "give another folder with -o")
+    seen: set[Path] = set()
+    for path in (*records.paths, *results):
+        place = path.resolve()
+        if place in seen:
+            raise click.UsageError(f"{path}: would be written twice by this run; give each output another name")
+        seen.add(place)
 
 
 @dataclass(frozen=True)
@@ -88,6 +109,8 @@ class Invocation:
     cases : list of Path
     options : Options
     keeper : RecordKeeper
+    notes : tuple of str
+        About the choice of cases.
     verbose, quiet : bool
     """
 
@@ -95,6 +118,7 @@ class Invocation:
     cases: list[Path]
     options: Options
     keeper: RecordKeeper
+    notes: tuple[str, ...]
     verbose: bool
     quiet: bool
 
@@ -123,7 +147,8 @@ class Invocation:
         LiteMedSamError
             For cases, bundles and settings that do not make sense.
         """
-        cases, subfolders = gather(given["cases"], given["folder"], given["stack"], given["output"])
+        left_out = _left_out(given)
+        cases, subfolders = gather(given["cases"], given["folder"], given["stack"], left_out)
         options = distinct(cases, _options(given, subfolders))
         records = Records(given["report"], given["table"], given["page"])
         _check_outputs(given, cases, options, records)
@@ -149,7 +174,7 @@ class Invocation:
 
             executor = Processes(settings, workers)
         keeper = RecordKeeper(records, info, cases, earlier)
-        return cls(executor, cases, options, keeper, given["verbose"], given["quiet"])
+        return cls(executor, cases, options, keeper, left_out.notes, given["verbose"], given["quiet"])
 
     def run(self) -> list[CaseReport]:
         """Work on the cases and keep the records.
@@ -159,6 +184,8 @@ class Invocation:
         LiteMedSamError
             When a record cannot be written.
         """
+        for note in () if self.quiet else self.notes:
+            click.echo(readable(f"Note: {note}"))
         tell = Record(reporter(self.verbose, self.quiet), self.keeper.note)
         try:
             reports = run(self.executor, self.cases, self.options, tell)
@@ -169,5 +196,5 @@ class Invocation:
         if len(self.cases) > 1 and not self.quiet:
             from ..reporting.summary import summary
 
-            click.echo(summary(self.cases, reports, tell.left_out))
+            click.echo(readable(summary(self.cases, reports, tell.left_out)))
         return reports

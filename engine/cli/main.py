@@ -10,6 +10,8 @@ import click
 
 from ... import __version__
 from ...errors import LiteMedSamError
+from ..settings import MOST_THREADS
+from ..system.standard_streams import StandardStreams
 from ..system.stopping import orderly_stop
 from .parameters import BOX, SPACING, OverlayCommand
 from .usage import check_usage, settings_of
@@ -31,7 +33,9 @@ from .usage import check_usage, settings_of
 @click.option("--boxes", "boxes_file", type=click.Path(path_type=Path), help="JSON file of boxes, or a folder of them.")
 @click.option("--boxes-from", "mask", type=click.Path(path_type=Path), help="Mask whose labels are boxed, or a folder.")
 @click.option("--pieces", is_flag=True, help="With --boxes-from: each connected piece is an object.")
-@click.option("--margin", type=click.IntRange(0), default=0, help="With --boxes-from: voxels to grow boxes by.")
+@click.option(
+    "--margin", type=click.IntRange(0, 1_000_000), default=0, help="With --boxes-from: voxels to grow boxes by."
+)
 @click.option("--scribbles", type=click.Path(path_type=Path), help="Mask with a stroke of value k on object k.")
 @click.option(
     "--box-space",
@@ -71,7 +75,9 @@ from .usage import check_usage, settings_of
     help="How boxes and slices are treated; `published` repeats the model's published script.",
 )
 @click.option("--workers", type=click.IntRange(1), default=1, show_default=True, help="Cases to work on at once.")
-@click.option("--threads", type=click.IntRange(1), help="Threads to compute with; all that may be used when absent.")
+@click.option(
+    "--threads", type=click.IntRange(1, MOST_THREADS), help="Threads to compute with; all that may be used when absent."
+)
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Seed of the automatic prompts.")
 @click.option(
     "--cache-mb", type=click.FloatRange(0), default=512, show_default=True, help="Most memory for embeddings."
@@ -82,6 +88,8 @@ from .usage import check_usage, settings_of
     metavar="[png|gif|mp4]",
     help="Also write a PNG of image, boxes and masks beside each result, and a way through the slices on request.",
 )
+@click.option("--separate", is_flag=True, help="Also write a mask of each object, in a folder beside the result.")
+@click.option("--clip", is_flag=True, help="Cut boxes off at the image's edges instead of failing the case.")
 @click.option("--report", type=click.Path(path_type=Path), help="Write what was done, with seconds per stage, as JSON.")
 @click.option("--csv", "table", type=click.Path(path_type=Path), help="Write one line per object: volume, score, box.")
 @click.option("--html", "page", type=click.Path(path_type=Path), help="Write one page with all of it; adds --overlay.")
@@ -127,10 +135,10 @@ def main(**given: Any) -> None:
 
 def command() -> None:
     """`main` as a process of its own, which ends at once: the system frees its memory faster than Python does."""
+    streams = StandardStreams()
     try:
         main()
     except SystemExit as left:
-        sys.stdout.flush()
-        sys.stderr.flush()
+        lost = streams.finish()
         # Here, where what `main` held is not freed yet.
-        os._exit(left.code)
+        os._exit(left.code or lost)

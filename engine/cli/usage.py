@@ -25,6 +25,8 @@ def check_usage(given: Mapping[str, Any]) -> None:
         raise click.UsageError("give either case files or a folder with -i")
     if (given["pieces"] or given["margin"]) and not given["mask"]:
         raise click.UsageError("--pieces and --margin go with --boxes-from")
+    if given["box_space"] == "world" and given["clip"]:
+        raise click.UsageError("--clip goes with boxes in voxels")
     if given["box_space"] == "world" and given["mask"]:
         raise click.UsageError("--box-space world goes with --box or --boxes")
 

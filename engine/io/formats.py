@@ -34,11 +34,14 @@ class Format(Protocol):
         format whose scans are folders.
     result_suffixes : tuple of str
         Of results, lower case; where it is empty, results are folders.
+    consecutive : bool
+        Whether the labels of a result count 1, 2, 3, … without gaps.
     """
 
     name: str
     suffixes: tuple[str, ...]
     result_suffixes: tuple[str, ...]
+    consecutive: bool
 
     def recognises(self, path: Path, head: bytes) -> bool:
         """Whether a file that starts with `head`, or a folder (`head` is empty then), is of this kind."""

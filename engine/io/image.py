@@ -28,6 +28,7 @@ class Image:
     name = "png"
     suffixes: tuple[str, ...] = (".png", ".tif", ".tiff", ".bmp", ".jpg", ".jpeg")
     result_suffixes: tuple[str, ...] = (".png", *_TIFF)
+    consecutive = False
 
     def recognises(self, path: Path, head: bytes) -> bool:
         """See `Format.recognises`."""

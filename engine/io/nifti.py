@@ -146,6 +146,7 @@ class Nifti:
     name = "nifti"
     suffixes: tuple[str, ...] = (".nii.gz", ".nii", ".hdr")
     result_suffixes: tuple[str, ...] = (".nii.gz", ".nii")
+    consecutive = False
 
     def recognises(self, path: Path, head: bytes) -> bool:
         """See `Format.recognises`."""

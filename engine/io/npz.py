@@ -88,6 +88,7 @@ class Npz:
     name = "npz"
     suffixes: tuple[str, ...] = (".npz",)
     result_suffixes = suffixes
+    consecutive = False
 
     def recognises(self, path: Path, head: bytes) -> bool:
         """See `Format.recognises`: a zip archive."""
@@ -95,6 +96,8 @@ class Npz:
 
     def read(self, path: Path, frame: int | None = None) -> Scan:
         """See `Format.read`; ``boxes`` may be absent."""
+        if frame is not None:
+            raise LiteMedSamError(f"{path}: an npz file has no time points", "leave --frame out")
         arrays = read_arrays(path, ("imgs",), ("boxes", "spacing"))
         return Scan(str(path), arrays["imgs"], spacing=arrays.get("spacing"), boxes=arrays.get("boxes"), ready=True)
 

@@ -82,6 +82,7 @@ class Slices:
     name = "slices"
     suffixes: tuple[str, ...] = ()
     result_suffixes = suffixes
+    consecutive = False
 
     def recognises(self, path: Path, head: bytes) -> bool:
         """See `Format.recognises`."""

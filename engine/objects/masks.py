@@ -44,7 +44,7 @@ class MaskBoxes:
         """See `ObjectSource.objects`; objects come in the order of the labels.
 
         An object keeps the mask's number as its label and takes the mask's name for it; without a name it is named by
-        its number. Pieces of one number share that label. Where a number lies below 0, objects have no labels.
+        its number. Pieces have no labels, since several are of one number; nor have objects when a number lies below 0.
         """
         file = _mask_of_scan(self.path, path)
         mask = format_of(file).read_mask(file, scan)
@@ -59,7 +59,7 @@ class MaskBoxes:
             boxes += found
             name = mask.names.get(number) or str(number)
             names += [f"{name}.{k}" if self.pieces else name for k in range(1, len(found) + 1)]
-            labels += [number] * len(found)
+            labels.append(number)
             if len(boxes) > LARGEST_NUMBER:
                 raise LiteMedSamError(f"{file}: more than {LARGEST_NUMBER} objects", "remove noise from the mask first")
         grown = self._grown(np.array(boxes, np.float64), mask.labels.shape, scan)
@@ -67,7 +67,7 @@ class MaskBoxes:
         if min(labels) < 0:
             notes += (f"{file}: holds the number {min(labels)}; results number the objects from 1",)
             return replace(Objects.of_boxes(str(file), grown, names), notes=notes)
-        return replace(Objects.of_boxes(str(file), grown, names, labels=labels), notes=notes)
+        return replace(Objects.of_boxes(str(file), grown, names, labels=() if self.pieces else labels), notes=notes)
 
     def _pieces(self, mask: np.ndarray, number: int, box: list[int]) -> list[list[int]]:
         low, high = box[: mask.ndim], box[mask.ndim :]

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..case import check_box_count, check_box_form
+from ..case import LARGEST_NUMBER, check_box_count, check_box_form
 
 if TYPE_CHECKING:
     from ..scan.geometry import View
@@ -124,6 +125,16 @@ class Objects:
     def names(self) -> tuple[str, ...]:
         """One per object, empty where it has none."""
         return tuple(prompt.name for prompt in self.prompts)
+
+    @property
+    def values(self) -> tuple[int, ...]:
+        """The label of each object in a result: its own where all have one, different and in 1..65535; else 1, 2, ….
+
+        Where objects overlap in a label map the highest number stays, so the order of the values is the objects'.
+        """
+        own = tuple(prompt.label for prompt in self.prompts if prompt.label is not None)
+        sound = len(own) == len(self.prompts) and all(a < b for a, b in pairwise((0, *own, LARGEST_NUMBER + 1)))
+        return own if sound else tuple(range(1, len(self.prompts) + 1))
 
     @property
     def scribbled(self) -> bool:

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from ..case import Segmentation
     from ..objects.prepare import Prepared
-
-_PART = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -36,6 +36,10 @@ class CaseReport:
         Labelled pixels or voxels per object.
     names : list of str
         Per object, empty where it has none.
+    labels : list of int
+        Per object, its number in the label map.
+    states : list of str
+        Per object, ``empty``, ``covered`` where others hide its whole mask in the label map, or nothing.
     volumes_ml : list of float
         Per object of a volume whose spacing is known, else empty.
     areas_mm2 : list of float
@@ -57,18 +61,51 @@ class CaseReport:
     scores: list[float] = field(default_factory=list)
     voxels: list[int] = field(default_factory=list)
     names: list[str] = field(default_factory=list)
+    labels: list[int] = field(default_factory=list)
+    states: list[str] = field(default_factory=list)
     volumes_ml: list[float] = field(default_factory=list)
     areas_mm2: list[float] = field(default_factory=list)
     boxes: list[list[float]] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     seconds: dict[str, float] = field(default_factory=dict)
 
+    @property
+    def numbers(self) -> list[int]:
+        """`labels`; 1, 2, … where an older report has none."""
+        return self.labels or list(range(1, self.objects + 1))
+
+    @property
+    def tally(self) -> str:
+        """The number of objects, and of those that the label map does not show, such as ``3 objects, 1 empty``."""
+        parts = [f"{self.objects} object{'s' if self.objects != 1 else ''}"]
+        parts += [f"{self.states.count(state)} {state}" for state in ("empty", "covered") if state in self.states]
+        return ", ".join(parts)
+
     @classmethod
-    def of(cls, prepared: Prepared, result: Segmentation, output: Path, seconds: dict[str, float]) -> CaseReport:
-        """The report of a segmented case; `seconds` holds the stages around the segmentation."""
+    def of(
+        cls,
+        prepared: Prepared,
+        result: Segmentation,
+        output: Path,
+        seconds: Mapping[str, float],
+        labels: Sequence[int],
+        notes: Sequence[str],
+    ) -> CaseReport:
+        """The report of a segmented case.
+
+        Parameters
+        ----------
+        prepared : Prepared
+        result : Segmentation
+        output : Path
+        seconds : mapping of str to float
+            Of the stages around the segmentation.
+        labels : sequence of int
+            Per object, its number in the label map.
+        notes : sequence of str
+        """
         case = prepared.case
-        objects = len(case.boxes)
-        voxels = _voxels(result.labels, objects)
+        voxels = result.voxels
         volumes, areas = [], []
         if case.spacing is not None and case.is_volume:
             cubic_mm = prepared.voxel_volume or float(np.prod(case.spacing))
@@ -79,15 +116,17 @@ class CaseReport:
             case=case.name,
             output=str(output),
             shape=list(case.pixels.shape),
-            objects=objects,
+            objects=len(case.boxes),
             encoded=result.encoded,
             scores=[round(float(score), 4) for score in result.scores],
             voxels=voxels,
             names=list(prepared.objects.names),
+            labels=list(labels),
+            states=result.states,
             volumes_ml=volumes,
             areas_mm2=areas,
             boxes=prepared.boxes.tolist(),
-            notes=list(prepared.notes),
+            notes=list(notes),
             seconds={name: round(value, 4) for name, value in {**result.seconds, **seconds}.items()},
         )
 
@@ -95,12 +134,3 @@ class CaseReport:
 def _rounded(size: float) -> float:
     """A size with four decimals, or of a tiny one with three digits."""
     return round(size, 4 if size <= 0 else max(4, 2 - math.floor(math.log10(size))))
-
-
-def _voxels(labels: np.ndarray, objects: int) -> list[int]:
-    flat = labels.ravel()
-    counts = np.zeros(objects + 1, np.int64)
-    # In parts: counting widens the labels to eight bytes each.
-    for start in range(0, len(flat), _PART):
-        counts += np.bincount(flat[start : start + _PART], minlength=objects + 1)
-    return counts[1:].tolist()

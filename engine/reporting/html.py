@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ...atomic import write_atomically
+from ...errors import readable
 from ..scan.colours import colour
 
 if TYPE_CHECKING:
@@ -71,15 +72,16 @@ def _objects(case: CaseReport) -> str:
         size, sizes = "volume in ml", [f"{value:g}" for value in case.volumes_ml]
     elif case.areas_mm2:
         size, sizes = "area in mm²", [f"{value:g}" for value in case.areas_mm2]
-    head = ("object", "name", "pixels" if len(case.shape) == 2 else "voxels", size, "predicted IoU", "box")
+    head = ("object", "name", "pixels" if len(case.shape) == 2 else "voxels", size, "predicted IoU", "box", "state")
     rows = [
         (
-            str(k + 1),
+            str(case.numbers[k]),
             case.names[k],
             str(case.voxels[k]),
             sizes[k],
             f"{case.scores[k]:g}",
             ", ".join(f"{value:g}" for value in case.boxes[k]),
+            case.states[k] if case.states else "",
         )
         for k in range(case.objects)
     ]
@@ -146,5 +148,5 @@ def page(info: RunInfo, cases: Sequence[CaseReport], pictures: Mapping[str, byte
 
 def write_page(path: Path, info: RunInfo, cases: Sequence[CaseReport], pictures: Mapping[str, bytes]) -> None:
     """Write `page`; see `write_atomically`."""
-    text = page(info, cases, pictures)
+    text = readable(page(info, cases, pictures))
     write_atomically(path, lambda file: file.write(text.encode()))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -40,6 +40,7 @@ def draw(
     boxes: dict[int, np.ndarray],
     side: int,
     spacing: tuple[float, float] = (1.0, 1.0),
+    values: Sequence[int] = (),
 ) -> np.ndarray:
     """Draw masks and boxes over an image, with the objects' numbers where there are several.
 
@@ -55,6 +56,8 @@ def draw(
         Longer side of the picture, in pixels.
     spacing : tuple of float
         Distance between pixels along x and y; the picture shows true proportions.
+    values : sequence of int
+        What is written for the labels 1, 2, …; the labels themselves when empty.
 
     Returns
     -------
@@ -89,7 +92,7 @@ def draw(
     if len(boxes) > 1 and not crowded:
         for number, box in boxes.items():
             at = int(box[0] * zoom[0]) + 2 * width + 1, int((box[3] + 1) * zoom[1]) - 2 * width - 2
-            _write(picture, str(number), at)
+            _write(picture, str(values[number - 1] if values else number), at)
     return picture
 
 
@@ -113,15 +116,15 @@ def _with_objects(case: Case) -> list[int]:
     return [z for z in range(case.grid[0]) if ((first <= z) & (z <= last)).any()]
 
 
-def _slice(case: Case, labels: np.ndarray, z: int, side: int, view: View) -> np.ndarray:
+def _slice(case: Case, labels: np.ndarray, z: int, side: int, view: View, values: Sequence[int]) -> np.ndarray:
     boxes = {n: box[[0, 1, 3, 4]] for n, box in enumerate(case.boxes, start=1) if box[2] <= z <= box[5]}
-    tile = draw(case.pixels[z], labels[z], boxes, side, _proportions(case))
+    tile = draw(case.pixels[z], labels[z], boxes, side, _proportions(case), values)
     axis, index = view.stored_slice(z)
     _write(tile, f"{axis} {index}", (6, 18))
     return tile
 
 
-def overlay(case: Case, labels: np.ndarray, view: View) -> np.ndarray:
+def overlay(case: Case, labels: np.ndarray, view: View, values: Sequence[int] = ()) -> np.ndarray:
     """The picture of a case.
 
     Parameters
@@ -131,6 +134,8 @@ def overlay(case: Case, labels: np.ndarray, view: View) -> np.ndarray:
         As in `Segmentation`.
     view : View
         How the case was turned, so that slices are named as in the file.
+    values : sequence of int
+        The objects' numbers in the file, see `draw`.
 
     Returns
     -------
@@ -139,31 +144,31 @@ def overlay(case: Case, labels: np.ndarray, view: View) -> np.ndarray:
     """
     if not case.is_volume:
         side = min(max((*case.grid, _SMALLEST_SIDE)), _LARGEST_SIDE)
-        return draw(case.pixels, labels, dict(enumerate(case.boxes, start=1)), side, _proportions(case))
+        return draw(case.pixels, labels, dict(enumerate(case.boxes, start=1)), side, _proportions(case), values)
     slices = _with_objects(case)
     picks = np.unique(np.linspace(0, len(slices) - 1, min(len(slices), _TILES)).round().astype(int))
-    tiles = [_slice(case, labels, slices[k], _TILE_SIDE, view) for k in picks]
+    tiles = [_slice(case, labels, slices[k], _TILE_SIDE, view, values) for k in picks]
     columns = math.ceil(math.sqrt(len(tiles)))
     blank = np.zeros_like(tiles[0])
     tiles += [blank] * (-len(tiles) % columns)
     return np.vstack([np.hstack(tiles[k : k + columns]) for k in range(0, len(tiles), columns)])
 
 
-def film(case: Case, labels: np.ndarray, view: View) -> Iterator[np.ndarray]:
+def film(case: Case, labels: np.ndarray, view: View, values: Sequence[int] = ()) -> Iterator[np.ndarray]:
     """The slices of a volume that contain objects, one after the other, uint8 (h, w, 3) in BGR."""
     for z in _with_objects(case):
-        yield _slice(case, labels, z, _FILM_SIDE, view)
+        yield _slice(case, labels, z, _FILM_SIDE, view, values)
 
 
-def png_bytes(case: Case, labels: np.ndarray, view: View) -> bytes:
+def png_bytes(case: Case, labels: np.ndarray, view: View, values: Sequence[int] = ()) -> bytes:
     """`overlay` as a PNG file."""
-    _, encoded = cv2.imencode(".png", overlay(case, labels, view))
+    _, encoded = cv2.imencode(".png", overlay(case, labels, view, values))
     return encoded.tobytes()
 
 
-def write_overlay(path: Path, case: Case, labels: np.ndarray, view: View) -> None:
+def write_overlay(path: Path, case: Case, labels: np.ndarray, view: View, values: Sequence[int] = ()) -> None:
     """Write `overlay` as a PNG; see `write_atomically`."""
-    content = png_bytes(case, labels, view)
+    content = png_bytes(case, labels, view, values)
     write_atomically(path, lambda file: file.write(content))
 
 
@@ -196,7 +201,7 @@ def _mp4(frames: Iterator[np.ndarray]) -> bytes:
 FILMS: dict[str, Callable[[Iterator[np.ndarray]], bytes]] = {"gif": _gif, "mp4": _mp4}
 
 
-def write_film(path: Path, kind: str, case: Case, labels: np.ndarray, view: View) -> None:
+def write_film(path: Path, kind: str, case: Case, labels: np.ndarray, view: View, values: Sequence[int] = ()) -> None:
     """Write `film` as a gif or mp4; see `write_atomically`.
 
     Raises
@@ -204,5 +209,5 @@ def write_film(path: Path, kind: str, case: Case, labels: np.ndarray, view: View
     LiteMedSamError
         When it cannot be written.
     """
-    content = FILMS[kind](film(case, labels, view))
+    content = FILMS[kind](film(case, labels, view, values))
     write_atomically(path, lambda file: file.write(content))

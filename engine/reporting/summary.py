@@ -31,7 +31,9 @@ def _row(case: CaseReport) -> tuple[str, ...]:
     if case.error:
         return case.case, "failed", "", "", ""
     score = sum(case.scores) / len(case.scores)
-    return case.case, str(case.objects), _size(case), f"{score:.2f}", f"{case.seconds['total']:.2f}"
+    lost = sum(bool(state) for state in case.states)
+    objects = f"{case.objects} ({lost} not seen)" if lost else str(case.objects)
+    return case.case, objects, _size(case), f"{score:.2f}", f"{case.seconds['total']:.2f}"
 
 
 def _shared(paths: list[Path]) -> str:

@@ -8,9 +8,10 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from io import StringIO
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ...atomic import write_atomically
+from ...errors import readable
 
 if TYPE_CHECKING:
     from .case_report import CaseReport
@@ -19,11 +20,21 @@ if TYPE_CHECKING:
 
 def write_report(path: Path, info: RunInfo, cases: Sequence[CaseReport]) -> None:
     """Write a run's report; see `write_atomically`."""
-    text = json.dumps({"run": asdict(info), "cases": [asdict(case) for case in cases]}, indent=2, ensure_ascii=False)
+    content = _readable({"run": asdict(info), "cases": [asdict(case) for case in cases]})
+    text = json.dumps(content, indent=2, ensure_ascii=False)
     write_atomically(path, lambda file: file.write(text.encode() + b"\n"))
 
 
-_COLUMNS = ("case", "output", "object", "name", "voxels", "volume_ml", "area_mm2", "score", "box", "error")
+def _readable(value: Any) -> Any:
+    """Plain containers whose texts can all be encoded; see `readable`."""
+    if isinstance(value, str):
+        return readable(value)
+    if isinstance(value, dict):
+        return {key: _readable(each) for key, each in value.items()}
+    return [_readable(each) for each in value] if isinstance(value, list) else value
+
+
+_COLUMNS = ("case", "output", "object", "name", "voxels", "volume_ml", "area_mm2", "score", "box", "state", "error")
 
 
 def write_table(path: Path, cases: Sequence[CaseReport]) -> None:
@@ -39,14 +50,15 @@ def write_table(path: Path, cases: Sequence[CaseReport]) -> None:
                 [
                     case.case,
                     case.output,
-                    k + 1,
+                    case.numbers[k],
                     case.names[k],
                     case.voxels[k],
                     case.volumes_ml[k] if case.volumes_ml else "",
                     case.areas_mm2[k] if case.areas_mm2 else "",
                     case.scores[k],
                     " ".join(f"{value:g}" for value in case.boxes[k]),
+                    case.states[k] if case.states else "",
                     "",
                 ]
             )
-    write_atomically(path, lambda file: file.write(text.getvalue().encode()))
+    write_atomically(path, lambda file: file.write(readable(text.getvalue()).encode()))

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ...errors import LiteMedSamError
+from ...errors import LiteMedSamError, readable
 from ..reporting.case_report import CaseReport
 from ..system.stopwatch import Stopwatch
 from .job import SegmentedScan, segment_file
 from .options import Existing, Options
+from .outputs import LabelMap
 
 if TYPE_CHECKING:
     from ..inference.case_segmenter import Progress
@@ -36,7 +38,7 @@ def run_case(predictor: Predictor, case: Path, options: Options, progress: Progr
         return _segmented(predictor, case, options, progress)
     except LiteMedSamError as error:
         text = str(error)
-        return CaseReport(case=str(case), error=text if str(case) in text else f"{case}: {text}")
+        return CaseReport(case=str(case), error=text if readable(str(case)) in text else f"{case}: {text}")
     except MemoryError:
         return CaseReport(case=str(case), error=f"{case}: not enough memory for this case")
 
@@ -48,7 +50,8 @@ def _segmented(predictor: Predictor, case: Path, options: Options, progress: Pro
         _check_target(case, target, options)
         done = segment_file(predictor, options.request(case), progress, watch)
         _write(case, target, options, done, watch)
-    return CaseReport.of(done.prepared, done.result, target, watch.seconds)
+    values = LabelMap(options.kind(case)).values(done)
+    return CaseReport.of(done.prepared, done.result, target, watch.seconds, values, done.notes)
 
 
 def _check_target(case: Path, target: Path, options: Options) -> None:
@@ -71,5 +74,8 @@ def _write(case: Path, target: Path, options: Options, done: SegmentedScan, watc
     except LiteMedSamError:
         # Drawings without a label map would look like a result.
         for path in written:
-            path.unlink(missing_ok=True)
+            if path.is_dir():
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                path.unlink(missing_ok=True)
         raise

@@ -15,6 +15,8 @@ from ..io.npz import Npz
 from ..io.slices import holds_pictures
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from .options import Options
 
 
@@ -22,7 +24,42 @@ class NameClash(LiteMedSamError):
     """Two cases whose results would have the same path."""
 
 
-def search(folder: Path, stacks: bool = False, leave_out: Path | None = None) -> dict[Path, Path]:
+class LeftOut:
+    """Files and folders that are no cases of a cohort although they lie in it, such as masks and earlier results.
+
+    Parameters
+    ----------
+    reasons : mapping of Path to str
+        For each path, why it is none: ends the note, as in ``which --boxes-from names``.
+
+    Attributes
+    ----------
+    met : dict of Path to str
+        Those that were found among the cases, with their reasons.
+    """
+
+    def __init__(self, reasons: Mapping[Path, str] | None = None):
+        self._reasons = {path.resolve(): reason for path, reason in (reasons or {}).items()}
+        self.met: dict[Path, str] = {}
+
+    def holds(self, path: Path) -> bool:
+        """Whether a file or folder is left out; it counts as met then."""
+        reason = self._reasons.get(path.resolve())
+        if reason is not None:
+            self.met[path] = reason
+        return reason is not None
+
+    def without(self, found: Mapping[Path, Path]) -> dict[Path, Path]:
+        """The cases but those that are left out; a single case is what the user asked for."""
+        return {path: sub for path, sub in found.items() if len(found) == 1 or not self.holds(path)}
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """For the user, one for each path that was met."""
+        return tuple(f"{path}: left out, {reason}" for path, reason in self.met.items())
+
+
+def search(folder: Path, stacks: bool = False, left_out: LeftOut | None = None) -> dict[Path, Path]:
     """The scans in a folder and below, in order of their names.
 
     Parameters
@@ -30,8 +67,8 @@ def search(folder: Path, stacks: bool = False, leave_out: Path | None = None) ->
     folder : Path
     stacks : bool
         Whether a folder of pictures is one scan, a volume.
-    leave_out : Path, optional
-        A folder that is not searched: that of the results.
+    left_out : LeftOut, optional
+        Folders that are not searched, and files that do not count.
 
     Returns
     -------
@@ -40,25 +77,22 @@ def search(folder: Path, stacks: bool = False, leave_out: Path | None = None) ->
         in it are left out, as hidden ones are; elsewhere files count by their suffix.
     """
     found: dict[Path, Path] = {}
+    left_out = left_out or LeftOut()
     for root, folders, files in os.walk(folder):
         here = Path(root)
-        folders[:] = sorted(name for name in folders if not (name.startswith(".") or _same(here / name, leave_out)))
+        folders[:] = sorted(name for name in folders if not (name.startswith(".") or left_out.holds(here / name)))
         if holds_dicom(here) or (stacks and holds_pictures(here)):
             found[here] = Path() if here == folder else here.parent.relative_to(folder)
             files = []
         for name in sorted(files):
-            if has_known_suffix(Path(name)) and not name.startswith("."):
+            if has_known_suffix(Path(name)) and not name.startswith(".") and not left_out.holds(here / name):
                 found[here / name] = here.relative_to(folder)
     return found
 
 
-def _same(folder: Path, other: Path | None) -> bool:
-    return other is not None and folder.resolve() == other.resolve()
-
-
-def _of_argument(case: Path, stacks: bool, leave_out: Path | None) -> dict[Path, Path]:
+def _of_argument(case: Path, stacks: bool, left_out: LeftOut) -> dict[Path, Path]:
     if case.is_dir():
-        found = search(case, stacks, leave_out)
+        found = search(case, stacks, left_out)
         if not found:
             raise LiteMedSamError(f"{case}: holds no scans")
         return found
@@ -68,13 +102,13 @@ def _of_argument(case: Path, stacks: bool, leave_out: Path | None) -> dict[Path,
             raise LiteMedSamError(f"{case}: no file matches this pattern")
         merged: dict[Path, Path] = {}
         for match in matches:
-            merged.update(_of_argument(Path(match), stacks, leave_out))
+            merged.update(_of_argument(Path(match), stacks, left_out))
         return merged
     return {case: Path()}
 
 
 def gather(
-    cases: tuple[Path, ...], folder: Path | None, stacks: bool = False, leave_out: Path | None = None
+    cases: tuple[Path, ...], folder: Path | None, stacks: bool = False, left_out: LeftOut | None = None
 ) -> tuple[list[Path], dict[Path, Path]]:
     """The cases of a command line.
 
@@ -84,7 +118,7 @@ def gather(
         Files, folders and patterns; folders are searched, see `search`.
     folder : Path or None
         Instead of `cases`, a folder: its npz files, or where it has none all scans in it and below.
-    stacks, leave_out
+    stacks, left_out
         See `search`.
 
     Returns
@@ -98,17 +132,19 @@ def gather(
     LiteMedSamError
         When a folder or a pattern gives nothing.
     """
+    left_out = left_out or LeftOut()
     if folder is None:
         paths, subfolders = [], {}
         for case in cases:
-            found = _of_argument(case, stacks, leave_out)
+            found = _of_argument(case, stacks, left_out)
             paths += found
             subfolders.update(found)
-        return paths, subfolders
+        kept = left_out.without(subfolders)
+        return [path for path in paths if path in kept], kept
     if not folder.is_dir():
         raise LiteMedSamError(f"{folder}: no such folder of cases")
     own = sorted(path for path in folder.iterdir() if path.suffix in Npz.suffixes and not path.name.startswith("."))
-    found = dict.fromkeys(own, Path()) or search(folder, stacks, leave_out)
+    found = left_out.without(dict.fromkeys(own, Path())) or search(folder, stacks, left_out)
     if not found:
         raise LiteMedSamError(f"{folder}: holds no {Npz.suffixes[0]} files and no other scans")
     return list(found), found

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ...errors import LiteMedSamError
+from ..case import COVERED, EMPTY, label_dtype
+from ..inference.mask_sinks import SeparateMasks
 from ..io.dicom.format import Dicom
 from ..io.formats import format_of
 from ..objects.prepare import Prepared, prepare
@@ -24,6 +26,9 @@ if TYPE_CHECKING:
     from ..inference.case_segmenter import Progress
     from ..predictor import Predictor
     from ..scan.intensity import Scaling
+
+# So many objects are listed in one note.
+_LISTED = 10
 
 
 @dataclass(frozen=True)
@@ -46,6 +51,8 @@ class Request:
         How DICOM is read: which series, and whether its slices may be uneven.
     check : callable or None
         Called with the scan and its objects' names, raises where the result cannot be written.
+    separate : bool
+        Whether the objects' masks are kept apart, too.
     """
 
     path: Path
@@ -55,6 +62,7 @@ class Request:
     spacing: Sequence[float] | None = None
     dicom: Dicom = field(default_factory=Dicom)
     check: Callable[[Scan, Sequence[str]], None] | None = None
+    separate: bool = False
 
     def read(self) -> Scan:
         """The scan.
@@ -83,21 +91,62 @@ class SegmentedScan:
         The scan and its objects as the model saw them.
     result : Segmentation
         The masks as the model saw them.
+    separate : SeparateMasks or None
+        The masks apart, where they were asked for.
     """
 
     scan: Scan
     prepared: Prepared
     result: Segmentation
+    separate: SeparateMasks | None = None
+
+    @cached_property
+    def numbered(self) -> np.ndarray:
+        """(H, W) or (D, H, W) on the file's own grid, 0 for background and k + 1 for object k."""
+        return self.prepared.restore(self.result.labels)
 
     @cached_property
     def labels(self) -> np.ndarray:
-        """(H, W) or (D, H, W) on the file's own grid, 0 for background and k + 1 for object k."""
-        return self.prepared.restore(self.result.labels)
+        """(H, W) or (D, H, W) on the file's own grid, 0 for background, else one of `values`."""
+        if self.values == tuple(range(1, len(self.values) + 1)):
+            return self.numbered
+        table = np.array((0, *self.values), label_dtype(max(self.values)))
+        return table[self.numbered]
+
+    @property
+    def values(self) -> tuple[int, ...]:
+        """The label of each object; see `Objects.values`."""
+        return self.prepared.objects.values
 
     @property
     def names(self) -> tuple[str, ...]:
         """One per object, empty where it has none."""
         return self.prepared.objects.names
+
+    def mask(self, k: int) -> np.ndarray:
+        """The mask of object k from 0, bool on the file's own grid; with what others cover if masks are kept apart."""
+        if self.separate is None:
+            return self.numbered == k + 1
+        return self.prepared.restore(self.separate.mask(k + 1, self.prepared.case.grid))
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """For the user: what was decided, and which objects a label map does not show."""
+        name, states = self.prepared.case.name, self.result.states
+        hidden = {EMPTY: "came out empty", COVERED: "wholly covered by objects with higher numbers"}
+        found = {state: [k for k, own in enumerate(states) if own == state] for state in hidden}
+        lost = tuple(f"{name}: {self._listed(found[state])} {what}" for state, what in hidden.items() if found[state])
+        return (*self.prepared.notes, *lost)
+
+    def _listed(self, objects: Sequence[int]) -> str:
+        """Some objects by their labels and names, such as ``objects 2 (liver) and 5``."""
+        shown = []
+        for k in objects[:_LISTED]:
+            value, name = str(self.values[k]), self.names[k]
+            shown.append(value if name in ("", value) else f"{value} ({name})")
+        more = [f"{len(objects) - _LISTED} more"] if len(objects) > _LISTED else []
+        *first, last = [*shown, *more]
+        return f"objects {', '.join(first)} and {last}" if first else f"object {last}"
 
 
 def segment_file(
@@ -130,4 +179,5 @@ def segment_file(
             request.check(scan, objects.names)
         prepared = prepare(scan, objects, request.scaling)
     prompts = user_prompts(prepared, predictor.prompts, predictor.network.info)
-    return SegmentedScan(scan, prepared, predictor.segment_case(prepared.case, progress, prompts))
+    separate = SeparateMasks() if request.separate else None
+    return SegmentedScan(scan, prepared, predictor.segment_case(prepared.case, progress, prompts, separate), separate)

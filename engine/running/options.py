@@ -73,7 +73,8 @@ class Options:
     def request(self, case: Path) -> Request:
         """What is asked of one case; raises as `target`."""
         check = partial((self.format or format_of(case)).check_result, self.target(case))
-        return Request(case, self.objects, self.scaling, self.time_point, self.spacing, self.dicom, check)
+        separate = any(output.separate for output in self.drawings)
+        return Request(case, self.objects, self.scaling, self.time_point, self.spacing, self.dicom, check, separate)
 
     def target(self, case: Path) -> Path:
         """The path of a case's label map.
@@ -83,8 +84,12 @@ class Options:
         LiteMedSamError
             When the case cannot be opened or is of no known kind.
         """
-        kind = self.format or format_of(case)
-        return self.output / self.subfolders.get(case, "") / result_name(case, kind, case in self.whole_names)
+        folder = self.output / self.subfolders.get(case, "")
+        return folder / result_name(case, self.kind(case), case in self.whole_names)
+
+    def kind(self, case: Path) -> Format:
+        """The format of a case's label map; raises as `target`."""
+        return self.format or format_of(case)
 
     def outputs(self, case: Path) -> tuple[Output, ...]:
         """What is written of a case; the label map comes last, so that a case with a label map is complete.
@@ -94,4 +99,4 @@ class Options:
         LiteMedSamError
             As `target`.
         """
-        return (*self.drawings, LabelMap(self.format or format_of(case)))
+        return (*self.drawings, LabelMap(self.kind(case)))

@@ -1,4 +1,4 @@
-"""What is written of a segmented scan."""
+"""The files that are written of a segmented scan."""
 
 from __future__ import annotations
 
@@ -7,7 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from ..io.formats import Format, stem_of
+import numpy as np
+
+from ...atomic import fill_folder_atomically
+from ..io.formats import FORMATS, Format, format_for_result, stem_of
 from ..reporting.overlay import FILMS, write_film, write_overlay
 
 if TYPE_CHECKING:
@@ -15,15 +18,18 @@ if TYPE_CHECKING:
 
 
 class Output(Protocol):
-    """One file that is written of a segmented scan; can be sent to other processes.
+    """One file or folder that is written of a segmented scan; can be sent to other processes.
 
     Attributes
     ----------
     stage : str
         Under which its seconds are counted.
+    separate : bool
+        Whether it needs the objects' masks apart, see `Request`.
     """
 
     stage: str
+    separate: bool
 
     def path(self, target: Path) -> Path:
         """The file's path, given the path of the label map."""
@@ -51,6 +57,7 @@ class LabelMap:
 
     format: Format
     stage = "write"
+    separate = False
 
     def path(self, target: Path) -> Path:
         """See `Output.path`."""
@@ -58,7 +65,41 @@ class LabelMap:
 
     def write(self, target: Path, done: SegmentedScan) -> None:
         """See `Output.write`."""
-        self.format.write(target, done.labels, done.scan, done.names)
+        values = self.values(done)
+        names = [""] * max(values)
+        for value, name in zip(values, done.names, strict=True):
+            names[value - 1] = name
+        labels = done.labels if values == done.values else done.numbered
+        self.format.write(target, labels, done.scan, names)
+
+    def values(self, done: SegmentedScan) -> tuple[int, ...]:
+        """The label of each object in the file: its own, or 1, 2, … in a format that counts without gaps."""
+        return tuple(range(1, len(done.values) + 1)) if self.format.consecutive else done.values
+
+
+@dataclass(frozen=True)
+class MaskFolder:
+    """A folder with a mask of each object, 1 on the object, with what others cover in the label map.
+
+    The masks have the label map's format, and the objects' labels for names.
+    """
+
+    stage = "write"
+    separate = True
+
+    def path(self, target: Path) -> Path:
+        """See `Output.path`."""
+        return target.with_name(f"{stem_of(target.name)}.objects")
+
+    def write(self, target: Path, done: SegmentedScan) -> None:
+        """See `Output.write`."""
+        # Of a folder of slices the name has no suffix.
+        suffix = target.name[len(stem_of(target.name)) :]
+        kind = format_for_result(target, FORMATS["slices"])
+        with fill_folder_atomically(self.path(target)) as folder:
+            for k, (value, name) in enumerate(zip(LabelMap(kind).values(done), done.names, strict=True)):
+                mask = done.mask(k).astype(np.uint8)
+                kind.write(folder / f"{value}{suffix}", mask, done.scan, [name])
 
 
 @dataclass(frozen=True)
@@ -66,6 +107,7 @@ class Picture:
     """A PNG of image, boxes and masks."""
 
     stage = "overlay"
+    separate = False
 
     def path(self, target: Path) -> Path:
         """See `Output.path`; beside the label map, never onto it."""
@@ -74,7 +116,8 @@ class Picture:
 
     def write(self, target: Path, done: SegmentedScan) -> None:
         """See `Output.write`."""
-        write_overlay(self.path(target), done.prepared.case, done.result.labels, done.prepared.view)
+        prepared = done.prepared
+        write_overlay(self.path(target), prepared.case, done.result.labels, prepared.view, done.values)
 
 
 @dataclass(frozen=True)
@@ -89,6 +132,7 @@ class Film:
 
     kind: str
     stage = "overlay"
+    separate = False
 
     def path(self, target: Path) -> Path:
         """See `Output.path`."""
@@ -98,10 +142,10 @@ class Film:
         """See `Output.write`."""
         prepared = done.prepared
         if prepared.case.is_volume:
-            write_film(self.path(target), self.kind, prepared.case, done.result.labels, prepared.view)
+            write_film(self.path(target), self.kind, prepared.case, done.result.labels, prepared.view, done.values)
 
 
 def possible_paths(targets: Iterable[Path]) -> list[Path]:
-    """All files that any output writes for label maps."""
-    outputs = (Picture(), *map(Film, FILMS))
+    """All files and folders that any output writes for label maps."""
+    outputs = (Picture(), *map(Film, FILMS), MaskFolder())
     return [path for target in targets for path in (target, *(output.path(target) for output in outputs))]

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Protocol, TextIO
+
+from ...errors import LiteMedSamError, readable
 
 if TYPE_CHECKING:
     from ..reporting.case_report import CaseReport
@@ -56,8 +59,7 @@ class Lines:
         elif not self.quiet:
             for note in report.notes:
                 self._write(f"Note: {note}", sys.stdout)
-            objects = f"{report.objects} object{'s' if report.objects != 1 else ''}"
-            self._write(f"{report.output}: {objects} in {report.seconds['total']:.2f} s", sys.stdout)
+            self._write(f"{report.output}: {report.tally} in {report.seconds['total']:.2f} s", sys.stdout)
             if self.verbose:
                 stages = (f"{name} {value:.3f}" for name, value in report.seconds.items() if name != "total")
                 self._write(f"  {report.encoded} encoded; seconds: {', '.join(stages)}", sys.stdout)
@@ -68,7 +70,7 @@ class Lines:
             self._write(f"{case}: skipped, its result exists", sys.stdout)
 
     def _write(self, text: str, stream: TextIO) -> None:
-        print(text, file=stream, flush=True)
+        print(readable(text), file=stream, flush=True)
 
 
 class Bar(Lines):
@@ -97,7 +99,7 @@ class Bar(Lines):
 
     def progress(self, case: Path) -> Callable[[int, int], None]:
         """See `Reporter.progress`."""
-        text = f"{self._done + 1} of {self._bar.total}, {case.name}"
+        text = readable(f"{self._done + 1} of {self._bar.total}, {case.name}")
         self._show(0.0, text)
         return lambda done, total: self._show(done / total, text)
 
@@ -114,7 +116,7 @@ class Bar(Lines):
         self._bar.update(self._done + share - self._bar.n)
 
     def _write(self, text: str, stream: TextIO) -> None:
-        self._make.write(text, file=stream)
+        self._make.write(readable(text), file=stream)
 
 
 class Record:
@@ -153,7 +155,9 @@ class Record:
     def finished(self, report: CaseReport) -> None:
         """See `Reporter.finished`."""
         self.reports.append(report)
-        self._note()
+        # A record that cannot be written now stops no run: the last attempt, after all cases, raises.
+        with suppress(LiteMedSamError):
+            self._note()
         self.tell.finished(report)
 
     def _note(self) -> None:

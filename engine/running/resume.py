@@ -1,4 +1,4 @@
-"""What an earlier run noted, so that a run that is taken up again tells of all its cases."""
+"""What an earlier run noted, so that a run that is continued records all its cases."""
 
 import csv
 import json
@@ -7,8 +7,11 @@ from dataclasses import fields
 from io import StringIO
 from pathlib import Path
 
-from ...errors import LiteMedSamError
+from ...errors import LiteMedSamError, readable
 from ..reporting.case_report import CaseReport
+
+# Columns that every table has.
+_KEYS = {"case", "output", "object", "error"}
 
 
 def _content(path: Path) -> str | None:
@@ -43,7 +46,7 @@ def read_report(path: Path) -> list[CaseReport]:
 
 
 def read_table(path: Path) -> list[CaseReport]:
-    """The cases of a table that `write_table` wrote, as far as it tells of them.
+    """The cases of a table that `write_table` wrote; it has no shapes, notes and seconds.
 
     Raises
     ------
@@ -55,7 +58,10 @@ def read_table(path: Path) -> list[CaseReport]:
         return []
     cases: dict[str, list[dict]] = {}
     try:
-        for row in csv.DictReader(StringIO(text, newline="")):
+        rows = csv.DictReader(StringIO(text, newline=""))
+        if text and not set(rows.fieldnames or ()) >= _KEYS:
+            raise _unusable(path, "table")
+        for row in rows:
             cases.setdefault(row["case"], []).append(row)
         return [_case(rows) for rows in cases.values()]
     except (ValueError, TypeError, KeyError, AttributeError, csv.Error) as error:
@@ -89,6 +95,8 @@ def _case(rows: list[dict]) -> CaseReport:
         scores=[float(row["score"]) for row in rows],
         voxels=[int(row["voxels"]) for row in rows],
         names=[row["name"] for row in rows],
+        labels=[int(row["object"]) for row in rows],
+        states=[row.get("state") or "" for row in rows],
         volumes_ml=[float(row["volume_ml"]) for row in rows if row["volume_ml"]],
         areas_mm2=[float(row["area_mm2"]) for row in rows if row["area_mm2"]],
         boxes=[[float(value) for value in row["box"].split()] for row in rows],
@@ -99,6 +107,8 @@ def with_earlier(
     paths: Sequence[Path], reports: Iterable[CaseReport], earlier: Iterable[CaseReport]
 ) -> list[CaseReport]:
     """The reports of a run in the order of `paths`; where it has none, the earlier ones of cases that went well."""
-    found = {case.case: case for case in earlier if not case.error}
-    found.update((case.case, case) for case in reports)
-    return [found[str(path)] for path in paths if str(path) in found]
+    # Records hold names in their readable form.
+    found = {readable(case.case): case for case in earlier if not case.error}
+    found.update((readable(case.case), case) for case in reports)
+    names = (readable(str(path)) for path in paths)
+    return [found[name] for name in names if name in found]

@@ -6,7 +6,7 @@ import socket
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import FrameType
 
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
@@ -40,9 +40,8 @@ def _stop(number: int, frame: FrameType | None) -> None:
     # A second signal must not interrupt the cleaning up.
     for other in _SIGNALS:
         signal.signal(other, signal.SIG_IGN)
-    # Not print: the signal may have come in the middle of one.
-    os.write(2, f"Stopped by {signal.Signals(number).name}\n".encode())
-    # A library that was being loaded turns the exception into one of its own, which is as much as nothing to tell.
+    _report(number)
+    # A library interrupted during its import raises an error of its own; its traceback would not help the user.
     sys.excepthook = lambda *_: os._exit(128 + number)
     raise SystemExit(128 + number)
 
@@ -57,5 +56,11 @@ def _end_late(receiving: socket.socket) -> None:
             while receiving.recv(1):
                 pass
         except TimeoutError:
-            os.write(2, f"Stopped by {signal.Signals(number[0]).name}\n".encode())
+            _report(number[0])
             os._exit(128 + number[0])
+
+
+def _report(number: int) -> None:
+    # Not print: the signal may have come in the middle of one. Standard error may be full.
+    with suppress(OSError):
+        os.write(2, f"Stopped by {signal.Signals(number).name}\n".encode())

@@ -1,20 +1,42 @@
-"""The one error that this package raises for what a user can mend."""
+"""The one class of errors for what a user can fix, and text that every stream can write."""
+
+import re
+
+# Halves of characters: Python keeps the bytes of a file name that are not UTF-8 as such.
+_HALVES = re.compile("[\ud800-\udfff]")
+_FIRST_BYTE, _LAST_BYTE = 0xDC80, 0xDCFF
+
+
+def readable(text: str) -> str:
+    """A text that can be encoded as UTF-8: bytes that were not are shown as ``\\xe9``.
+
+    Parameters
+    ----------
+    text : str
+        May hold surrogates, as the name of a file whose bytes are not UTF-8 does.
+    """
+    return _HALVES.sub(_escaped, text)
+
+
+def _escaped(half: re.Match[str]) -> str:
+    code = ord(half[0])
+    return f"\\x{code & 0xFF:02x}" if _FIRST_BYTE <= code <= _LAST_BYTE else f"\\u{code:04x}"
 
 
 class LiteMedSamError(Exception):
-    """Something that the caller can mend: a bad file, box, bundle or setting.
+    """Something that the caller can fix: a bad file, box, bundle or setting.
 
-    The message says where (file, key, object), what was got, what was expected and what to do,
+    The message says where (file, key, object), what was found, what was expected and what to do,
     on one line.
 
     Parameters
     ----------
     message : str
-        Where and what; line breaks are turned into spaces.
+        Where and what; line breaks become spaces, see also `readable`.
     remedy : str, optional
         What to do about it; appended after a semicolon.
     """
 
     def __init__(self, message: str, remedy: str | None = None):
         text = message if remedy is None else f"{message}; {remedy}"
-        super().__init__(" ".join(text.split()))
+        super().__init__(readable(" ".join(text.split())))

@@ -2,6 +2,7 @@
 
 import pickle
 
+import numpy as np
 import pytest
 from litemedsam.engine import settings as module
 from litemedsam.engine.settings import EngineSettings
@@ -12,17 +13,19 @@ from litemedsam import LiteMedSamError, Predictor
 @pytest.mark.parametrize(
     ("name", "value"),
     [
-        ("threads", 0),
-        ("threads", -1),
-        ("seed", -1),
-        ("cache_mb", -1.0),
-        ("cache_mb", float("nan")),
-        ("cache_mb", 1e999),
+        *(("threads", value) for value in (0, -1, 1025, 10**30, 1.5, float("inf"), "2", True)),
+        *(("seed", value) for value in (-1, 0.5, float("nan"), None, "0")),
+        *(("cache_mb", value) for value in (-1.0, float("inf"), float("nan"), 1e308, 10**400, "512", None)),
     ],
 )
 def test_a_value_out_of_its_range_is_refused(name, value):
-    with pytest.raises(LiteMedSamError, match=f"{name} is .*, expected"):
+    with pytest.raises(LiteMedSamError, match=f"^{name} is .*, expected a (whole )?number"):
         EngineSettings(**{name: value})
+
+
+def test_numbers_of_numpy_are_numbers():
+    settings = EngineSettings(threads=np.int64(2), seed=np.uint32(7), cache_mb=np.float32(0.5))
+    assert settings.processors == 2
 
 
 def test_settings_arrive_in_another_process_as_they_left():

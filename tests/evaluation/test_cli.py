@@ -41,6 +41,21 @@ def run(*arguments):
     return CliRunner().invoke(main, [str(a) for a in arguments])
 
 
+def test_no_output_replaces_a_case_or_the_other_one(folders, tmp_path):
+    segs, gts = folders
+    before = {path: path.read_bytes() for folder in folders for path in folder.iterdir()}
+    (tmp_path / "link.csv").symlink_to(segs / "2DBox_CT_one.npz")
+    for option in ("--csv", "--json"):
+        for output in (segs / "2DBox_CT_one.npz", gts / "3DBox_MR_two.npz", tmp_path / "link.csv"):
+            result = run("-s", segs, "-g", gts, option, output)
+            assert result.exit_code == 1
+            assert "would be replaced; choose another file" in result.output
+    assert run("-s", segs, "-g", gts, "--csv", tmp_path / "f", "--json", tmp_path / "f").exit_code == 2
+    assert {path: path.read_bytes() for folder in folders for path in folder.iterdir()} == before
+    # New files beside the cases harm none.
+    assert run("-s", segs, "-g", gts, "--csv", segs / "f.csv").exit_code == 0
+
+
 def test_table_rows_and_everything(folders, tmp_path):
     segs, gts = folders
     result = run("-s", segs, "-g", gts, "--csv", tmp_path / "f.csv", "--json", tmp_path / "f.json", "--rivals")

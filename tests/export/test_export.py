@@ -195,6 +195,22 @@ def test_an_existing_bundle_is_kept_before_the_checkpoint_is_read(tmp_path):
     assert "add --overwrite" in run.output
 
 
+@pytest.mark.parametrize("output", [".", "bundle", "notes.txt"])
+def test_nothing_but_a_bundle_is_replaced(tmp_path, monkeypatch, output):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "checkpoint.pth").write_bytes(b"weights")
+    (tmp_path / "bundle").mkdir()
+    (tmp_path / "bundle" / "encoder.onnx").touch()
+    for path in (tmp_path / "bundle" / "thesis.tex", tmp_path / "notes.txt"):
+        path.write_text("mine")
+    run = export("checkpoint.pth", "-o", output, "--overwrite")
+    assert run.exit_code == 1
+    assert ("which this run reads" if output == "." else "belongs to no bundle") in run.output
+    assert "choose another folder with -o" in run.output
+    found = {path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*")}
+    assert found == {"checkpoint.pth", "bundle", "bundle/encoder.onnx", "bundle/thesis.tex", "notes.txt"}
+
+
 # Dies at the moment in which the new bundle would get its name, and no other has it.
 KILLED = """
 import os, signal, sys
@@ -218,21 +234,21 @@ main([sys.argv[1], "-o", sys.argv[2], "--overwrite"])
 def test_a_killed_export_costs_no_bundle(saved, state, tmp_path):
     bundle = tmp_path / "out" / "bundle"
     bundle.mkdir(parents=True)
-    (bundle / "former").write_text("whole")
+    (bundle / "SHA256SUMS").write_text("whole")
     checkpoint = saved(state)
     run = subprocess.run([sys.executable, "-c", KILLED, checkpoint, bundle], capture_output=True, text=True)
     assert run.returncode == -signal.SIGKILL, run.stderr
     assert not bundle.exists()
     again = export(checkpoint, "-o", bundle)
     assert "add --overwrite" in again.output
-    assert (bundle / "former").read_text() == "whole"
+    assert (bundle / "SHA256SUMS").read_text() == "whole"
     assert [path.name for path in bundle.parent.iterdir()] == ["bundle"]
 
 
 def test_a_bundle_is_replaced_when_asked_for(saved, state, tmp_path):
     bundle = tmp_path / "bundle"
     bundle.mkdir()
-    (bundle / "old").touch()
+    (bundle / "encoder.int8.onnx").touch()
     run = export(saved(state), "-o", bundle, "--half", "--overwrite")
     assert run.exit_code == 0, run.output
     assert sorted(path.name for path in bundle.iterdir()) == ["SHA256SUMS", "decoder.onnx", "encoder.onnx"]

@@ -34,6 +34,7 @@ class Dicom:
     name = "dicom"
     suffixes: tuple[str, ...] = (".dcm", ".dicom", ".ima")
     result_suffixes = suffixes
+    consecutive = True
 
     def __init__(self, series: str | None = None, allow_uneven: bool = False):
         self.series = series

@@ -45,7 +45,7 @@ def test_boxes_from_a_mask(tmp_path, scan):
     found = MaskBoxes(file, pieces=True, margin=2).objects(tmp_path / "scan.nii.gz", scan)
     np.testing.assert_array_equal(found.boxes, [[5, 2, 1, 12, 7, 2], [27, 0, 5, 29, 2, 5], [0, 17, 5, 2, 19, 5]])
     assert found.names == ("3.1", "7.1", "7.2")
-    assert [prompt.label for prompt in found.prompts] == [3, 7, 7]
+    assert [prompt.label for prompt in found.prompts] == [None] * 3
 
     by_folder = MaskBoxes(tmp_path / "masks")
     (tmp_path / "masks").mkdir()

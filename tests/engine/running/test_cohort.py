@@ -1,7 +1,11 @@
 """Folders and patterns become lists of scans."""
 
+import re
+import shutil
+
 import nibabel
 import numpy as np
+import pytest
 from litemedsam.engine.io.formats import format_of
 from PIL import Image
 from sample_scans import BOX, VOLUME
@@ -68,3 +72,55 @@ def test_a_drawing_never_replaces_another_scan_s_result(infer, tmp_path):
 
 def _is_result(path, case):
     return path.name.startswith(case.name) and ".overlay" not in path.name and path.suffix == case.suffix
+
+
+@pytest.fixture
+def cohort(scans, tmp_path):
+    """Scans with masks, strokes and earlier results beside them."""
+    folder = tmp_path / "cohort"
+    for name in ("masks", "old"):
+        (folder / name).mkdir(parents=True)
+    for source, names in (
+        ("scan.nii.gz", ("a.nii.gz", "b.nii.gz")),
+        ("mask.nii.gz", ("mask.nii.gz", "masks/a.nii.gz", "masks/b.nii.gz", "old/c.nii.gz")),
+        ("strokes.nii.gz", ("strokes.nii.gz",)),
+    ):
+        for name in names:
+            shutil.copy(scans / source, folder / name)
+    return folder
+
+
+def segmented(run):
+    return sorted(re.findall(r"^(\S+): \d objects?", run.stdout, re.MULTILINE))
+
+
+def test_masks_and_results_beside_scans_are_no_cases(infer, cohort, tmp_path):
+    (tmp_path / "cohort" / "strokes.nii.gz").unlink()
+    results = cohort / "old"
+    expected = [str(results / name) for name in ("a.nii.gz", "b.nii.gz")]
+    shutil.rmtree(cohort / "masks")
+    for given in ((cohort,), ("-i", cohort), (cohort / "*.nii.gz",), sorted(cohort.glob("*.nii.gz"))):
+        run = infer(*given, "--boxes-from", cohort / "mask.nii.gz", "--overwrite", output=results)
+        assert segmented(run) == expected
+        assert f"Note: {cohort / 'mask.nii.gz'}: left out, since --boxes-from names it" in run.stdout
+        if given[-1] == cohort:
+            assert f"Note: {results}: left out, since results go there" in run.stdout
+    assert (
+        "left out"
+        not in infer(cohort, "--boxes-from", cohort / "mask.nii.gz", "--overwrite", "-q", output=results).stdout
+    )
+
+
+def test_a_folder_of_masks_within_the_cohort_is_not_searched(infer, cohort, tmp_path):
+    shutil.rmtree(cohort / "old")
+    (cohort / "mask.nii.gz").unlink()
+    run = infer(cohort, "--boxes-from", cohort / "masks", "--scribbles", cohort / "strokes.nii.gz")
+    assert f"{cohort / 'masks'}: left out, since --boxes-from names it" in run.stdout
+    assert f"{cohort / 'strokes.nii.gz'}: left out, since --scribbles names it" in run.stdout
+    assert "of 2 segmented" in run.stdout
+
+
+def test_a_mask_that_is_the_only_case_is_segmented(infer, cohort):
+    run = infer(cohort / "mask.nii.gz", "--boxes-from", cohort / "mask.nii.gz")
+    assert len(segmented(run)) == 1
+    assert "left out" not in run.stdout

@@ -18,7 +18,7 @@ from litemedsam.engine.running.options import Options
 from litemedsam.engine.running.reporters import Bar, Lines, reporter
 from litemedsam.engine.running.run import run
 
-from litemedsam import Predictor
+from litemedsam import LiteMedSamError, Predictor
 
 
 def test_a_terminal_gets_a_bar(tiny_bundle, scans, tmp_path, capsys, monkeypatch):
@@ -87,3 +87,43 @@ def test_a_terminal_shows_one_bar_with_the_time_left(untrained_bundle, tmp_path,
     assert "2 of 3 segmented, 1 failed, 1 skipped" in text
     assert re.search(r"d\.npz +skipped", text)
     assert len(json.loads((tmp_path / "run.json").read_text())["cases"]) == 3
+
+
+def test_a_file_name_that_is_not_utf8_goes_into_every_record(infer, scans, tmp_path):
+    odd = os.fsdecode(b"caf\xe9.npz")
+    (tmp_path / "in").mkdir()
+    for name in (odd, "b.npz"):
+        (tmp_path / "in" / name).write_bytes((scans / "flat.npz").read_bytes())
+    (tmp_path / "in" / os.fsdecode(b"\xff.npz")).write_bytes(b"damaged")
+    records = ("--report", tmp_path / "r.json", "--csv", tmp_path / "r.csv", "--html", tmp_path / "r.html")
+    run = infer("-i", tmp_path / "in", *records, code=1)
+    assert r"caf\xe9.npz: 2 objects" in run.stdout
+    assert r"in/\xff.npz: not an npz file" in run.stderr
+    assert (tmp_path / "results" / odd).is_file()
+    assert (tmp_path / "results" / "b.npz").is_file()
+    cases = json.loads((tmp_path / "r.json").read_text())["cases"]
+    assert [case["case"].rpartition("/")[2] for case in cases] == ["b.npz", r"caf\xe9.npz", r"\xff.npz"]
+    for name in ("r.csv", "r.html"):
+        assert r"caf\xe9.npz" in (tmp_path / name).read_text()
+    assert (tmp_path / "r.html").read_text().count("data:image/png") == 2
+    # The run is continued: what was recorded of finished cases is kept.
+    infer("-i", tmp_path / "in", *records, "--skip-existing", code=1)
+    again = json.loads((tmp_path / "r.json").read_text())["cases"]
+    assert [case["case"] for case in again] == [case["case"] for case in cases]
+
+
+def test_a_record_that_cannot_be_written_meanwhile_does_not_end_the_run(infer, scans, tmp_path, monkeypatch):
+    from litemedsam.engine.running import records
+
+    calls = []
+
+    def write_report(*_):
+        calls.append(None)
+        if len(calls) == 2:
+            raise LiteMedSamError("the disk is full")
+
+    monkeypatch.setattr(records, "write_report", write_report)
+    monkeypatch.setattr("litemedsam.engine.running.reporters._PAUSE", 0)
+    infer(scans / "flat.npz", scans / "volume.npz", "--report", tmp_path / "r.json")
+    assert len(calls) >= 3
+    assert sorted(path.name for path in (tmp_path / "results").iterdir()) == ["flat.npz", "volume.npz"]
