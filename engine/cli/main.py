@@ -53,7 +53,7 @@ from .usage import check_usage, settings_of
 @click.option(
     "--format",
     "format_name",
-    type=click.Choice(["npz", "nifti", "dicom", "png", "slices"]),
+    type=click.Choice(["npz", "nifti", "dicom", "nrrd", "mha", "png", "slices"]),
     help="Kind of the results; that of the scan when absent.",
 )
 @click.option("--model", type=click.Path(path_type=Path), help="Bundle folder; the default model when absent.")
@@ -101,13 +101,13 @@ from .usage import check_usage, settings_of
 def main(**given: Any) -> None:
     """Segment CASES into OUTPUT/<name of the case>, in the case's own format.
 
-    A case is an npz file with imgs and boxes, a NIfTI file, a DICOM series (folder or file), or a PNG, JPEG, TIFF
-    or BMP, or with --stack a folder of them; its kind is told by its content. A folder stands for the scans in it
-    and below. In npz files an image is (H, W) or (H, W, 3) with boxes (N, 4), a volume (D, H, W) or (D, H, W, 3)
-    with boxes (N, 6). All boxes are in voxels, ends included, along the file's own axes: x, y, z are NIfTI's first,
-    second and third; column, row and slice otherwise. The first box's object gets the label 1, the second's 2. A case
-    that fails is reported; the others go on, and the exit code is 1. Stopped by a signal, it leaves no half-written
-    file and ends with 128 + signal.
+    A case is an npz file with imgs and boxes, a NIfTI, NRRD or MetaImage file, a DICOM series (folder or file), or
+    a PNG, JPEG, TIFF or BMP, or with --stack a folder of them; its kind is told by its content. A folder stands for
+    the scans in it and below. In npz files an image is (H, W) or (H, W, 3) with boxes (N, 4), a volume (D, H, W) or
+    (D, H, W, 3) with boxes (N, 6). All boxes are in voxels, ends included, along the file's own axes: x, y, z are
+    the first, second and third of NIfTI, NRRD and MetaImage; column, row and slice otherwise. The first box's
+    object gets the label 1, the second's 2. A case that fails is reported; the others go on, and the exit code is
+    1. Stopped by a signal, it leaves no half-written file and ends with 128 + signal.
     """
     # NumPy's threads would spin for a tenth of a second after its import; nothing here multiplies matrices with it.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")

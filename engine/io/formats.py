@@ -12,8 +12,10 @@ import numpy as np
 from ...errors import LiteMedSamError
 from .dicom.format import Dicom
 from .image import Image
+from .metaimage import MetaImage
 from .nifti import Nifti
 from .npz import Npz
+from .nrrd import Nrrd
 from .slices import Slices
 
 if TYPE_CHECKING:
@@ -109,8 +111,10 @@ class Format(Protocol):
         ...
 
 
-# In the order in which they are tried. NIfTI comes first: among masks of one name it is the one that states its place.
-FORMATS: dict[str, Format] = {kind.name: kind for kind in (Nifti(), Npz(), Dicom(), Image(), Slices())}
+# In the order in which they are tried: among masks of one name, those that state their place come first.
+FORMATS: dict[str, Format] = {
+    kind.name: kind for kind in (Nifti(), Npz(), Dicom(), Nrrd(), MetaImage(), Image(), Slices())
+}
 SUFFIXES = tuple(suffix for kind in FORMATS.values() for suffix in kind.suffixes)
 """Of the files of all formats, lower case."""
 
@@ -180,7 +184,7 @@ def format_of(path: Path) -> Format:
     if named is not None:
         return named
     what = "folder without DICOM files and pictures" if path.is_dir() else "file of unknown kind"
-    raise LiteMedSamError(f"{path}: a {what}", "expected npz, NIfTI, DICOM, PNG, JPEG, TIFF or BMP")
+    raise LiteMedSamError(f"{path}: a {what}", "expected npz, NIfTI, DICOM, NRRD, MHA, PNG, JPEG, TIFF or BMP")
 
 
 def result_name(path: Path, kind: Format, whole: bool = False) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ...archive import BROKEN, check_unpacked
+from ...archive import BROKEN, BoundedReader, check_unpacked
 from ...errors import LiteMedSamError
 from ..system.optional import needed
 from .deep_pictures import deep_page, double_pages
@@ -152,7 +152,8 @@ def read_pages(path: Path, frame: int | None, wanted: Callable[[Page], np.ndarra
 def _opened(path: Path, frame: int | None, wanted: Callable[[Page], np.ndarray]) -> Pages:
     pillow = needed("PIL.Image", "images")
     try:
-        with pillow.open(path, formats=_FORMATS) as file:
+        # Bounded: Pillow asks for as many bytes as a chunk declares.
+        with BoundedReader(path) as content, pillow.open(content, formats=_FORMATS) as file:
             return _read(path, file, frame, wanted)
     except pillow.DecompressionBombError as error:
         raise LiteMedSamError(f"{path}: too large a picture ({error})", "cut it into parts") from error
@@ -170,7 +171,8 @@ def _opened(path: Path, frame: int | None, wanted: Callable[[Page], np.ndarray])
             raise LiteMedSamError(
                 f"{path}: a JPEG of 12 bits, which is not read", "save it as PNG of 16 bits"
             ) from error
-        raise LiteMedSamError(f"{path}: not a picture, or a damaged one ({error})") from error
+        reason = "no header of a known kind" if isinstance(error, pillow.UnidentifiedImageError) else error
+        raise LiteMedSamError(f"{path}: not a picture, or a damaged one ({reason})") from error
 
 
 def _read(path: Path, file: Any, frame: int | None, wanted: Callable[[Page], np.ndarray]) -> Pages:

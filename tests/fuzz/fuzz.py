@@ -24,7 +24,18 @@ sys.path[:0] = [str(HERE), str(HERE.parent)]
 os.environ["LITEMEDSAM_CACHE"] = ""
 
 with atheris.instrument_imports(
-    include=["litemedsam", "nibabel", "pydicom", "PIL", "zipfile", "gzip", "json", "numpy.lib", "torch.serialization"]
+    include=[
+        "litemedsam",
+        "nibabel",
+        "pydicom",
+        "nrrd",
+        "PIL",
+        "zipfile",
+        "gzip",
+        "json",
+        "numpy.lib",
+        "torch.serialization",
+    ]
 ):
     from mutate import mutated
     from readers import READERS

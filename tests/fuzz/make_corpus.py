@@ -1,10 +1,12 @@
 """Makes the seeds of the corpus: ``python tests/fuzz/make_corpus.py``. The findings of fuzzing stay beside them."""
 
+import bz2
 import gzip
 import io
 import json
 import sys
 import warnings
+import zlib
 from pathlib import Path
 
 import nibabel
@@ -14,6 +16,7 @@ from PIL import Image
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from picture_files import deep_png, tiff
 from synthetic_scans import dicom_image, phantom, stored
 from tiny_bundle import write_tiny_bundle
 
@@ -152,6 +155,67 @@ def picture_files() -> dict[str, bytes]:
         "lzw.tif": _bytes(grey.convert("RGB").save, "TIFF", compression="tiff_lzw"),
         "float.tif": _bytes(grey.convert("F").save, "TIFF"),
         "grey.bmp": _bytes(grey.save, "BMP"),
+        "doubles.tif": tiff([phantom(1, 8, 9)[0].astype(np.float64)] * 2),
+        "half.tif": tiff([phantom(1, 8, 9)[0].astype(np.float16)]),
+        "signed.tif": tiff([phantom(1, 8, 9)[0].astype(np.int8)]),
+        "deep_colours.tif": tiff([np.stack([phantom(1, 8, 9)[0].astype(np.uint16)] * 3, -1)], 2),
+        "dark.tif": tiff([phantom(1, 8, 9)[0].astype(np.uint16)], 0, "ImageJ=1\nimages=1\nchannels=1\n"),
+        "deep_colours.png": deep_png(np.stack([phantom(1, 8, 9)[0].astype(np.uint16)] * 3, -1)),
+        "deep_clear.png": deep_png(np.stack([phantom(1, 8, 9)[0].astype(np.uint16)] * 2, -1)),
+        "two.jpg": _bytes(grey.save, "MPO", save_all=True, append_images=[grey]),
+    }
+
+
+_LPS = "space: LPS\nspace directions: (1,0,0) (0,2,0) (0,0,3)\nspace origin: (0,0,0)\n"
+
+
+def nrrd_files() -> dict[str, bytes]:
+    volume = phantom(3, 8, 9)
+
+    def made(values: np.ndarray, kind: str, lines: str, encoding: str = "raw") -> bytes:
+        sizes = " ".join(str(size) for size in values.shape[::-1])
+        head = f"NRRD0005\ntype: {kind}\ndimension: {values.ndim}\nsizes: {sizes}\nencoding: {encoding}\n{lines}\n"
+        data = values.tobytes()
+        packed = {"gzip": lambda: gzip.compress(data, mtime=0), "bzip2": lambda: bz2.compress(data)}
+        text = " ".join(str(value) for value in values.ravel()).encode()
+        return head.encode() + (text if encoding == "ascii" else packed.get(encoding, lambda: data)())
+
+    none = _LPS.replace("directions: ", "directions: none ")
+    named = "Segment0_Name:=a\nSegment0_LabelValue:=2\n"
+    return {
+        "volume.nrrd": made(volume.astype("<i2"), "short", _LPS + "endian: little\n"),
+        "big.nrrd": made(volume.astype(">f4"), "float", _LPS + "endian: big\n"),
+        "packed.nrrd": made(volume, "uchar", _LPS + named, "gzip"),
+        "bzip2.nrrd": made(volume, "uint8", _LPS + 'space units: "mm" "mm" "mm"\n', "bzip2"),
+        "text.nrrd": made(volume[:1], "uint8", "spacings: 1 2 3\n", "ascii"),
+        "list.nrrd": made(np.stack([volume] * 2, -1), "uint8", none + "kinds: list domain domain domain\n"),
+        "colours.nrrd": made(np.stack([volume] * 3, -1), "uint8", none + "kinds: RGB-color domain domain domain\n"),
+        "flat.nrrd": made(volume[0], "uint8", "space dimension: 2\nspace directions: (1,0) (0,1)\nbyte skip: -1\n"),
+        "mask.nrrd": made(volume // 100, "uint8", _LPS.replace("LPS", "RAS")),
+        "detached.nhdr": made(volume, "uint8", _LPS + "data file: ../volume.raw\n"),
+    }
+
+
+def metaimage_files() -> dict[str, bytes]:
+    volume = phantom(3, 8, 9)
+
+    def made(values: np.ndarray, kind: str, data: bytes | None = None, **entries: object) -> bytes:
+        lines = {"ObjectType": "Image", "NDims": values.ndim, "BinaryData": True, **entries}
+        lines |= {"DimSize": " ".join(str(size) for size in values.shape[::-1]), "ElementType": f"MET_{kind}"}
+        text = "".join(f"{name} = {value}\n" for name, value in lines.items()) + "ElementDataFile = LOCAL\n"
+        return text.encode() + (values.tobytes() if data is None else data)
+
+    place = {"TransformMatrix": "-1 0 0 0 1 0 0 0 1", "Offset": "1 2 3", "ElementSpacing": "1 2 3"}
+    return {
+        "volume.mha": made(volume.astype("<i2"), "SHORT", **place),
+        "packed.mha": made(volume, "UCHAR", zlib.compress(volume.tobytes()), CompressedData=True, **place),
+        "big.mha": made(volume.astype(">f8"), "DOUBLE", BinaryDataByteOrderMSB=True),
+        "text.mha": made(volume[:1], "UCHAR", " ".join(map(str, volume[0].ravel())).encode(), BinaryData=False),
+        "flat.mha": made(volume[0], "UCHAR"),
+        "series.mha": made(np.stack([volume] * 2), "UCHAR"),
+        "colours.mha": made(volume, "UCHAR", np.stack([volume] * 3, -1).tobytes(), ElementNumberOfChannels=3),
+        "mask.mha": made(volume // 100, "UCHAR", ElementSpacing="1 2 3", TransformMatrix="-1 0 0 0 -1 0 0 0 1"),
+        "detached.mhd": made(volume, "UCHAR").replace(b"LOCAL", b"/etc/hostname"),
     }
 
 
@@ -203,6 +267,8 @@ def main() -> None:
         "nifti": nifti_files,
         "dicom": dicom_files,
         "picture": picture_files,
+        "nrrd": nrrd_files,
+        "metaimage": metaimage_files,
         "boxes": boxes_files,
         "metadata": bundle_files,
         "bundle": bundle_files,

@@ -67,7 +67,7 @@ def _read_and_write(path: Path) -> None:
 
 
 def scan(path: Path) -> None:
-    """An npz, NIfTI, DICOM or picture file, as scan, as mask and as scribbles."""
+    """An npz, NIfTI, DICOM, NRRD, MetaImage or picture file, as scan, as mask and as scribbles."""
     with _refusals_pass():
         _read_and_write(path)
     with _refusals_pass():
@@ -139,6 +139,8 @@ READERS: dict[str, tuple[Callable[[Path], None], str]] = {
     "nifti": (scan, ".nii.gz"),
     "dicom": (scan, ".dcm"),
     "picture": (scan, ".png"),
+    "nrrd": (scan, ".nrrd"),
+    "metaimage": (scan, ".mha"),
     "boxes": (boxes, ".json"),
     "metadata": (metadata, ".onnx"),
     "bundle": (bundle, ".onnx"),

@@ -1,5 +1,6 @@
 """Files of about a megabyte that declare or unpack to gigabytes, or take long to read; see `survive`."""
 
+import bz2
 import gzip
 import io
 import json
@@ -12,6 +13,7 @@ import numpy as np
 import pydicom
 import pytest
 from fuzz.process import HERE, survive
+from picture_files import tiff
 from PIL import Image
 from synthetic_scans import dicom_image
 
@@ -139,6 +141,18 @@ def png(width: int, height: int, depth: int, colour: int, rows: bytes) -> bytes:
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", rows) + chunk(b"IEND", b"")
 
 
+def tiff_of_doubles(width: int, height: int) -> bytes:
+    """A TIFF that declares far more than it holds."""
+    content = bytearray(tiff([np.zeros((2, 2))]))
+    at = struct.unpack_from("<I", content, 4)[0]
+    for k in range(struct.unpack_from("<H", content, at)[0]):
+        entry = at + 2 + 12 * k
+        tag = struct.unpack_from("<H", content, entry)[0]
+        if tag in (256, 257):
+            struct.pack_into("<I", content, entry + 8, width if tag == 256 else height)
+    return bytes(content)
+
+
 def picture_files():
     # Their pixels are never reached: the size alone is refused.
     yield png(100_000, 70_000, 1, 0, packed_zeros(10_000_000))
@@ -146,6 +160,8 @@ def picture_files():
     yield png(4_000, 4_000, 8, 2, packed_zeros(50_000_000))
     yield png(8_000, 8_000, 8, 0, packed_zeros(70_000_000))
     yield png(1, 60_000_000, 8, 0, packed_zeros(120_000_000))
+    yield png(5_000, 5_000, 16, 2, packed_zeros(150_005_000))
+    yield tiff_of_doubles(10_000, 10_000)
     pages = [Image.new("L", (4000, 4000))] * 20
     file = io.BytesIO()
     pages[0].save(file, "TIFF", compression="tiff_adobe_deflate", save_all=True, append_images=pages[1:])
@@ -176,11 +192,36 @@ def checkpoint_files():
     yield file.getvalue()
 
 
+def nrrd_files():
+    head = "NRRD0005\ntype: {}\ndimension: 3\nsizes: {}\nencoding: {}\n\n"
+    yield head.format("uint8", "1000 1000 900", "gzip").encode() + gzip.compress(bytes(900_000_000), 1)
+    # Declares little and unpacks to much.
+    yield head.format("uint8", "10 10 10", "gzip").encode() + gzip.compress(bytes(900_000_000), 1)
+    yield head.format("uint8", "10 10 10", "bzip2").encode() + bz2.compress(bytes(900_000_000), 1)
+    yield head.format("double", "32000 32000 32000", "raw").encode() + bytes(100)
+    yield head.format("double", "1000 1000 30", "ascii").encode() + b"1 " * 500_000
+    yield b"NRRD0005\n" + b"a:=b\n" * 190_000
+    yield head.format("uint8", "9" * 900_000 + " 1 1", "raw").encode()
+
+
+def metaimage_files():
+    head = "ObjectType = Image\nNDims = 3\n{}DimSize = {}\nElementType = {}\nElementDataFile = LOCAL\n"
+    packed = "CompressedData = True\n"
+    yield head.format(packed, "1000 1000 900", "MET_UCHAR").encode() + packed_zeros(900_000_000)
+    yield head.format(packed, "10 10 10", "MET_UCHAR").encode() + packed_zeros(900_000_000)
+    yield head.format("", "32000 32000 32000", "MET_DOUBLE").encode() + bytes(100)
+    yield head.format("BinaryData = False\n", "1000 1000 30", "MET_DOUBLE").encode() + b"1 " * 500_000
+    yield b"ObjectType = Image\n" + b"a = b\n" * 160_000
+    yield head.format("", "9" * 900_000 + " 1 1", "MET_UCHAR").encode()
+
+
 FILES = {
     "npz": npz_files,
     "nifti": nifti_files,
     "dicom": dicom_files,
     "picture": picture_files,
+    "nrrd": nrrd_files,
+    "metaimage": metaimage_files,
     "boxes": boxes_files,
     "checkpoint": checkpoint_files,
 }

@@ -10,6 +10,8 @@ COUNTS = {
     "nifti": 300,
     "dicom": 200,
     "picture": 500,
+    "nrrd": 300,
+    "metaimage": 300,
     "boxes": 400,
     "metadata": 300,
     "bundle": 30,
