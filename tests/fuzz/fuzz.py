@@ -6,7 +6,7 @@
 READER is a key of `readers.READERS`. WORK_FOLDER keeps what reaches new code, and under ``findings`` one input for
 each place at which a reader raised anything but `LiteMedSamError`; inputs that crash the process, take longer than
 five seconds or more than 1 GB are left in ``findings`` by libFuzzer. What was found goes to ``corpus/READER`` once
-it is mended. Other arguments go to libFuzzer.
+it is fixed. Other arguments go to libFuzzer.
 """
 
 import hashlib

@@ -47,7 +47,7 @@ def test_a_graph_that_does_not_fit_its_metadata_is_refused(tmp_path, backend):
 
 
 class Answers:
-    """A graph that gives what it is told to."""
+    """A graph with prescribed outputs."""
 
     name = version = ""
     metadata: dict = {}  # noqa: RUF012 - never changed
