@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Container
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 KINDS: tuple[LabelFiles, ...] = (NpzFiles(), NiftiFiles())
 """The kinds of files; a path belongs to the one whose suffix it has."""
 
+# nnU-Net's images have it in their names, their labels have not.
+_FIRST_CHANNEL = "_0000"
 _SUFFIXES = tuple(suffix for kind in KINDS for suffix in kind.suffixes)
 
 
@@ -98,8 +101,16 @@ def stem_of(name: str) -> str:
     return name[: len(name) - len(suffix)]
 
 
+def has_truth(name: str, stems: Container[str]) -> bool:
+    """Whether masks of a name belong to one of some truths, given by their `stem_of`."""
+    stem = stem_of(name)
+    return stem in stems or stem.removesuffix(_FIRST_CHANNEL) in stems
+
+
 def masks_of(folder: Path, name: str) -> Path:
     """The file of masks of a case: the one of the truth's name, else the one of its name with another suffix.
+
+    Masks of scans named as nnU-Net names channels fit, too: ``case_0000`` the truth ``case``.
 
     Parameters
     ----------
@@ -121,8 +132,10 @@ def masks_of(folder: Path, name: str) -> Path:
     usual, stem = folder / name, stem_of(name)
     if usual.is_file():
         return usual
-    names = dict.fromkeys(f"{stem}{spelt}" for suffix in _SUFFIXES for spelt in (suffix, suffix.upper()))
-    found = [folder / name for name in names if (folder / name).is_file()]
+    endings = [spelt for suffix in _SUFFIXES for spelt in (suffix, suffix.upper())]
+    found: list[Path] = []
+    for start in (stem, f"{stem}{_FIRST_CHANNEL}"):
+        found = found or [folder / f"{start}{end}" for end in endings if (folder / f"{start}{end}").is_file()]
     if len(found) > 1:
         named = " and ".join(path.name for path in found)
         raise LiteMedSamError(f"{usual}: masks may be {named}", "keep one of them")

@@ -30,8 +30,9 @@ def main(
 ) -> None:
     """Measure masks against ground truths: DSC and NSD per object, case, modality and over all.
 
-    Files are matched by name; where only the suffix differs, npz masks are compared with NIfTI truths and the other
-    way round. NIfTI masks must lie on the grid of the truth, and distances count in the header's spacing.
+    Files are matched by name. Where only the suffix differs, npz masks are compared with NIfTI truths and the other
+    way round; masks named case_0000 as nnU-Net's images belong to the truth named case. NIfTI masks must lie on the
+    grid of the truth, and distances count in the header's spacing.
 
     Every case gets two sets of figures: "challenge", the CVPR 2024 challenge's own with its quirks, and "corrected". A
     case is the mean over its objects, a group the mean over its cases, the macro mean that over the groups. Cases that

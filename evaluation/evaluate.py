@@ -9,7 +9,7 @@ from multiprocessing import get_context
 from pathlib import Path
 
 from ..errors import LiteMedSamError
-from .cases import case_names, masks_of, read_masks, read_prompted, read_truth, stem_of
+from .cases import case_names, has_truth, masks_of, read_masks, read_prompted, read_truth, stem_of
 from .figures import CaseFigures, Challenge, Corrected, MetricSet
 from .groups import group_of
 from .pieces import pieces_of
@@ -142,7 +142,7 @@ def evaluate_folders(
         return
     known = {stem_of(name) for name in names}
     for name in case_names(masks):
-        if stem_of(name) not in known:
+        if not has_truth(name, known):
             message = f"{masks / name}: no ground truth of this name in {truths}; remove it or add its truth"
             yield Failure(name, message)
 

@@ -144,7 +144,7 @@ def file_of_scan(folder: Path, scan: Path, suffixes: Sequence[str]) -> Path | No
 
     A scan may be named as nnU-Net names channels: the file of ``case_0000`` is ``case`` where no ``case_0000`` exists.
     """
-    for stem in _stems(scan):
+    for stem in stems_of(scan):
         for suffix in suffixes:
             for name in (f"{stem}{suffix}", f"{stem}{suffix.upper()}"):
                 if (folder / name).is_file():
@@ -152,7 +152,8 @@ def file_of_scan(folder: Path, scan: Path, suffixes: Sequence[str]) -> Path | No
     return None
 
 
-def _stems(scan: Path) -> list[str]:
+def stems_of(scan: Path) -> list[str]:
+    """The names that files beside a scan may have: its own, and the one without nnU-Net's number of a channel."""
     # Late: few runs search a folder.
     from ..io.formats import stem_of
 
@@ -164,4 +165,4 @@ def no_file_of_scan(folder: Path, scan: Path, suffixes: Sequence[str]) -> LiteMe
     """The error of a folder without a file of a scan's name; says which names were looked for."""
     *others, last = suffixes
     names = f"{', '.join(others)} or {last}" if others else last
-    return LiteMedSamError(f"{scan}: {folder} holds no file {' or '.join(_stems(scan))}{names}")
+    return LiteMedSamError(f"{scan}: {folder} holds no file {' or '.join(stems_of(scan))}{names}")

@@ -171,6 +171,26 @@ def test_masks_are_found_by_name(tmp_path):
     assert [stem_of(name) for name in ("a.b.npz", "a.NII.GZ", "a.nii", "a.txt")] == ["a.b", "a", "a", "a.txt"]
 
 
+def test_masks_of_nnu_net_s_images_belong_to_its_labels(tmp_path):
+    nifti(tmp_path / "gts", "case.nii.gz", TRUTH)
+    nifti(tmp_path / "segs", "case_0000.nii.gz", TRUTH)
+    result = run("-s", tmp_path / "segs", "-g", tmp_path / "gts", "--csv", tmp_path / "a.csv")
+    assert result.exit_code == 0, result.output
+    assert [float(row["corrected_dsc"]) for row in rows(tmp_path / "a.csv")] == [1, 1]
+    # The plain name comes first.
+    plain = nifti(tmp_path / "segs", "case.nii", TRUTH)
+    assert masks_of(tmp_path / "segs", "case.nii.gz") == plain
+
+
+def test_masks_stored_in_another_direction_are_turned(tmp_path):
+    truth = read_truth(nifti(tmp_path / "gts", "a.nii.gz", TRUTH))
+    turned = AFFINE.copy()
+    turned[:, 0] *= -1
+    turned[0, 3] = AFFINE[0, 0] * (SHAPE[2] - 1)
+    flipped = nifti(tmp_path / "segs", "a.nii.gz", MASKS[..., ::-1], turned)
+    np.testing.assert_array_equal(read_masks(flipped, truth), MASKS)
+
+
 def test_masks_without_a_truth_are_failures(tmp_path):
     nifti(tmp_path / "gts", "a.nii.gz", TRUTH)
     nifti(tmp_path / "segs", "a.nii.gz", MASKS)

@@ -6,6 +6,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from ....errors import LiteMedSamError
+from ..sources import stems_of
 from .content import shown
 
 if TYPE_CHECKING:
@@ -30,13 +31,14 @@ def fit(stored: str, path: Path) -> int:
     Returns
     -------
     int
-        0 for another name, 1 for the name with another suffix, more for the whole name and each folder above it.
+        0 for another name, 1 for the name with another suffix or without nnU-Net's number of a channel, more for the
+        whole name and each folder above it.
     """
     # Late: the forms load without the file formats.
     from ...io.formats import stem_of
 
     theirs, ours = parts_of(stored), path.absolute().parts
-    if not theirs or not ours or stem_of(theirs[-1]) != stem_of(ours[-1]):
+    if not theirs or not ours or stem_of(theirs[-1]) not in stems_of(path.absolute()):
         return 0
     same = 0
     while same < min(len(theirs), len(ours)) and theirs[-1 - same] == ours[-1 - same]:

@@ -91,6 +91,8 @@ def test_rounding_makes_no_further_pixel():
         ("train\\case.png", "a/case.png", True),
         ("/home/someone/case.jpg", "a/case.png", True),
         ("case.dcm", "case.dcm", True),
+        ("case.png", "case_0000.png", True),
+        ("case_0000.png", "case_0000.png", True),
         ("Case.png", "case.png", False),
         ("case.png", "case_1.png", False),
         ("", "case.png", False),
