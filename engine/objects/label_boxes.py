@@ -73,4 +73,5 @@ def piece_boxes(mask: np.ndarray) -> list[list[int]]:
     np.minimum.at(low, which, boxes[:, :3])
     np.maximum.at(high, which, boxes[:, 3:])
     axes = [0, 1, 2][: mask.ndim]
-    return np.concatenate([low[:, axes], high[:, axes]], axis=1).tolist()
+    rows: list[list[int]] = np.concatenate([low[:, axes], high[:, axes]], axis=1).tolist()
+    return rows

@@ -32,6 +32,8 @@ def _bytes(save, *arguments, **options) -> bytes:
 def npz_files() -> dict[str, bytes]:
     flat, volume = phantom(1, 8, 9)[0], phantom(3, 8, 9)
     box, box3 = np.array([[1, 2, 6, 6]]), np.array([[1, 2, 0, 6, 6, 2]])
+    keys = ("z_mid_x_min", "z_mid_y_min", "z_min", "z_mid_x_max", "z_mid_y_max", "z_max")
+    records = dict(zip(keys, [1, 2, 0, np.int64(6), 6.0, 2], strict=True))
     return {
         "image.npz": _bytes(np.savez, imgs=flat, boxes=box),
         "packed.npz": _bytes(np.savez_compressed, imgs=flat, boxes=box.astype(np.float32), gts=flat // 100),
@@ -39,6 +41,7 @@ def npz_files() -> dict[str, bytes]:
         "volume.npz": _bytes(np.savez_compressed, imgs=volume, boxes=box3, spacing=[1.0, 1.0, 2.5]),
         "float.npz": _bytes(np.savez, imgs=np.asfortranarray(volume / 2.0), boxes=box3.astype(np.uint16)),
         "mask.npz": _bytes(np.savez_compressed, segs=(volume > 100).astype(np.int16), gts=volume // 120),
+        "records.npz": _bytes(np.savez, imgs=volume, boxes=[records]),
         "objects.npz": _bytes(np.savez, imgs=np.array([{}, None], object), boxes=box),
     }
 
@@ -242,6 +245,42 @@ def boxes_files() -> dict[str, bytes]:
             {"type": "rectangle", "data": [1, 2, 6, 7]},
             {"type": "point", "data": [3, 4], "label": 1},
         ],
+        "plain.json": [[1, 2, 6, 7], [2, 2, 5, 6.5]],
+        "coco.json": {
+            "images": [{"id": 1, "file_name": "a/scan", "width": 9, "height": 8}],
+            "categories": [{"id": 2, "name": "liver"}],
+            "annotations": [
+                {"image_id": 1, "category_id": 2, "bbox": [1, 2, 4.5, 3], "segmentation": [[1, 2, 5, 2, 3, 5]]},
+                {"image_id": 1, "category_id": 2, "bbox": [1, 2, 4, 3], "iscrowd": 1},
+            ],
+        },
+        "results.json": [{"image_id": 1, "category_id": 2, "bbox": [1, 2, 4, 3], "score": 0.5}],
+        "labelme.json": {
+            "imagePath": "..\\scan",
+            "imageWidth": 9,
+            "imageHeight": 8,
+            "shapes": [
+                {"label": "a", "shape_type": "rectangle", "points": [[6, 7], [1, 2]], "group_id": 1},
+                {"label": "b", "shape_type": "circle", "points": [[4, 4], [5, 4]], "group_id": None},
+                {"label": "b", "shape_type": "line", "points": [[4, 4], [5, 4]]},
+                {"label": "c", "shape_type": "mask", "points": [[2, 2], [4, 5]]},
+            ],
+        },
+        "slicer.json": {
+            "markups": [
+                {
+                    "type": "ROI",
+                    "name": "liver",
+                    "coordinateSystem": "LPS",
+                    "coordinateUnits": ["mm", "UCUM", "millimeter"],
+                    "center": [-3, -6, 3],
+                    "size": [4, 6, 5],
+                    "orientation": [-0.8, -0.6, 0, 0.6, -0.8, 0, 0, 0, 1],
+                    "insideOut": False,
+                },
+                {"type": "Line"},
+            ]
+        },
     }
     return {name: json.dumps(form).encode() for name, form in forms.items()}
 
