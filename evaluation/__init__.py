@@ -1,5 +1,5 @@
 """DSC and NSD of masks against ground truths, in the challenge's form and corrected.
 
-Imports no torch and no network. Of the engine it takes the readers of files alone, and those only for NIfTI, so that
-the figures do not depend on the code that made the masks.
+Imports no torch and no network. Of the engine it takes the readers of volumes alone, so that the figures do not depend
+on the code that made the masks.
 """

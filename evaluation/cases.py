@@ -9,15 +9,20 @@ from typing import TYPE_CHECKING
 
 from ..errors import LiteMedSamError
 from .groups import axes_of
-from .nifti_files import NiftiFiles
 from .npz_files import NpzFiles
+from .volume_files import VolumeFiles
 
 if TYPE_CHECKING:
     import numpy as np
 
     from .truth import LabelFiles, Prompted, Truth
 
-KINDS: tuple[LabelFiles, ...] = (NpzFiles(), NiftiFiles())
+KINDS: tuple[LabelFiles, ...] = (
+    NpzFiles(),
+    VolumeFiles("nifti", (".nii.gz", ".nii", ".hdr")),
+    VolumeFiles("nrrd", (".seg.nrrd", ".nrrd", ".nhdr")),
+    VolumeFiles("mha", (".mha", ".mhd")),
+)
 """The kinds of files; a path belongs to the one whose suffix it has."""
 
 # nnU-Net's images have it in their names, their labels have not.

@@ -14,9 +14,13 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
-@click.option("-s", "--segs", type=_FOLDER, help="Folder of masks: npz files with segs, or NIfTI.")
+@click.option("-s", "--segs", type=_FOLDER, help="Folder of masks: npz with segs, NIfTI, NRRD or MetaImage.")
 @click.option(
-    "-g", "--gts", type=_FOLDER, required=True, help="Folder of ground truths: npz with gts and spacing, or NIfTI."
+    "-g",
+    "--gts",
+    type=_FOLDER,
+    required=True,
+    help="Folder of truths: npz with gts and spacing, NIfTI, NRRD, MetaImage.",
 )
 @click.option("--csv", "csv_path", type=_FILE, help="Write one row per object to this file.")
 @click.option("--json", "json_path", type=_FILE, help="Write everything to this file.")
@@ -31,8 +35,8 @@ def main(
     """Measure masks against ground truths: DSC and NSD per object, case, modality and over all.
 
     Files are matched by name. Where only the suffix differs, npz masks are compared with NIfTI truths and the other
-    way round; masks named case_0000 as nnU-Net's images belong to the truth named case. NIfTI masks must lie on the
-    grid of the truth, and distances count in the header's spacing.
+    way round; masks named case_0000 as nnU-Net's images belong to the truth named case. Masks that state their place
+    must lie on the grid of the truth, and distances count in the header's spacing.
 
     Every case gets two sets of figures: "challenge", the CVPR 2024 challenge's own with its quirks, and "corrected". A
     case is the mean over its objects, a group the mean over its cases, the macro mean that over the groups. Cases that
@@ -59,7 +63,7 @@ def main(
 
     names = case_names(gts)
     if not names:
-        raise click.UsageError(f"{gts}: no npz or NIfTI files; give the folder of the ground truths")
+        raise click.UsageError(f"{gts}: no npz, NIfTI, NRRD or MetaImage files; give the folder of the ground truths")
     _check_outputs([gts] if segs is None else [gts, segs], csv_path, json_path)
     results, failures = [], []
     # disable=None: no bar where nobody watches.

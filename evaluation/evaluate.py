@@ -74,9 +74,9 @@ def evaluate_case(
     Parameters
     ----------
     truth_path : Path
-        npz with `gts`, `spacing` for a volume, `imgs` and `boxes` for rivals; or NIfTI.
+        npz with `gts`, `spacing` for a volume, `imgs` and `boxes` for rivals; or a volume's file.
     masks_path : Path or None
-        npz with `segs`, or NIfTI; None measures the rivals alone.
+        npz with `segs`, or a volume's file; None measures the rivals alone.
     rivals : sequence of Rival
     sets : sequence of MetricSet
 
@@ -116,7 +116,7 @@ def evaluate_folders(
         Folder of files with the names of the ground truths, of the same kind or another, see
         `litemedsam.evaluation.cases.masks_of`; None measures the rivals alone.
     truths : Path
-        Folder of npz and NIfTI files, see `evaluate_case`.
+        Folder of files of all kinds, see `evaluate_case`.
     rivals : sequence of Rival
     workers : int
         Processes, at least 1; 1 works in this one.

@@ -161,7 +161,7 @@ def test_the_command_says_what_it_lacks(tmp_path):
     folder = tmp_path / "gts"
     folder.mkdir()
     assert "nothing to measure" in run("-g", folder).stderr
-    assert "no npz or NIfTI files" in run("-g", folder, "--rivals").stderr
+    assert "no npz, NIfTI, NRRD or MetaImage files" in run("-g", folder, "--rivals").stderr
     saved(folder, gts=FLAT, imgs=FLAT, boxes=np.array([[3, 2, 6, 4]]))
     assert "no such folder" in run("-g", folder, "--rivals", "--csv", tmp_path / "none" / "a.csv").stderr
     # A place where nothing can be written, even by root.

@@ -1,4 +1,4 @@
-"""Truths and masks as NIfTI, beside npz and mixed with it."""
+"""Truths and masks as NIfTI, NRRD and MetaImage, beside npz and mixed with it."""
 
 import csv
 import json
@@ -67,6 +67,36 @@ def test_nifti_folders_give_the_figures_of_npz_folders(tmp_path):
     assert all(table == first for table in tables.values())
 
 
+@pytest.mark.parametrize("suffix", [".nrrd", ".nhdr", ".mha", ".mhd"])
+def test_other_volumes_give_the_figures_of_nifti(tmp_path, suffix):
+    sitk = pytest.importorskip("SimpleITK")
+    pytest.importorskip("nrrd")
+    for folder, array in (("gts", TRUTH), ("segs", MASKS)):
+        (tmp_path / folder).mkdir()
+        image = sitk.GetImageFromArray(array)
+        image.SetSpacing((0.8, 0.7, 5.0))
+        sitk.WriteImage(image, str(tmp_path / folder / f"a{suffix}"))
+    found = evaluate_case(tmp_path / "gts" / f"a{suffix}", tmp_path / "segs" / f"a{suffix}")
+    assert found.spacing == pytest.approx((0.8, 0.7, 5.0))
+    truth = nifti(tmp_path / "nifti", "a.nii.gz", TRUTH)
+    masks = nifti(tmp_path / "masks", "a.nii.gz", MASKS)
+    expected = evaluate_case(truth, masks).figures["masks"]["corrected"]
+    assert found.figures["masks"]["corrected"].dsc == pytest.approx(expected.dsc)
+    assert found.figures["masks"]["corrected"].nsd == pytest.approx(expected.nsd, abs=1e-6)
+
+
+def test_an_image_of_another_format_is_an_image(tmp_path):
+    sitk = pytest.importorskip("SimpleITK")
+    flat = labels((4, 4, 10), shape=(40, 50))
+    sitk.WriteImage(sitk.GetImageFromArray(flat), str(tmp_path / "a.mha"))
+    truth = read_truth(tmp_path / "a.mha")
+    assert (truth.labels.shape, truth.spacing) == ((40, 50), None)
+    np.testing.assert_array_equal(read_masks(tmp_path / "a.mha", truth), flat)
+    np.testing.assert_array_equal(read_masks(nifti(tmp_path, "a.nii", flat), truth), flat)
+    with pytest.raises(LiteMedSamError, match=r"the name says 3D; begin the name with 2D, or store a volume"):
+        read_truth((tmp_path / "a.mha").rename(tmp_path / "3D_CT_a.mha"))
+
+
 def test_spacing_is_the_header_s(tmp_path):
     path = nifti(tmp_path, "a.nii.gz", TRUTH)
     assert read_truth(path).spacing == pytest.approx((0.8, 0.7, 5.0))
@@ -102,7 +132,9 @@ def test_a_flat_file_is_a_single_image(tmp_path):
     np.testing.assert_array_equal(read_masks(as_npz, truth), flat)
     np.testing.assert_array_equal(read_masks(one_slice, read_truth(as_npz)), flat)
     assert evaluate_case(path, one_slice).figures["masks"]["corrected"].nsd == 1
-    with pytest.raises(LiteMedSamError, match="holds 6 slices, the name says 2D; begin the name with 3D"):
+    with pytest.raises(
+        LiteMedSamError, match=r"holds an array \(6, 40, 50\), the name says 2D; begin the name with 3D"
+    ):
         read_truth(nifti(tmp_path, "2DBox_US_b.nii.gz", TRUTH))
 
 
@@ -147,7 +179,7 @@ def test_bad_truths_are_refused(tmp_path):
 
 def test_rivals_need_npz(tmp_path):
     path = nifti(tmp_path / "gts", "3DBox_MR_a.nii.gz", TRUTH)
-    with pytest.raises(LiteMedSamError, match="NIfTI holds no imgs and boxes, which rivals need; leave --rivals out"):
+    with pytest.raises(LiteMedSamError, match="holds no imgs and boxes, which rivals need; leave --rivals out"):
         read_prompted(path, SHAPE)
     nifti(tmp_path / "segs", "3DBox_MR_a.nii.gz", MASKS)
     assert run("-s", tmp_path / "segs", "-g", tmp_path / "gts", "--rivals").exit_code == 1
