@@ -57,7 +57,8 @@ def check_directions(name: str, planes: list[Plane]) -> None:
             plane.spacing, first.spacing, rtol=1e-3
         ):
             raise LiteMedSamError(
-                f"{name}: its images differ in direction or pixel spacing", "leave localizers out of the folder"
+                f"{name}: its images differ in direction or pixel spacing",
+                "put those of one direction into a folder of their own",
             )
 
 

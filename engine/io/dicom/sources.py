@@ -95,7 +95,7 @@ def clean_sources(images: Sequence[Any], distance: float | None, part: Sequence[
     copies = [pydicom.Dataset() for _ in images]
     for image, copied in zip(images, copies, strict=True):
         copied.update(image)
-        _complete(copied, distance)
+        _complete(copied, distance, len(images) == 1)
     _clean_text(copies[0])
     groups = functional_groups(copies[0])
     if part and groups is not None:
@@ -123,7 +123,7 @@ def _put(image: Any, key: str, value: Any) -> None:
     image.add_new(datadict.tag_for_keyword(key), datadict.dictionary_VR(key), value)
 
 
-def _complete(image: Any, distance: float | None) -> None:
+def _complete(image: Any, distance: float | None, alone: bool) -> None:
     """Give an image the places of its frames, or the thickness, that highdicom requires."""
     if not image.get("FrameOfReferenceUID") and "FrameOfReferenceUID" in image:
         del image.FrameOfReferenceUID
@@ -132,7 +132,8 @@ def _complete(image: Any, distance: float | None) -> None:
         return
     count = int(image.get("NumberOfFrames") or 1)
     planes = planes_of(image, count)
-    if count > 1 and all(planes):
+    # A single image of a class for many, such as a dose of one plane, counts as one of many, too.
+    if (count > 1 or (alone and "NumberOfFrames" in image)) and all(planes):
         _add_groups(image, [plane for plane in planes if plane is not None], distance)
     elif distance is not None and not _positive(image, "SliceThickness"):
         # highdicom requires it, and the standard lets a scanner leave it empty.

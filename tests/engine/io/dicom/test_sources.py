@@ -208,3 +208,14 @@ def test_a_flat_image_without_frame_of_reference_can_be_referred_to(tmp_path):
     Dicom().check_result(tmp_path / "seg.dcm", scan, ("a",))
     Dicom().write(tmp_path / "seg.dcm", (scan.voxels > 100).astype(np.uint8), scan, ("a",))
     assert pydicom.dcmread(tmp_path / "seg.dcm").pixel_array.sum() == (scan.voxels > 100).sum()
+
+
+def test_a_single_frame_of_a_class_for_many_can_be_referred_to(tmp_path):
+    image = many_frames(VOLUME[:1], **PLACE, SliceThickness=3, Modality="RTDOSE")
+    image.SOPClassUID = image.file_meta.MediaStorageSOPClassUID = pydicom.uid.RTDoseStorage
+    image.save_as(tmp_path / "dose.dcm")
+    scan = Dicom().read(tmp_path / "dose.dcm")
+    Dicom().check_result(tmp_path / "seg.dcm", scan, ("a",))
+    labels = (scan.voxels > 100).astype(np.uint8)
+    Dicom().write(tmp_path / "seg.dcm", labels, scan, ("a",))
+    np.testing.assert_array_equal(Dicom().read_mask(tmp_path / "seg.dcm", scan).labels, labels)
