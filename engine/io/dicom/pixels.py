@@ -10,10 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from ....archive import BROKEN
 from ....errors import LiteMedSamError
 from ...system.optional import needed
-from .files import short_reason
+from .files import broken, short_reason
 from .groups import functional_groups, in_group
 
 _PART = 1_000_000
@@ -111,7 +110,7 @@ def _decodable(path: Path, image: Any, pixels: Any) -> Iterator[None]:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             yield
-    except BROKEN as error:
+    except broken() as error:
         syntax = image.file_meta.get("TransferSyntaxUID") if hasattr(image, "file_meta") else None
         if isinstance(error, RuntimeError) and _needs_decoder(syntax, pixels):
             raise LiteMedSamError(

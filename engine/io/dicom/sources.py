@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from ....archive import BROKEN
 from ....errors import LiteMedSamError
 from ...system.optional import needed
+from .files import broken
 from .groups import functional_groups, number_in
 from .origin import DicomOrigin
 from .planes import Plane, planes_of
@@ -89,7 +89,7 @@ def clean_sources(images: Sequence[Any], distance: float | None, part: Sequence[
     """
     pydicom = needed("pydicom", "dicom")
     # Text that breaks its own character set goes below.
-    with suppress(*BROKEN):
+    with suppress(*broken()):
         images[0].decode()
         _spell_names(images[0])
     copies = [pydicom.Dataset() for _ in images]
@@ -149,17 +149,20 @@ def _spell_names(image: Any) -> None:
 
 def _is_valid(image: Any, tag: Any) -> bool:
     """Whether an element can be written as the standard wants it."""
+    datadict = needed("pydicom.datadict", "dicom")
     valuerep = needed("pydicom.valuerep", "dicom")
     config = needed("pydicom.config", "dicom")
     try:
         element = image[tag]
         if element.VR in ("SQ", "UI"):
             return True
+        if element.VM > 1 and datadict.dictionary_VM(tag) == "1":
+            return False
         values = element.value if element.VM > 1 else [element.value]
         for value in values:
             text = str(value) if element.VR in valuerep.STR_VR else value
             valuerep.validate_value(element.VR, text, config.RAISE)
-    except BROKEN:
+    except broken():
         return False
     return True
 

@@ -70,6 +70,8 @@ def test_missing_attributes_become_empty(paths, tmp_path):
         ("SeriesNumber", b"third ", 1000),
         ("SeriesNumber", b"2147483640", 1000),
         ("StudyDescription", b"y" * 90, None),
+        ("StudyID", b"1234\\", ""),
+        ("PatientSize", b"1.7\\1.8", None),
     ],
 )
 def test_invalid_values_do_not_stop_a_result(paths, tmp_path, key, given, kept):
