@@ -92,6 +92,8 @@ def clean_sources(images: Sequence[Any], distance: float | None, part: Sequence[
     with suppress(*broken()):
         images[0].decode()
         _spell_names(images[0])
+    # Its text is decoded now, so that it may be decoded again.
+    _put(images[0], "SpecificCharacterSet", UTF_8)
     copies = [pydicom.Dataset() for _ in images]
     for image, copied in zip(images, copies, strict=True):
         copied.update(image)
@@ -105,13 +107,13 @@ def clean_sources(images: Sequence[Any], distance: float | None, part: Sequence[
 
 
 def _clean_text(image: Any) -> None:
-    _put(image, "SpecificCharacterSet", UTF_8)
+    datadict = needed("pydicom.datadict", "dicom")
     tags = list(image.keys())
     for tag in tags:
         if tag.group in _DESCRIPTIVE and not _is_valid(image, tag):
             del image[tag]
     for key in _MAY_BE_EMPTY:
-        if key not in image or image[key].value is None:
+        if key not in image or not _is_valid(image, datadict.tag_for_keyword(key)) or image[key].value is None:
             _put(image, key, "")
     if image.PatientSex not in _SEXES:
         _put(image, "PatientSex", "")
@@ -154,6 +156,8 @@ def _is_valid(image: Any, tag: Any) -> bool:
     config = needed("pydicom.config", "dicom")
     try:
         element = image[tag]
+        if element.value is None:
+            return True
         if element.VR in ("SQ", "UI"):
             return True
         if element.VM > 1 and datadict.dictionary_VM(tag) == "1":
