@@ -164,6 +164,9 @@ class MetaImage:
         """See `Format.result_name`; one file also where the scan's header is a file of its own."""
         return f"{stem}.mha"
 
+    def check_result(self, path: Path, scan: Scan, names: Sequence[str]) -> None:
+        """See `Format.check_result`; every result fits."""
+
     def write(self, path: Path, labels: np.ndarray, scan: Scan, names: Sequence[str]) -> None:
         """See `Format.write`; a compressed MHA. The format has no place for names."""
         origin = scan.origin if isinstance(scan.origin, MetaImageOrigin) else _origin_of(labels.ndim, scan)

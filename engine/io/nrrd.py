@@ -298,6 +298,9 @@ class Nrrd:
         """See `Format.result_name`; one file also where the scan's header is a file of its own."""
         return f"{stem}.nrrd"
 
+    def check_result(self, path: Path, scan: Scan, names: Sequence[str]) -> None:
+        """See `Format.check_result`; every result fits."""
+
     def write(self, path: Path, labels: np.ndarray, scan: Scan, names: Sequence[str]) -> None:
         """See `Format.write`; compressed with gzip, and with the names as 3D Slicer keeps those of segments."""
         origin = scan.origin

@@ -17,7 +17,7 @@ from PIL import Image
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from picture_files import deep_png, tiff
-from synthetic_scans import dicom_image, phantom, stored
+from synthetic_scans import dicom_image, many_frames, phantom, stored
 from tiny_bundle import write_tiny_bundle
 
 CORPUS = Path(__file__).parent / "corpus"
@@ -128,14 +128,57 @@ def dicom_files() -> dict[str, bytes]:
     rgb.SamplesPerPixel, rgb.PhotometricInterpretation, rgb.PlanarConfiguration = 3, "RGB", 0
     rgb.PixelData = np.stack([pixels] * 3, -1).tobytes()
     files["colours.dcm"] = _bytes(rgb.save_as)
-    from litemedsam.engine.io.dicom.format import Dicom, DicomOrigin
-    from litemedsam.engine.scan.scan import Scan
+    files.update(_placed_frames(pixels))
+    files.update(_segmentations([placed(dicom_image(pixels[:, :9], z), float(3 * z)) for z in range(3)]))
+    return files
 
-    sources = tuple(placed(dicom_image(pixels[:, :9], z), float(3 * z)) for z in range(3))
+
+def _placed_frames(pixels: np.ndarray) -> dict[str, bytes]:
+    """Frames that share one place, with padding, in a file without preamble; and ultrasound with a region."""
+    from pydicom.dataset import Dataset
+
+    place = {"ImagePositionPatient": [0, 0, 1], "ImageOrientationPatient": [1, 0, 0, 0, 1, 0], "PixelSpacing": [1, 2]}
+    cone = many_frames(np.stack([pixels] * 3).astype(np.int16), **place, GridFrameOffsetVector=[0, 2, 4])
+    cone.add_new("PixelPaddingValue", "SS", 20)
+    cone.add_new("PixelPaddingRangeLimit", "SS", 25)
+    region = Dataset()
+    region.RegionSpatialFormat, region.PhysicalUnitsXDirection, region.PhysicalUnitsYDirection = 1, 3, 3
+    region.PhysicalDeltaX = region.PhysicalDeltaY = 0.02
+    ultrasound = dicom_image(pixels, modality="US")
+    ultrasound.SequenceOfUltrasoundRegions = [region]
+    whole = _bytes(cone.save_as)
+    # The first element of the group of identifiers.
+    return {
+        "cone.dcm": whole,
+        "bare": whole[whole.index(b"\x08\x00\x16\x00UI") :],
+        "us.dcm": _bytes(ultrasound.save_as),
+    }
+
+
+def _segmentations(sources: list) -> dict[str, bytes]:
+    """A binary, a fractional and a label-map SEG of a series of three slices."""
+    import highdicom
+    from litemedsam.engine.io.dicom.format import Dicom
+    from litemedsam.engine.io.dicom.origin import DicomOrigin
+    from litemedsam.engine.scan.geometry import Geometry
+    from litemedsam.engine.scan.scan import Scan
+    from pydicom.sr.codedict import codes
+
     labels = (phantom(3, 8, 9) > 100).astype(np.uint8)
+    scan = Scan("s", labels, True, Geometry(np.diag([-2.0, -1, 3, 1])), origin=DicomOrigin(tuple(sources)))
     path = CORPUS / "dicom" / "segments.dcm"
-    Dicom().write(path, labels, Scan("s", labels, True, origin=DicomOrigin(sources)), ("a",))
-    files["segments.dcm"] = path.read_bytes()
+    Dicom().write(path, labels, scan, ("a",))
+    files = {"segments.dcm": path.read_bytes()}
+    algorithm = highdicom.AlgorithmIdentificationSequence("a", codes.DCM.ArtificialIntelligence, "1")
+    segment = highdicom.seg.SegmentDescription(
+        1, "a", codes.SCT.Organ, codes.SCT.Liver, "AUTOMATIC", algorithm_identification=algorithm
+    )
+    for kind in ("FRACTIONAL", "LABELMAP"):
+        array = labels * 0.6 if kind == "FRACTIONAL" else labels
+        segmentation = highdicom.seg.Segmentation(
+            sources, array, kind, [segment], "1.2.3", 1, "1.2.4", 1, "m", "m", "1", "1"
+        )
+        files[f"{kind.lower()}.dcm"] = _bytes(segmentation.save_as)
     return files
 
 

@@ -139,7 +139,12 @@ def _described(images: Sequence[tuple[Path, Any]]) -> str:
 def _check_one_series(folder: Path, images: Sequence[tuple[Path, Any]]) -> None:
     series = _by_series(images)
     if len(series) > 1:
-        listed = "; ".join(_described(found) for found in series.values())
+        numbers = {number_in(found[0][1], "SeriesNumber") for found in series.values()}
+        # Series that share a number are told apart by their UIDs.
+        alike = len(numbers) < len(series)
+        listed = "; ".join(
+            _described(found) + (f", {uid or 'without UID'}" if alike else "") for uid, found in series.items()
+        )
         raise LiteMedSamError(
             f"{folder}: contains {len(series)} series ({listed})",
             "choose one with --series NUMBER, UID or a part of its description",

@@ -75,15 +75,20 @@ def holds_dicom(folder: Path) -> bool:
     return any(is_dicom(path) for path in files(folder))
 
 
+def broken() -> tuple[type[Exception], ...]:
+    """What pydicom raises for damaged files, sometimes not before an element is looked at."""
+    errors = needed("pydicom.errors", "dicom")
+    return (*BROKEN, errors.InvalidDicomError, errors.BytesLengthException)
+
+
 @contextmanager
 def readable(path: Path) -> Iterator[None]:
     """A context that turns the reader's exceptions on a damaged file into a `LiteMedSamError`."""
-    errors = needed("pydicom.errors", "dicom")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             yield
-    except (*BROKEN, errors.InvalidDicomError, errors.BytesLengthException) as error:
+    except broken() as error:
         raise LiteMedSamError(f"{path}: not a DICOM file, or a damaged one ({short_reason(error)})") from error
 
 

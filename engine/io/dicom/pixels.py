@@ -10,10 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from ....archive import BROKEN
 from ....errors import LiteMedSamError
 from ...system.optional import needed
-from .files import short_reason
+from .files import broken, short_reason
 from .groups import functional_groups, in_group
 
 _PART = 1_000_000
@@ -93,7 +92,7 @@ def stored_frames(path: Path, image: Any) -> np.ndarray:
     """
     pixels = needed("pydicom.pixels", "dicom")
     with _decodable(path, image, pixels):
-        array = image.pixel_array
+        array: np.ndarray = image.pixel_array
         frames = int(image.get("NumberOfFrames") or 1)
         rank = 4 if int(image.get("SamplesPerPixel") or 1) == 3 else 3
     array = array if array.ndim == rank else array[None]
@@ -111,9 +110,9 @@ def _decodable(path: Path, image: Any, pixels: Any) -> Iterator[None]:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             yield
-    except BROKEN as error:
+    except broken() as error:
         syntax = image.file_meta.get("TransferSyntaxUID") if hasattr(image, "file_meta") else None
-        if isinstance(error, RuntimeError) and not _can_decode(syntax, pixels):
+        if isinstance(error, RuntimeError) and _needs_decoder(syntax, pixels):
             raise LiteMedSamError(
                 f"{path}: no decoder here can read its pixels ({getattr(syntax, 'name', syntax)})",
                 "pip install pylibjpeg pylibjpeg-libjpeg pylibjpeg-openjpeg, or export it uncompressed",
@@ -124,12 +123,16 @@ def _decodable(path: Path, image: Any, pixels: Any) -> Iterator[None]:
         ) from error
 
 
-def _can_decode(syntax: Any, pixels: Any) -> bool:
-    """Whether an installed decoder reads a kind of compression."""
-    try:
-        return syntax is None or pixels.get_decoder(syntax).is_available
-    except NotImplementedError:
+def _needs_decoder(syntax: Any, pixels: Any) -> bool:
+    """Whether a kind of compression is read by no installed decoder, or by more decoders than are installed."""
+    if syntax is None or not syntax.is_encapsulated:
         return False
+    try:
+        decoder = pixels.get_decoder(syntax)
+    except NotImplementedError:
+        return True
+    missing = " ".join(decoder.missing_dependencies)
+    return not decoder.is_available or any(name in missing for name in ("pylibjpeg-libjpeg", "pylibjpeg-openjpeg"))
 
 
 def _padding(stored: np.ndarray, image: Any) -> np.ndarray | None:
@@ -141,13 +144,14 @@ def _padding(stored: np.ndarray, image: Any) -> np.ndarray | None:
     # Either may be written as a number without sign for pixels with one, and the other way round.
     bits = 8 * stored.dtype.itemsize
     ends = np.array([value % 2**bits, limit % 2**bits], f"u{stored.dtype.itemsize}").view(stored.dtype)
-    found = (stored >= ends.min()) & (stored <= ends.max())
+    found: np.ndarray = (stored >= ends.min()) & (stored <= ends.max())
     return found if found.any() and not found.all() else None
 
 
 def _rescaled(array: np.ndarray, image: Any, pixels: Any) -> np.ndarray:
     if "ModalityLUTSequence" in image:
-        return pixels.apply_modality_lut(array, image)
+        looked_up: np.ndarray = pixels.apply_modality_lut(array, image)
+        return looked_up
     groups = functional_groups(image)
     if groups is None:
         return _line(array, image)

@@ -57,7 +57,8 @@ def check_directions(name: str, planes: list[Plane]) -> None:
             plane.spacing, first.spacing, rtol=1e-3
         ):
             raise LiteMedSamError(
-                f"{name}: its images differ in direction or pixel spacing", "leave localizers out of the folder"
+                f"{name}: its images differ in direction or pixel spacing",
+                "put those of one direction into a folder of their own",
             )
 
 
@@ -85,7 +86,8 @@ def ordered(name: str, planes: list[Plane], thickness: float, uneven: bool = Fal
     along = np.array([plane.position @ first.normal for plane in planes])
     order = [int(k) for k in np.argsort(along, kind="stable")]
     positions = np.array([planes[k].position for k in order])
-    start, step, notes = positions[0], first.normal * thickness, ()
+    start, step = positions[0], first.normal * thickness
+    notes: tuple[str, ...] = ()
     if len(planes) > 1:
         distances = np.diff(along[order])
         _check_apart(name, distances, along[order])

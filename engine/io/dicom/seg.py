@@ -13,13 +13,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .... import __version__
-from ....archive import BROKEN
 from ....errors import LiteMedSamError
 from ...case import LARGEST_NUMBER
 from ...scan.colours import colour
 from ...system.optional import needed
 from .codes import codes_of
-from .files import short_reason
+from .files import broken, short_reason
 from .groups import number_in
 from .origin import DicomOrigin
 from .planes import thickness_of
@@ -105,7 +104,7 @@ def _referable(scan: Scan) -> Iterator[None]:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             yield
-    except BROKEN as error:
+    except broken() as error:
         raise LiteMedSamError(
             f"{scan.name}: no DICOM SEG can refer to it ({short_reason(error)})",
             "use --format nifti, or png for one slice",

@@ -88,7 +88,7 @@ class _Grid:
         number = int(corner[through])
         if axes[0] == axes[1] or not 0 <= number < self.shape[2 - through]:
             return None
-        page = np.moveaxis(labels, [2 - through, 2 - axes[1], 2 - axes[0]], [0, 1, 2])[number]
+        page: np.ndarray = np.moveaxis(labels, [2 - through, 2 - axes[1], 2 - axes[0]], [0, 1, 2])[number]
         return page[:: signs[1], :: signs[0]]
 
 
@@ -115,7 +115,8 @@ def read_segmentation(path: Path, scan: Scan) -> Mask:
         When it is no segmentation or lies on another grid.
     """
     image = load(path)
-    if image.get("Modality") != SEGMENTATION or functional_groups(image) is None:
+    groups = functional_groups(image)
+    if image.get("Modality") != SEGMENTATION or groups is None:
         raise LiteMedSamError(f"{path}: not a DICOM SEG")
     if scan.geometry is None or len(scan.grid) != 3:
         raise LiteMedSamError(
@@ -124,7 +125,7 @@ def read_segmentation(path: Path, scan: Scan) -> Mask:
     check_unpacked(str(path), declared_bytes(image), path.stat().st_size)
     labels = np.zeros(scan.grid, np.uint16)
     grid = _Grid.of(scan, scan.geometry)
-    for plane, page in _labelled_frames(path, image):
+    for plane, page in _labelled_frames(path, image, groups):
         target = None if plane is None else grid.frame(plane, page.shape, labels)
         if target is None:
             raise _another_grid(path, plane, page, scan, grid)
@@ -133,7 +134,7 @@ def read_segmentation(path: Path, scan: Scan) -> Mask:
     return Mask(labels, {int(segment.SegmentNumber): str(segment.get("SegmentLabel", "")) for segment in segments})
 
 
-def _labelled_frames(path: Path, image: Any) -> Iterator[tuple[Plane | None, np.ndarray]]:
+def _labelled_frames(path: Path, image: Any, groups: tuple[Any, Any]) -> Iterator[tuple[Plane | None, np.ndarray]]:
     """The frames of a segmentation as labels, uint16 (H, W), with their planes."""
     frames = stored_frames(path, image)
     if frames.ndim != 3:
@@ -145,7 +146,7 @@ def _labelled_frames(path: Path, image: Any) -> Iterator[tuple[Plane | None, np.
         if kind == "LABELMAP":
             yield plane, np.where(frame == background, 0, frame).astype(np.uint16)
             continue
-        segment = in_group(functional_groups(image), k, "SegmentIdentificationSequence")
+        segment = in_group(groups, k, "SegmentIdentificationSequence")
         if segment is None:
             raise LiteMedSamError(f"{path}: its frame {k} names no segment", "export it from its program again")
         marked = 2 * frame.astype(np.uint32) >= largest if kind == "FRACTIONAL" else frame > 0

@@ -90,7 +90,8 @@ def _one_file(path: Path, file: Path, image: Any, frame: int | None, uneven: boo
     places = planes_of(image, count)
     planes = [plane for plane in places if plane is not None]
     frames = list(range(count))
-    geometry, notes = None, ()
+    geometry: Geometry | None = None
+    notes: tuple[str, ...] = ()
     if len(planes) == count:
         check_directions(str(path), planes)
         labels = [f"frame {k}" for k in range(count)]

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from ....archive import BROKEN
 from ....errors import LiteMedSamError
 from ...system.optional import needed
+from .files import broken
 from .groups import functional_groups, number_in
 from .origin import DicomOrigin
 from .planes import Plane, planes_of
@@ -89,13 +89,15 @@ def clean_sources(images: Sequence[Any], distance: float | None, part: Sequence[
     """
     pydicom = needed("pydicom", "dicom")
     # Text that breaks its own character set goes below.
-    with suppress(*BROKEN):
+    with suppress(*broken()):
         images[0].decode()
         _spell_names(images[0])
+    # Its text is decoded now, so that it may be decoded again.
+    _put(images[0], "SpecificCharacterSet", UTF_8)
     copies = [pydicom.Dataset() for _ in images]
     for image, copied in zip(images, copies, strict=True):
         copied.update(image)
-        _complete(copied, distance)
+        _complete(copied, distance, len(images) == 1)
     _clean_text(copies[0])
     groups = functional_groups(copies[0])
     if part and groups is not None:
@@ -105,13 +107,13 @@ def clean_sources(images: Sequence[Any], distance: float | None, part: Sequence[
 
 
 def _clean_text(image: Any) -> None:
-    _put(image, "SpecificCharacterSet", UTF_8)
+    datadict = needed("pydicom.datadict", "dicom")
     tags = list(image.keys())
     for tag in tags:
         if tag.group in _DESCRIPTIVE and not _is_valid(image, tag):
             del image[tag]
     for key in _MAY_BE_EMPTY:
-        if key not in image or image[key].value is None:
+        if key not in image or not _is_valid(image, datadict.tag_for_keyword(key)) or image[key].value is None:
             _put(image, key, "")
     if image.PatientSex not in _SEXES:
         _put(image, "PatientSex", "")
@@ -123,7 +125,7 @@ def _put(image: Any, key: str, value: Any) -> None:
     image.add_new(datadict.tag_for_keyword(key), datadict.dictionary_VR(key), value)
 
 
-def _complete(image: Any, distance: float | None) -> None:
+def _complete(image: Any, distance: float | None, alone: bool) -> None:
     """Give an image the places of its frames, or the thickness, that highdicom requires."""
     if not image.get("FrameOfReferenceUID") and "FrameOfReferenceUID" in image:
         del image.FrameOfReferenceUID
@@ -132,7 +134,8 @@ def _complete(image: Any, distance: float | None) -> None:
         return
     count = int(image.get("NumberOfFrames") or 1)
     planes = planes_of(image, count)
-    if count > 1 and all(planes):
+    # A single image of a class for many, such as a dose of one plane, counts as one of many, too.
+    if (count > 1 or (alone and "NumberOfFrames" in image)) and all(planes):
         _add_groups(image, [plane for plane in planes if plane is not None], distance)
     elif distance is not None and not _positive(image, "SliceThickness"):
         # highdicom requires it, and the standard lets a scanner leave it empty.
@@ -148,17 +151,22 @@ def _spell_names(image: Any) -> None:
 
 def _is_valid(image: Any, tag: Any) -> bool:
     """Whether an element can be written as the standard wants it."""
+    datadict = needed("pydicom.datadict", "dicom")
     valuerep = needed("pydicom.valuerep", "dicom")
     config = needed("pydicom.config", "dicom")
     try:
         element = image[tag]
+        if element.value is None:
+            return True
         if element.VR in ("SQ", "UI"):
             return True
+        if element.VM > 1 and datadict.dictionary_VM(tag) == "1":
+            return False
         values = element.value if element.VM > 1 else [element.value]
         for value in values:
             text = str(value) if element.VR in valuerep.STR_VR else value
             valuerep.validate_value(element.VR, text, config.RAISE)
-    except BROKEN:
+    except broken():
         return False
     return True
 

@@ -197,7 +197,8 @@ def _without_copies(
     places: list[list[int]], marks: Sequence[Marks], pixels: Callable[[int], np.ndarray]
 ) -> tuple[list[list[int]], list[int]]:
     """The images of each place without copies, and the copies."""
-    kept, copies = [], []
+    kept: list[list[int]] = []
+    copies: list[int] = []
     for place in places:
         own: list[int] = []
         shown = [pixels(k) for k in place] if len(place) > 1 else []

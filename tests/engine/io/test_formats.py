@@ -16,6 +16,7 @@ from litemedsam.engine.io.formats import (
     has_known_suffix,
     result_name,
 )
+from litemedsam.engine.scan.scan import Scan
 from synthetic_scans import dicom_image, phantom
 
 from litemedsam import LiteMedSamError
@@ -112,3 +113,16 @@ print([name for name in sys.modules if name.startswith(rooms) or name in heavy])
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("kind", FORMATS.values(), ids=FORMATS)
+def test_every_format_says_before_computing_what_it_cannot_contain(kind, tmp_path):
+    flat = Scan("scan", np.zeros((4, 5), np.uint8), False)
+    path = tmp_path / f"result{(*kind.result_suffixes, '')[0]}"
+    if kind.name == "dicom":
+        with pytest.raises(LiteMedSamError, match="needs DICOM images"):
+            kind.check_result(path, flat, ("a",))
+    else:
+        kind.check_result(path, flat, ("a",))
+        kind.write(path, np.ones((4, 5), np.uint8), flat, ("a",))
+        assert path.exists()

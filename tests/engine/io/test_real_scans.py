@@ -208,7 +208,7 @@ def test_pydicom_s_own_images(predictor, tmp_path):
     ("name", "words"),
     [
         ("77654033/CT2", "slices missing between slices 0 and 1"),
-        ("98892001/CT2N", "leave localizers out"),
+        ("98892001/CT2N", "differ in direction or pixel spacing; put those of one direction"),
         ("98892003/MR1", "contains 3 series"),
     ],
 )

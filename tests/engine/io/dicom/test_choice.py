@@ -162,3 +162,11 @@ def test_a_mosaic_is_refused_with_a_way_on(folder):
     with pytest.raises(LiteMedSamError, match=r"a Siemens mosaic.*dcm2niix"):
         Dicom().read(path)
     assert pydicom.dcmread(path).ImageType[-1] == "MOSAIC"
+
+
+def test_series_of_one_number_are_listed_with_their_uids(folder):
+    uids = [series(folder, number, "Pilot", SeriesNumber=1) for number in (1, 2)]
+    with pytest.raises(LiteMedSamError) as error:
+        Dicom().read(folder)
+    assert all(uid in str(error.value) for uid in uids)
+    assert Dicom(series=uids[1]).read(folder).voxels.shape == VOLUME.shape

@@ -1,5 +1,8 @@
 """The pixels of DICOM images."""
 
+from importlib.util import find_spec
+from pathlib import Path
+
 import numpy as np
 import pydicom
 import pytest
@@ -180,3 +183,10 @@ def test_damaged_pixels_are_not_taken_for_a_missing_decoder(tmp_path):
     message = refusal(tmp_path / "damaged.dcm")
     assert "its pixels are damaged or cut off" in message
     assert "export it from its archive again" in message
+
+
+def test_a_file_that_an_installable_decoder_reads_is_not_called_damaged():
+    path = Path(find_spec("pydicom").origin).parent / "data" / "test_files" / "JPGExtended.dcm"
+    if not path.exists() or find_spec("libjpeg") is not None:
+        pytest.skip("pydicom was installed without its test files, or the decoder is installed")
+    assert "pip install pylibjpeg pylibjpeg-libjpeg" in refusal(path)

@@ -7,10 +7,11 @@ import numpy as np
 import pydicom
 import pytest
 from litemedsam.engine.io.dicom.format import Dicom
+from litemedsam.engine.io.formats import FORMATS
 from litemedsam.engine.scan.geometry import Geometry
 from litemedsam.engine.scan.scan import Scan
 from pydicom.sr.codedict import codes
-from synthetic_scans import dicom_image, phantom, stored, write_series
+from synthetic_scans import dicom_image, many_frames, phantom, stored, write_series
 
 from litemedsam import LiteMedSamError
 
@@ -147,3 +148,16 @@ def test_segments_belong_to_their_scan(scan, tmp_path):
     dicom_image(VOLUME[0]).save_as(tmp_path / "b.dcm")
     with pytest.raises(LiteMedSamError, match="not a DICOM SEG"):
         Dicom().read_mask(tmp_path / "b.dcm", scan)
+
+
+def test_a_scan_without_a_place_takes_masks_of_its_shape(scan, tmp_path):
+    Dicom().write(tmp_path / "seg.dcm", (scan.voxels > 100).astype(np.uint8), scan, ("a",))
+    dicom_image(VOLUME[0], modality="CR").save_as(tmp_path / "flat.dcm")
+    many_frames(VOLUME, Modality="US").save_as(tmp_path / "frames.dcm")
+    for name, kind, mask in (("flat", "png", VOLUME[0] > 100), ("frames", "npz", VOLUME > 100)):
+        lost = Dicom().read(tmp_path / f"{name}.dcm")
+        with pytest.raises(LiteMedSamError, match="does not say where it lies; give the mask as a picture or an npz"):
+            Dicom().read_mask(tmp_path / "seg.dcm", lost)
+        path = tmp_path / f"mask.{kind}"
+        FORMATS[kind].write(path, mask.astype(np.uint8), lost, ("a",))
+        np.testing.assert_array_equal(FORMATS[kind].read_mask(path, lost).labels, mask)

@@ -70,6 +70,8 @@ def test_missing_attributes_become_empty(paths, tmp_path):
         ("SeriesNumber", b"third ", 1000),
         ("SeriesNumber", b"2147483640", 1000),
         ("StudyDescription", b"y" * 90, None),
+        ("StudyID", b"1234\\", ""),
+        ("PatientSize", b"1.7\\1.8", None),
     ],
 )
 def test_invalid_values_do_not_stop_a_result(paths, tmp_path, key, given, kept):
@@ -208,3 +210,14 @@ def test_a_flat_image_without_frame_of_reference_can_be_referred_to(tmp_path):
     Dicom().check_result(tmp_path / "seg.dcm", scan, ("a",))
     Dicom().write(tmp_path / "seg.dcm", (scan.voxels > 100).astype(np.uint8), scan, ("a",))
     assert pydicom.dcmread(tmp_path / "seg.dcm").pixel_array.sum() == (scan.voxels > 100).sum()
+
+
+def test_a_single_frame_of_a_class_for_many_can_be_referred_to(tmp_path):
+    image = many_frames(VOLUME[:1], **PLACE, SliceThickness=3, Modality="RTDOSE")
+    image.SOPClassUID = image.file_meta.MediaStorageSOPClassUID = pydicom.uid.RTDoseStorage
+    image.save_as(tmp_path / "dose.dcm")
+    scan = Dicom().read(tmp_path / "dose.dcm")
+    Dicom().check_result(tmp_path / "seg.dcm", scan, ("a",))
+    labels = (scan.voxels > 100).astype(np.uint8)
+    Dicom().write(tmp_path / "seg.dcm", labels, scan, ("a",))
+    np.testing.assert_array_equal(Dicom().read_mask(tmp_path / "seg.dcm", scan).labels, labels)
