@@ -134,7 +134,8 @@ def gather(
     """
     left_out = left_out or LeftOut()
     if folder is None:
-        paths, subfolders = [], {}
+        paths: list[Path] = []
+        subfolders: dict[Path, Path] = {}
         for case in cases:
             found = _of_argument(case, stacks, left_out)
             paths += found

@@ -186,7 +186,7 @@ def raster_scan(
         For a geometry without an inverse.
     """
     geometry = None if affine is None else Geometry(affine)
-    if geometry is not None and not (np.isfinite(affine).all() and geometry.voxel_volume > 0):
+    if geometry is not None and not (np.isfinite(geometry.affine).all() and geometry.voxel_volume > 0):
         raise LiteMedSamError(f"{path}: its directions and spacing have no inverse", "repair the header")
     if spacing is not None and not (np.isfinite(spacing).all() and (spacing > 0).all()):
         spacing = None
