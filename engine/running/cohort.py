@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ...errors import LiteMedSamError
-from ..io.dicom.format import holds_dicom
+from ..io.dicom.files import holds_dicom
 from ..io.formats import has_known_suffix
 from ..io.npz import Npz
 from ..io.slices import holds_pictures

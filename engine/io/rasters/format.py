@@ -27,6 +27,7 @@ class Nrrd:
     name = "nrrd"
     suffixes: tuple[str, ...] = (".seg.nrrd", ".nrrd", ".nhdr")
     result_suffixes: tuple[str, ...] = (".nrrd",)
+    consecutive = False
 
     def recognises(self, path: Path, head: bytes) -> bool:
         """See `Format.recognises`."""
@@ -44,6 +45,9 @@ class Nrrd:
     def result_name(self, source: str, stem: str) -> str:
         """See `Format.result_name`; one file also where the scan's header is a file of its own."""
         return f"{stem}.nrrd"
+
+    def check_result(self, path: Path, scan: Scan, names: Sequence[str]) -> None:
+        """See `Format.check_result`; every result fits."""
 
     def write(self, path: Path, labels: np.ndarray, scan: Scan, names: Sequence[str]) -> None:
         """See `Format.write`; compressed with gzip, and with the names as 3D Slicer keeps those of segments."""
@@ -69,6 +73,7 @@ class MetaImage:
     name = "mha"
     suffixes: tuple[str, ...] = (".mha", ".mhd")
     result_suffixes: tuple[str, ...] = (".mha",)
+    consecutive = False
 
     def recognises(self, path: Path, head: bytes) -> bool:
         """See `Format.recognises`: ``ObjectType`` or ``NDims`` comes first, perhaps behind a comment."""
@@ -87,6 +92,9 @@ class MetaImage:
     def result_name(self, source: str, stem: str) -> str:
         """See `Format.result_name`; one file also where the scan's header is a file of its own."""
         return f"{stem}.mha"
+
+    def check_result(self, path: Path, scan: Scan, names: Sequence[str]) -> None:
+        """See `Format.check_result`; every result fits."""
 
     def write(self, path: Path, labels: np.ndarray, scan: Scan, names: Sequence[str]) -> None:
         """See `Format.write`; compressed. The format has no place for names."""
