@@ -82,7 +82,7 @@ def segment(
     Parameters
     ----------
     scan : path
-        An npz, NIfTI, DICOM, PNG, JPEG, TIFF or BMP file, or the folder of a DICOM series.
+        An npz, NIfTI, DICOM, NRRD, MetaImage, PNG, JPEG, TIFF or BMP file, or the folder of a DICOM series.
     boxes : sequence of boxes, or path of a JSON file; optional
         Each x0, y0, x1, y1 for an image, or x0, y0, z0, x1, y1, z1 for a volume, ends included, in voxels along
         the file's own axes (for NIfTI its first, second and third; column, row and slice otherwise). Those in the

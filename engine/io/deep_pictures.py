@@ -169,7 +169,8 @@ def double_pages(path: Path, frame: int | None) -> tuple[list[np.ndarray], bool]
     ValueError
         For damaged files.
     """
-    nbytes, kinds, description = 0, [], None
+    nbytes, description = 0, None
+    kinds: list[_Kind] = []
     for directory in _directories(path):
         kind = _Kind.of(directory)
         if _WIDTH not in directory or _HEIGHT not in directory:

@@ -12,10 +12,9 @@ import numpy as np
 from ...errors import LiteMedSamError
 from .dicom.format import Dicom
 from .image import Image
-from .metaimage import MetaImage
 from .nifti import Nifti
 from .npz import Npz
-from .nrrd import Nrrd
+from .rasters.format import MetaImage, Nrrd
 from .slices import Slices
 
 if TYPE_CHECKING:

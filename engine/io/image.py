@@ -1,8 +1,11 @@
 """Pictures: PNG, JPEG, TIFF, BMP; a TIFF of several pages is a volume."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from io import BytesIO
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -12,7 +15,9 @@ from ..scan.colours import colour
 from ..scan.mask import Mask, mask_of_scan
 from ..scan.scan import Scan
 from ..system.optional import needed
-from .pages import Page, Pages, read_pages
+
+if TYPE_CHECKING:
+    from .pages import Pages
 
 _STARTS = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+", b"BM")
 _TIFF = (".tif", ".tiff")
@@ -36,6 +41,8 @@ class Image:
 
     def read(self, path: Path, frame: int | None = None) -> Scan:
         """See `Format.read`; palettes become colours, 16 bits stay 16."""
+        from .pages import Page, read_pages
+
         pages = read_pages(path, frame, Page.pixels)
         return Scan(str(path), _stacked(path, pages), len(pages.arrays) > 1, inverted=pages.inverted, notes=pages.notes)
 
@@ -79,6 +86,8 @@ def _stacked(path: Path, pages: Pages) -> np.ndarray:
 
 def read_labels(path: Path) -> Scan:
     """A picture as a mask: numbers of labels, or colours; see `Page.labels`."""
+    from .pages import Page, read_pages
+
     pages = read_pages(path, None, Page.labels)
     notes = pages.notes
     if pages.format == "JPEG":

@@ -13,7 +13,6 @@ import numpy as np
 from ...archive import BROKEN, BoundedReader, check_unpacked
 from ...errors import LiteMedSamError
 from ..system.optional import needed
-from .deep_pictures import deep_page, double_pages
 from .hyperstacks import DESCRIPTION, check_pages
 
 # Pillow's modes of one channel, whose values are taken as they are.
@@ -161,6 +160,8 @@ def _opened(path: Path, frame: int | None, wanted: Callable[[Page], np.ndarray])
         try:
             head = path.read_bytes()[:2]
             if head in _TIFF_STARTS:
+                from .deep_pictures import double_pages
+
                 arrays, inverted = double_pages(path, frame)
                 return Pages(arrays, "TIFF", inverted)
             deep = head == _JPEG_START and _is_deep_jpeg(path)
@@ -221,6 +222,8 @@ def _page(path: Path, file: Any, number: int) -> Page:
     picture = operations.exif_transpose(file)
     if not deep:
         return Page(picture, raw, inverted=inverted, signed=signed)
+    from .deep_pictures import deep_page
+
     shown = picture.convert("RGBA") if picture.mode in ("LA", "La", "RGBA", "RGBa") else picture.convert("RGB")
     turned = orientation if orientation in range(1, 9) else 1
     return Page(picture, raw, deep_page(path, number, np.array(shown), turned))

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ...errors import LiteMedSamError
-from ..io.dicom.format import holds_dicom
+from ..io.dicom.files import holds_dicom
 from ..io.formats import has_known_suffix
 from ..io.npz import Npz
 from ..io.slices import holds_pictures
@@ -134,7 +134,8 @@ def gather(
     """
     left_out = left_out or LeftOut()
     if folder is None:
-        paths, subfolders = [], {}
+        paths: list[Path] = []
+        subfolders: dict[Path, Path] = {}
         for case in cases:
             found = _of_argument(case, stacks, left_out)
             paths += found

@@ -114,7 +114,7 @@ def _on_grid(path: Path, labels: np.ndarray, own: Geometry, other: Geometry, sca
             "resample the mask onto the scan",
         )
     # Arrays are indexed z, y, x; axis k of the mask becomes axis order[k] of the scan.
-    turned = np.flip(labels, [2 - k for k in range(3) if not forward[k]])
+    turned: np.ndarray = np.flip(labels, tuple(2 - k for k in range(3) if not forward[k]))
     return turned.transpose([2 - order.index(2 - axis) for axis in range(3)])
 
 

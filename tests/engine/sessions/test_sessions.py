@@ -169,3 +169,18 @@ def test_shapes_that_are_neither_are_refused(untrained_bundle):
             predictor.open(np.zeros(shape, np.uint8))
     with pytest.raises(LiteMedSamError, match=r"boxes has shape \(1, 4\)"):
         predictor.open(np.zeros((4, 20, 20), np.uint8)).predict([[1, 1, 5, 5]])
+
+
+def test_images_scaled_to_one_are_refused(tiny_bundle):
+    floats = image_of(1).astype(np.float32)
+    with Predictor(tiny_bundle, precision="f32", threads=1) as predictor:
+        for scaled in (floats / 255, floats / floats.max(), floats[None].repeat(2, 0) / 255):
+            with pytest.raises(LiteMedSamError, match=r"looks scaled to 0\.\.1; expected 0\.\.255; multiply it by 255"):
+                predictor.open(scaled)
+        with pytest.raises(LiteMedSamError, match="multiply it by 255"):
+            predictor.set_image(floats / 255)
+        with pytest.raises(LiteMedSamError, match="multiply it by 255"):
+            predictor.segment(floats / 255, boxes_of(1, 1))
+        # Black and binary images are what they are.
+        predictor.open(np.zeros((48, 60), np.float32))
+        predictor.open((image_of(1) > 100).astype(np.uint8))

@@ -12,17 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ...archive import BROKEN
-from ...atomic import write_atomically
-from ...errors import LiteMedSamError
-from ..scan.colours import colour
-from ..scan.mask import mask_of_scan
-from ..system.optional import needed
-from .rasters import Numbers, chosen_frame, colours_last, file_beside, header_of, raster_scan
+from ....errors import LiteMedSamError
+from ...scan.colours import colour
+from ...system.optional import needed
+from .numbers import Numbers, chosen_frame, colours_last, file_beside, header_of, raster_scan, shortened
 
 if TYPE_CHECKING:
-    from ..scan.mask import Mask
-    from ..scan.scan import Scan
+    from ...scan.scan import Scan
 
 _TYPES = {
     **dict.fromkeys(("signed char", "int8", "int8_t"), "i1"),
@@ -123,11 +119,14 @@ def _numbers(path: Path, header: _Header) -> Numbers:
     fields = header.fields
     sizes = [int(size) for size in fields.get("sizes", ())]
     if len(sizes) != fields.get("dimension") or not 2 <= len(sizes) <= 5:
-        raise LiteMedSamError(f"{path}: has the size {sizes} in {fields.get('dimension')} dimensions, expected 2 to 5")
+        raise LiteMedSamError(
+            f"{path}: has the size {shortened(sizes)} in {fields.get('dimension')} dimensions, expected 2 to 5"
+        )
     code, packing = _TYPES.get(fields.get("type", "")), _PACKINGS.get(str(fields.get("encoding", "")).lower())
     if code is None or packing is None:
         raise LiteMedSamError(
-            f"{path}: holds {fields.get('type')!r} in the encoding {fields.get('encoding')!r}, which is not read",
+            f"{path}: holds {shortened(fields.get('type'))} in the encoding {shortened(fields.get('encoding'))}, "
+            "which is not read",
             "save it as numbers, raw or with gzip",
         )
     name = fields.get("data file", fields.get("datafile"))
@@ -234,7 +233,8 @@ def _affine(fields: Mapping[str, Any], directions: list[np.ndarray]) -> np.ndarr
 def _space_lines(header: _Header, axes: Sequence[int]) -> dict[str, str]:
     """The lines of a header that hold for the axes of space alone."""
     texts = header.texts
-    lines = {name: texts[name] for name in ("space", "space dimension", "space units", "space origin") if name in texts}
+    names = ("space", "space dimension", "space units", "space origin")
+    lines: dict[str, str] = {name: texts[name] for name in names if name in texts}
     vectors = re.findall(r"\([^()]*\)|none", texts.get("space directions", ""))
     if vectors:
         lines["space directions"] = " ".join(vectors[k] for k in axes)
@@ -255,86 +255,61 @@ def _segments(texts: Mapping[str, str]) -> dict[int, str]:
     }
 
 
-class Nrrd:
-    """See `litemedsam.engine.io.formats.Format`.
+def read_nrrd(path: Path, frame: int | None) -> Scan:
+    """Read a scan; of several volumes the one with index `frame`.
 
-    The x, y, z of a box count along the file's axes of space, in their order; colours and lists of volumes are no axes
-    of space.
+    Raises
+    ------
+    LiteMedSamError
+        For what is not read, and for files that declare more than they may hold.
+    ValueError, zlib.error, and others of `litemedsam.archive.BROKEN`
+        For damaged files.
     """
+    header = _header(path)
+    fields, numbers = header.fields, _numbers(path, header)
+    numbers.check(path)
+    axes = _Axes.of(path, fields, numbers.shape[::-1])
+    chosen = chosen_frame(path, axes.volumes, frame)
+    values = axes.sorted(numbers.read(path))[chosen]
+    if axes.colours:
+        values = colours_last(path, values, values.shape[-1])
+    directions = [row for row in _directions(fields, len(axes.sizes)) if row is not None]
+    affine = _affine(fields, directions)
+    spacing = np.array([np.linalg.norm(row) for row in directions]) if directions else None
+    if spacing is None and "spacings" in fields and len(fields["spacings"]) == len(axes.sizes):
+        spacing = np.asarray(fields["spacings"], np.float64)[list(axes.space)]
+    origin = NrrdOrigin(len(axes.space), _space_lines(header, axes.space), _segments(header.texts))
+    return raster_scan(path, values, affine, spacing, origin)
 
-    name = "nrrd"
-    suffixes = (".seg.nrrd", ".nrrd", ".nhdr")
-    result_suffixes = (".nrrd",)
 
-    def recognises(self, path: Path, head: bytes) -> bool:
-        """See `Format.recognises`."""
-        return head.startswith(b"NRRD000")
-
-    def read(self, path: Path, frame: int | None = None) -> Scan:
-        """See `Format.read`; two axes of space are an image."""
-        try:
-            return self._read(path, frame)
-        except BROKEN as error:
-            raise LiteMedSamError(f"{path}: not an NRRD file, or a damaged one ({error})") from error
-
-    def _read(self, path: Path, frame: int | None) -> Scan:
-        header = _header(path)
-        fields, numbers = header.fields, _numbers(path, header)
-        numbers.check(path)
-        axes = _Axes.of(path, fields, numbers.shape[::-1])
-        chosen = chosen_frame(path, axes.volumes, frame)
-        values = axes.sorted(numbers.read(path))[chosen]
-        if axes.colours:
-            values = colours_last(path, values, values.shape[-1])
-        directions = [row for row in _directions(fields, len(axes.sizes)) if row is not None]
-        affine = _affine(fields, directions)
-        spacing = np.array([np.linalg.norm(row) for row in directions]) if directions else None
-        if spacing is None and "spacings" in fields and len(fields["spacings"]) == len(axes.sizes):
-            spacing = np.asarray(fields["spacings"], np.float64)[list(axes.space)]
-        origin = NrrdOrigin(len(axes.space), _space_lines(header, axes.space), _segments(header.texts))
-        return raster_scan(path, values, affine, spacing, origin)
-
-    def result_name(self, source: str, stem: str) -> str:
-        """See `Format.result_name`; one file also where the scan's header is a file of its own."""
-        return f"{stem}.nrrd"
-
-    def check_result(self, path: Path, scan: Scan, names: Sequence[str]) -> None:
-        """See `Format.check_result`; every result fits."""
-
-    def write(self, path: Path, labels: np.ndarray, scan: Scan, names: Sequence[str]) -> None:
-        """See `Format.write`; compressed with gzip, and with the names as 3D Slicer keeps those of segments."""
-        origin = scan.origin
-        space = origin.space if isinstance(origin, NrrdOrigin) else _space_of(labels.ndim, scan)
-        lines = [
-            "NRRD0005",
-            f"type: {labels.dtype}",
-            f"dimension: {labels.ndim}",
-            f"sizes: {' '.join(str(size) for size in labels.shape[::-1])}",
-            "kinds:" + " domain" * labels.ndim,
-            "endian: little",
-            "encoding: gzip",
-            *(f"{name}: {value}" for name, value in space.items()),
-        ]
-        for k, name in enumerate(names):
-            if name:
-                red, green, blue = (part / 255 for part in colour(k + 1))
-                lines += [
-                    f"Segment{k}_ID:=Segment_{k + 1}",
-                    f"Segment{k}_Name:={' '.join(name.split())}",
-                    f"Segment{k}_LabelValue:={k + 1}",
-                    f"Segment{k}_Layer:=0",
-                    f"Segment{k}_Color:={red:.6g} {green:.6g} {blue:.6g}",
-                ]
-        packer = zlib.compressobj(6, zlib.DEFLATED, zlib.MAX_WBITS | 16)
-        data = labels.astype(labels.dtype.newbyteorder("<"), copy=False).tobytes()
-        text = ("\n".join(lines) + "\n\n").encode(errors="replace")
-        content = text + packer.compress(data) + packer.flush()
-        write_atomically(path, lambda file: file.write(content))
-
-    def read_mask(self, path: Path, scan: Scan) -> Mask:
-        """See `Format.read_mask`; with the names of 3D Slicer's segments."""
-        read = self.read(path)
-        return mask_of_scan(path, read, scan, read.origin.segments)
+def nrrd_bytes(labels: np.ndarray, scan: Scan, names: Sequence[str]) -> bytes:
+    """The NRRD file of a label map; see `litemedsam.engine.io.formats.Format.write`."""
+    origin = scan.origin
+    space = origin.space if isinstance(origin, NrrdOrigin) else _space_of(labels.ndim, scan)
+    lines = [
+        "NRRD0005",
+        f"type: {labels.dtype}",
+        f"dimension: {labels.ndim}",
+        f"sizes: {' '.join(str(size) for size in labels.shape[::-1])}",
+        "kinds:" + " domain" * labels.ndim,
+        "endian: little",
+        "encoding: gzip",
+        *(f"{name}: {value}" for name, value in space.items()),
+    ]
+    for k, name in enumerate(names):
+        if name:
+            red, green, blue = (part / 255 for part in colour(k + 1))
+            lines += [
+                f"Segment{k}_ID:=Segment_{k + 1}",
+                f"Segment{k}_Name:={' '.join(name.split())}",
+                f"Segment{k}_LabelValue:={k + 1}",
+                f"Segment{k}_Layer:=0",
+                f"Segment{k}_Color:={red:.6g} {green:.6g} {blue:.6g}",
+            ]
+    packer = zlib.compressobj(6, zlib.DEFLATED, zlib.MAX_WBITS | 16)
+    data = labels.astype(labels.dtype.newbyteorder("<"), copy=False).tobytes()
+    text = ("\n".join(lines) + "\n\n").encode(errors="replace")
+    return text + packer.compress(data) + packer.flush()
 
 
 def _space_of(axes: int, scan: Scan) -> dict[str, str]:

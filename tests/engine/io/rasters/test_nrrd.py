@@ -69,7 +69,7 @@ def test_spaces_and_units(tmp_path):
 def test_encodings_and_types(tmp_path, encoding, kind):
     import bz2
 
-    from litemedsam.engine.io.nrrd import _TYPES
+    from litemedsam.engine.io.rasters.nrrd import _TYPES
 
     values = (VOLUME // 2).astype(_TYPES[kind])
     for endian, order in (("little", "<"), ("big", ">")):

@@ -12,13 +12,14 @@ from typing import Any
 
 import numpy as np
 
-from ...archive import check_unpacked
-from ...errors import LiteMedSamError
-from ..scan.geometry import Geometry
-from ..scan.scan import Scan
-from ..system.resources import require_memory
+from ....archive import check_unpacked
+from ....errors import LiteMedSamError
+from ...scan.geometry import Geometry
+from ...scan.scan import Scan
+from ...system.resources import require_memory
 
 _LONGEST_HEADER = 1_000_000
+_LONGEST_VALUE = 100
 # Both formats count millimetres towards left, posterior, superior unless they say otherwise.
 LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
 
@@ -27,6 +28,12 @@ def header_of(path: Path) -> bytes:
     """The first megabyte of a file, in which its header has to end."""
     with open(path, "rb") as file:
         return file.read(_LONGEST_HEADER)
+
+
+def shortened(value: object) -> str:
+    """A value of a header as it would be typed, cut to what fits into a message."""
+    text = repr(value)
+    return text if len(text) <= _LONGEST_VALUE else f"{text[:_LONGEST_VALUE]} …"
 
 
 def file_beside(path: Path, name: str) -> Path:
@@ -48,11 +55,11 @@ def file_beside(path: Path, name: str) -> Path:
     data = (folder / name.replace("\\", "/")).resolve()
     if not data.is_relative_to(folder) or data == path.resolve():
         raise LiteMedSamError(
-            f"{path}: names the file {name!r} for its voxels, expected one in the same folder",
+            f"{path}: names the file {shortened(name)} for its voxels, expected one in the same folder",
             "put both into one folder",
         )
     if not data.is_file():
-        raise LiteMedSamError(f"{path}: its voxels are in {name!r}, which is not beside it", "copy both files")
+        raise LiteMedSamError(f"{path}: its voxels are in {shortened(name)}, which is not beside it", "copy both files")
     return data
 
 
@@ -111,7 +118,7 @@ class Numbers:
         LiteMedSamError
         """
         if not self.shape or min(self.shape) < 1:
-            raise LiteMedSamError(f"{path}: has the size {self.shape[::-1]}, expected positive numbers")
+            raise LiteMedSamError(f"{path}: has the size {shortened(self.shape[::-1])}, expected positive numbers")
         check_unpacked(str(path), self.nbytes + max(self.skipped, 0), self.file.stat().st_size)
         require_memory(str(path), self.nbytes)
 
@@ -179,7 +186,7 @@ def raster_scan(
         For a geometry without an inverse.
     """
     geometry = None if affine is None else Geometry(affine)
-    if geometry is not None and not (np.isfinite(affine).all() and geometry.voxel_volume > 0):
+    if geometry is not None and not (np.isfinite(geometry.affine).all() and geometry.voxel_volume > 0):
         raise LiteMedSamError(f"{path}: its directions and spacing have no inverse", "repair the header")
     if spacing is not None and not (np.isfinite(spacing).all() and (spacing > 0).all()):
         spacing = None

@@ -10,15 +10,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ...archive import BROKEN
-from ...atomic import write_atomically
-from ...errors import LiteMedSamError
-from ..scan.mask import mask_of_scan
-from .rasters import LPS_TO_RAS, Numbers, chosen_frame, colours_last, file_beside, header_of, raster_scan
+from ....errors import LiteMedSamError
+from .numbers import LPS_TO_RAS, Numbers, chosen_frame, colours_last, file_beside, header_of, raster_scan, shortened
 
 if TYPE_CHECKING:
-    from ..scan.mask import Mask
-    from ..scan.scan import Scan
+    from ...scan.scan import Scan
 
 _LAST = "ElementDataFile"
 _TYPES = {
@@ -107,7 +103,7 @@ def _numbers(path: Path, entries: dict[str, str], end: int, sizes: list[int], ch
     skipped = int(entries.get("HeaderSize", "0"))
     code = _TYPES.get(entries.get("ElementType", "").removesuffix("_ARRAY"))
     if code is None:
-        raise LiteMedSamError(f"{path}: voxels of {entries.get('ElementType')!r}, which is no type of number")
+        raise LiteMedSamError(f"{path}: voxels of {shortened(entries.get('ElementType'))}, which is no type of number")
     packing = "gzip" if _flag(entries, "CompressedData") else "raw"
     packing = packing if _flag(entries, "BinaryData", usual=True) else "text"
     start = None if skipped < 0 and packing == "raw" else (end if local else 0) + max(skipped, 0)
@@ -115,83 +111,61 @@ def _numbers(path: Path, entries: dict[str, str], end: int, sizes: list[int], ch
     return Numbers(path if local else file_beside(path, name), start, dtype, (*sizes[::-1], channels), packing)
 
 
-class MetaImage:
-    """See `litemedsam.engine.io.formats.Format`.
+def read_metaimage(path: Path, frame: int | None) -> Scan:
+    """Read a scan; of several volumes the one with index `frame`.
 
-    The x, y, z of a box count along the file's first, second and third axis.
+    Raises
+    ------
+    LiteMedSamError
+        For what is not read, and for files that declare more than they may hold.
+    ValueError, zlib.error, and others of `litemedsam.archive.BROKEN`
+        For damaged files.
     """
+    entries, end = _entries(path, header_of(path))
+    sizes = [int(word) for word in entries.get("DimSize", "").split()]
+    axes, channels = int(entries.get("NDims", "0")), int(entries.get("ElementNumberOfChannels", "1"))
+    if axes != len(sizes) or not 2 <= axes <= _MOST_AXES:
+        raise LiteMedSamError(
+            f"{path}: has the size {shortened(sizes)} in {axes} dimensions, expected 2 to {_MOST_AXES}"
+        )
+    matrix = _values(entries, _MATRIX, np.eye(axes))
+    offset, spacing = _values(entries, _OFFSET, np.zeros(axes)), _values(entries, _SPACING, np.ones(axes))
+    numbers = _numbers(path, entries, end, sizes, channels)
+    numbers.check(path)
+    chosen = chosen_frame(path, sizes[3] if axes > 3 else 1, frame)
+    voxels = colours_last(path, numbers.read(path), channels)
+    voxels = voxels[chosen] if axes > 3 else voxels
+    origin = MetaImageOrigin(min(axes, 3), matrix[:3, :3], offset[:3], spacing[:3])
+    affine = None
+    if origin.axes == 3:
+        affine = np.eye(4)
+        # Each row of the file's matrix is the direction of an axis.
+        affine[:3, :3] = origin.matrix.T * origin.spacing
+        affine[:3, 3] = origin.offset
+        affine = LPS_TO_RAS @ affine
+    return raster_scan(path, voxels, affine, origin.spacing, origin)
 
-    name = "mha"
-    suffixes = (".mha", ".mhd")
-    result_suffixes = (".mha",)
 
-    def recognises(self, path: Path, head: bytes) -> bool:
-        """See `Format.recognises`: ``ObjectType`` or ``NDims`` comes first, perhaps behind a comment."""
-        lines = [line.strip() for line in head[:2000].split(b"\n") if not line.startswith(b"Comment")]
-        return bool(lines) and lines[0].partition(b"=")[0].strip() in (b"ObjectType", b"NDims") and b"=" in lines[0]
-
-    def read(self, path: Path, frame: int | None = None) -> Scan:
-        """See `Format.read`; two axes are an image, a fourth one counts volumes."""
-        try:
-            return self._read(path, frame)
-        except BROKEN as error:
-            raise LiteMedSamError(f"{path}: not a MetaImage, or a damaged one ({error})") from error
-
-    def _read(self, path: Path, frame: int | None) -> Scan:
-        entries, end = _entries(path, header_of(path))
-        sizes = [int(word) for word in entries.get("DimSize", "").split()]
-        axes, channels = int(entries.get("NDims", "0")), int(entries.get("ElementNumberOfChannels", "1"))
-        if axes != len(sizes) or not 2 <= axes <= _MOST_AXES:
-            raise LiteMedSamError(f"{path}: has the size {sizes} in {axes} dimensions, expected 2 to {_MOST_AXES}")
-        matrix = _values(entries, _MATRIX, np.eye(axes))
-        offset, spacing = _values(entries, _OFFSET, np.zeros(axes)), _values(entries, _SPACING, np.ones(axes))
-        numbers = _numbers(path, entries, end, sizes, channels)
-        numbers.check(path)
-        chosen = chosen_frame(path, sizes[3] if axes > 3 else 1, frame)
-        voxels = colours_last(path, numbers.read(path), channels)
-        voxels = voxels[chosen] if axes > 3 else voxels
-        origin = MetaImageOrigin(min(axes, 3), matrix[:3, :3], offset[:3], spacing[:3])
-        affine = None
-        if origin.axes == 3:
-            affine = np.eye(4)
-            # Each row of the file's matrix is the direction of an axis.
-            affine[:3, :3] = origin.matrix.T * origin.spacing
-            affine[:3, 3] = origin.offset
-            affine = LPS_TO_RAS @ affine
-        return raster_scan(path, voxels, affine, origin.spacing, origin)
-
-    def result_name(self, source: str, stem: str) -> str:
-        """See `Format.result_name`; one file also where the scan's header is a file of its own."""
-        return f"{stem}.mha"
-
-    def check_result(self, path: Path, scan: Scan, names: Sequence[str]) -> None:
-        """See `Format.check_result`; every result fits."""
-
-    def write(self, path: Path, labels: np.ndarray, scan: Scan, names: Sequence[str]) -> None:
-        """See `Format.write`; a compressed MHA. The format has no place for names."""
-        origin = scan.origin if isinstance(scan.origin, MetaImageOrigin) else _origin_of(labels.ndim, scan)
-        data = zlib.compress(labels.astype(labels.dtype.newbyteorder("<"), copy=False).tobytes(), 6)
-        lines = {
-            "ObjectType": "Image",
-            "NDims": labels.ndim,
-            "BinaryData": True,
-            "BinaryDataByteOrderMSB": False,
-            "CompressedData": True,
-            "CompressedDataSize": len(data),
-            "TransformMatrix": _text(origin.matrix.ravel()),
-            "Offset": _text(origin.offset),
-            "CenterOfRotation": _text(np.zeros(labels.ndim)),
-            "ElementSpacing": _text(origin.spacing),
-            "DimSize": _text(labels.shape[::-1]),
-            "ElementType": _WRITTEN[labels.dtype],
-            _LAST: "LOCAL",
-        }
-        content = "".join(f"{name} = {value}\n" for name, value in lines.items()).encode() + data
-        write_atomically(path, lambda file: file.write(content))
-
-    def read_mask(self, path: Path, scan: Scan) -> Mask:
-        """See `Format.read_mask`."""
-        return mask_of_scan(path, self.read(path), scan)
+def metaimage_bytes(labels: np.ndarray, scan: Scan) -> bytes:
+    """The MHA file of a label map; see `litemedsam.engine.io.formats.Format.write`."""
+    origin = scan.origin if isinstance(scan.origin, MetaImageOrigin) else _origin_of(labels.ndim, scan)
+    data = zlib.compress(labels.astype(labels.dtype.newbyteorder("<"), copy=False).tobytes(), 6)
+    lines = {
+        "ObjectType": "Image",
+        "NDims": labels.ndim,
+        "BinaryData": True,
+        "BinaryDataByteOrderMSB": False,
+        "CompressedData": True,
+        "CompressedDataSize": len(data),
+        "TransformMatrix": _text(origin.matrix.ravel()),
+        "Offset": _text(origin.offset),
+        "CenterOfRotation": _text(np.zeros(labels.ndim)),
+        "ElementSpacing": _text(origin.spacing),
+        "DimSize": _text(labels.shape[::-1]),
+        "ElementType": _WRITTEN[labels.dtype],
+        _LAST: "LOCAL",
+    }
+    return "".join(f"{name} = {value}\n" for name, value in lines.items()).encode() + data
 
 
 def _origin_of(axes: int, scan: Scan) -> MetaImageOrigin:

@@ -39,7 +39,7 @@ def refusal(path, content, frame=None):
     "kind", ["MET_CHAR", "MET_UCHAR", "MET_SHORT", "MET_ULONG", "MET_LONG_LONG", "MET_FLOAT", "MET_DOUBLE"]
 )
 def test_storages_and_types(tmp_path, storage, kind):
-    from litemedsam.engine.io.metaimage import _TYPES
+    from litemedsam.engine.io.rasters.metaimage import _TYPES
 
     values = (VOLUME // 2).astype(_TYPES[kind])
     data, entries = values.astype(values.dtype.newbyteorder("<")).tobytes(), {}
