@@ -44,7 +44,7 @@ def refusal(call, *arguments, **named):
         ({"boxes": [BOX, BOX[:3]]}, "boxes differ in length; give each as [x_min, y_min, x_max, y_max]"),
         ({"boxes": [["a"] * 4]}, "expected numbers of shape (N, 4)"),
         ({"boxes": BOX[:3]}, "boxes has shape (1, 3)"),
-        ({"boxes": BOX, "points": [[[1, 2], [1]]]}, "points are not as many"),
+        ({"boxes": BOX, "points": [[[1, 2], [1]]]}, "points differ in number between objects"),
         ({"boxes": [BOX, BOX], "points": [[10, 20]]}, "expected numbers (2, k, 2), k from 1 to 4"),
         ({"boxes": BOX, "points": [[[10, 20]] * 5]}, "k from 1 to 4"),
     ],
