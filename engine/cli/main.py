@@ -146,4 +146,4 @@ def command() -> None:
     except SystemExit as left:
         lost = streams.finish()
         # Here, where what `main` held is not freed yet.
-        os._exit(left.code or lost)
+        os._exit(left.code if isinstance(left.code, int) and left.code else lost)

@@ -87,11 +87,7 @@ def test_a_bounded_reader_asks_for_no_more_than_there_is(tmp_path):
 
 
 DISGUISES = {
-    "pointer": (
-        b"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 9\n",
-        "Git LFS pointer",
-        "git lfs pull",
-    ),
+    "pointer": (b"version https://git-lfs.github.com/spec/v1\noid 0\n", "a Git LFS pointer", "run git lfs pull"),
     "page": (b"\n<!DOCTYPE html><html><body>Sign in</body></html>", "a web page", "download the file itself"),
     "old_page": (b"\xef\xbb\xbf<HTML><body>404</body></HTML>", "a web page", "download the file itself"),
 }
