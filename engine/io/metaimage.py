@@ -124,6 +124,7 @@ class MetaImage:
     name = "mha"
     suffixes = (".mha", ".mhd")
     result_suffixes = (".mha",)
+    consecutive = False
 
     def recognises(self, path: Path, head: bytes) -> bool:
         """See `Format.recognises`: ``ObjectType`` or ``NDims`` comes first, perhaps behind a comment."""

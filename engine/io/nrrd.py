@@ -265,6 +265,7 @@ class Nrrd:
     name = "nrrd"
     suffixes = (".seg.nrrd", ".nrrd", ".nhdr")
     result_suffixes = (".nrrd",)
+    consecutive = False
 
     def recognises(self, path: Path, head: bytes) -> bool:
         """See `Format.recognises`."""
