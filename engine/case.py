@@ -84,7 +84,7 @@ class Segmentation:
         # In parts: counting widens the labels to eight bytes each.
         for start in range(0, len(flat), _PART):
             counts += np.bincount(flat[start : start + _PART], minlength=objects + 1)
-        return counts[1:].tolist()
+        return [int(count) for count in counts[1:]]
 
     @property
     def states(self) -> list[str]:

@@ -22,6 +22,7 @@ from .inference.graphs import Graphs
 from .inference.network import Network
 from .inference.protocols import Protocol, protocol_named
 from .inference.streams import Growing, StreamPolicy
+from .sessions.arguments import box_array, image_array, refuse_others
 from .sessions.image import ImageSession, Prediction
 from .sessions.volume import VolumeSession
 from .settings import DEFAULT_CACHE_MB, EngineSettings
@@ -29,6 +30,8 @@ from .system.resources import MEGABYTE
 from .system.stopwatch import Stopwatch
 
 if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
+
     from .inference.mask_sinks import MaskSink
     from .inference.prompt import PromptSource
 
@@ -165,30 +168,37 @@ class Predictor:
         LiteMedSamError
             For other shapes or values.
         """
-        image = np.asarray(image)
+        image = image_array(image)
         if volume is None:
             volume = image.ndim == 4 or (image.ndim == 3 and image.shape[2] != 3)
         return (VolumeSession if volume else ImageSession)(self._engine, image, self._cache)
 
-    def set_image(self, image: np.ndarray) -> None:
+    def set_image(self, image: ArrayLike, **others: object) -> None:
         """Encode an image; the embedding serves every `predict` of this thread until the next image.
 
         Parameters
         ----------
         image : ndarray
             uint8 (H, W) or (H, W, 3) in RGB; other numbers in 0..255 are rounded.
+        **others
+            None, see `ImageSession.predict`.
 
         Raises
         ------
         LiteMedSamError
             For other shapes or values; no image is set then.
         """
+        refuse_others("set_image", others)
         self._own.session = None
         # A cache of its own: the image set last is never displaced by sessions.
         self._own.session = ImageSession(self._engine, image, EmbeddingCache(_UNLIMITED))
 
     def predict(
-        self, boxes: np.ndarray, points: np.ndarray | None = None, scribbles: np.ndarray | None = None
+        self,
+        boxes: ArrayLike | None = None,
+        points: ArrayLike | None = None,
+        scribbles: ArrayLike | None = None,
+        **others: object,
     ) -> Prediction:
         """Segment objects of the image that this thread set; see `ImageSession.predict`.
 
@@ -197,6 +207,7 @@ class Predictor:
         LiteMedSamError
             When no image is set in this thread, and as `ImageSession.predict`.
         """
+        refuse_others("predict", others)
         session = self._own.session
         if session is None:
             raise LiteMedSamError("no image is set in this thread", "call set_image(image) before predict")
@@ -221,7 +232,9 @@ class Predictor:
         LiteMedSamError
             For other shapes or values.
         """
-        return self.segment_case(checked_case("arrays", np.asarray(imgs), np.asarray(boxes)))
+        imgs = image_array(imgs)
+        numbers = 6 if imgs.ndim == 4 or (imgs.ndim == 3 and imgs.shape[2] != 3) else 4
+        return self.segment_case(checked_case("arrays", imgs, box_array(boxes, numbers)))
 
     def segment_case(
         self,

@@ -149,7 +149,7 @@ def segment(
     finally:
         if own:
             predictor.close()
-    if written is not None:
+    if output is not None and written is not None:
         written.write(Path(output), done)
     geometry = done.scan.geometry
     return ScanResult(

@@ -78,7 +78,7 @@ class EngineSettings:
 
 
 def _check_whole(name: str, value: object, least: int, most: int | None) -> None:
-    whole = isinstance(value, Integral) and not isinstance(value, bool)
-    if not (whole and least <= value and (most is None or value <= most)):
+    whole = int(value) if isinstance(value, Integral) and not isinstance(value, bool) else least - 1
+    if whole < least or (most is not None and whole > most):
         span = f"of at least {least}" if most is None else f"from {least} to {most}"
         raise LiteMedSamError(f"{name} is {value!r}, expected a whole number {span}")

@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from ..atomic import write_atomically
-from ..errors import LiteMedSamError
+from ..errors import LiteMedSamError, broken_installation
 from ..inputs import InputFiles
 
 _FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
@@ -57,7 +57,9 @@ def main(
         from .cases import case_names
         from .evaluate import Failure, evaluate_folders
     except ModuleNotFoundError as error:
-        raise click.ClickException(f"{error}; install litemedsam[evaluation]") from error
+        broken = broken_installation(error)
+        text = f'{error}; pip install "litemedsam[evaluation]"' if broken is None else str(broken)
+        raise click.ClickException(text) from error
     from .report import as_csv, as_json, as_table, summarise
     from .rivals import RIVALS
 

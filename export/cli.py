@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from .. import __version__
-from ..errors import LiteMedSamError
+from ..errors import LiteMedSamError, broken_installation
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
@@ -56,7 +56,9 @@ def main(
         from ..engine.bundle.precision import choose
         from .writer import ExportOptions, export_bundle
     except ModuleNotFoundError as error:
-        raise click.ClickException(f"{error.name} is not installed; install litemedsam[export]") from error
+        broken = broken_installation(error)
+        text = f'{error.name} is not installed; pip install "litemedsam[export]"' if broken is None else str(broken)
+        raise click.ClickException(text) from error
     try:
         options = ExportOptions(half, description, overwrite, calibration, quantised, scribble, passage or "")
         found = export_bundle(checkpoint, bundle, options)

@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from ..archive import BROKEN, BoundedReader
+from ..archive import BROKEN, BoundedReader, refuse_disguise
 from ..errors import LiteMedSamError
 from .litemedsam import LiteMedSAM
 from .swin import shifted_window_masks
@@ -56,6 +56,7 @@ def read_content(path: str | Path) -> tuple[dict[str, torch.Tensor], dict[str, A
     except OSError as error:
         raise LiteMedSamError(f"{path}: cannot be read ({error.strerror or error})") from error
     except DAMAGED as error:
+        refuse_disguise(path)
         reason = next(iter(str(error).splitlines()), type(error).__name__)
         raise LiteMedSamError(
             f"{path}: not a PyTorch checkpoint of plain tensors ({reason[:120]})",

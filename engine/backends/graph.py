@@ -7,6 +7,14 @@ from typing import Protocol
 import numpy as np
 
 
+def remedy(error: Exception) -> str:
+    """What to do about an error of a runtime that loads or runs a graph."""
+    text = str(error).lower()
+    if "alloc" in text or "memory" in text:
+        return "give it more memory, or use fewer --threads or --workers"
+    return "export the bundle again"
+
+
 class Graph(Protocol):
     """One loaded graph that runs.
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from ...errors import LiteMedSamError
+from .graph import remedy
 from .offline_onnxruntime import onnxruntime
 
 state = onnxruntime.capi.onnxruntime_pybind11_state
@@ -60,9 +61,7 @@ class OnnxRuntimeGraph:
             self._session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
             self.metadata = dict(self._session.get_modelmeta().custom_metadata_map)
         except _ERRORS as error:
-            raise LiteMedSamError(
-                f"{path}: ONNX Runtime cannot load it ({_reason(error)})", "export the bundle again"
-            ) from error
+            raise LiteMedSamError(f"{path}: ONNX Runtime cannot load it ({_reason(error)})", remedy(error)) from error
         self._path = path
         self._outputs = [port.name for port in self._session.get_outputs()]
 
@@ -85,7 +84,7 @@ class OnnxRuntimeGraph:
             return dict(zip(self._outputs, self._session.run(self._outputs, dict(inputs)), strict=True))
         except _ERRORS as error:
             raise LiteMedSamError(
-                f"{self._path}: ONNX Runtime cannot run it ({_reason(error)})", "export the bundle again"
+                f"{self._path}: ONNX Runtime cannot run it ({_reason(error)})", remedy(error)
             ) from error
 
     def close(self) -> None:

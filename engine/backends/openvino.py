@@ -11,6 +11,7 @@ from ...errors import LiteMedSamError
 from ..bundle.info import PRECISION_KEY
 from ..bundle.onnx_metadata import read_metadata
 from .compiled import compiled_before, keep_compiled
+from .graph import remedy
 from .offline_openvino import core, openvino
 
 PRECISIONS = ("f32", "bf16")
@@ -89,9 +90,7 @@ class OpenVinoGraph:
         try:
             return core().compile_model(path, "CPU", dict(properties))
         except RuntimeError as error:
-            raise LiteMedSamError(
-                f"{path}: OpenVINO cannot load it ({_reason(error)})", "export the bundle again"
-            ) from error
+            raise LiteMedSamError(f"{path}: OpenVINO cannot load it ({_reason(error)})", remedy(error)) from error
 
     def run(self, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         """See `litemedsam.engine.backends.graph.Graph.run`."""
@@ -102,9 +101,7 @@ class OpenVinoGraph:
         try:
             results = request.infer(dict(inputs), share_inputs=True, share_outputs=False)
         except (RuntimeError, ValueError, KeyError) as error:
-            raise LiteMedSamError(
-                f"{self._path}: OpenVINO cannot run it ({_reason(error)})", "export the bundle again"
-            ) from error
+            raise LiteMedSamError(f"{self._path}: OpenVINO cannot run it ({_reason(error)})", remedy(error)) from error
         finally:
             requests.put(request)
         return {name: results[name] for name in self._outputs}

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from ... import __version__
-from ...errors import LiteMedSamError
+from ...errors import LiteMedSamError, broken_installation
 from ..settings import MOST_THREADS
 from ..system.standard_streams import StandardStreams
 from ..system.stopping import orderly_stop
@@ -130,6 +130,11 @@ def main(**given: Any) -> None:
             raise click.UsageError(str(error)) from error
     except LiteMedSamError as error:
         raise click.ClickException(str(error)) from error
+    except (ImportError, AttributeError) as error:
+        broken = broken_installation(error)
+        if broken is None:
+            raise
+        raise click.ClickException(str(broken)) from error
     sys.exit(1 if any(report.error for report in reports) else 0)
 
 
@@ -141,4 +146,4 @@ def command() -> None:
     except SystemExit as left:
         lost = streams.finish()
         # Here, where what `main` held is not freed yet.
-        os._exit(left.code or lost)
+        os._exit(left.code if isinstance(left.code, int) and left.code else lost)

@@ -131,13 +131,20 @@ def _closed_range(z_min: int, z_max: int) -> SliceRange:
 
 
 class Corrected:
-    """Closed range of slices, unrounded boxes, masks cut at their boxes, every object treated alike."""
+    """Closed range of slices, unrounded boxes, masks cut at their boxes, every object treated alike.
+
+    Where frame pixels are smaller than the image's, a box ends where its last pixel does.
+    """
 
     name = "corrected"
 
     def box_in_frame(self, box: np.ndarray, frame: Frame) -> np.ndarray:
-        """See `Protocol.box_in_frame`."""
-        return _scaled(box, frame).astype(np.float32)
+        """See `Protocol.box_in_frame`; at a scale s above 1, pixel x covers the frame's x·s to (x + 1)·s − 1."""
+        framed = _scaled(box, frame)
+        last = np.array([frame.scaled_width, frame.scaled_height]) - 1
+        # A box may end on the image's far edge, beyond its last pixel.
+        framed[2:] = np.maximum(framed[2:], np.minimum(framed[2:] + frame.scale - 1, last))
+        return framed.astype(np.float32)
 
     def bounded(self, region: Region, box: np.ndarray, frame: Frame) -> Region:
         """See `Protocol.bounded`; a mask ends where its box does, at whole pixels."""
@@ -165,7 +172,12 @@ class CorrectedEllipsoid(Corrected):
     """As `Corrected`, for weights that start from the ellipse in a box: in a volume, from the ellipsoid in the box.
 
     Masks of such weights follow the size of their boxes, which therefore have to shrink towards the object's ends.
+    Both corners of a box are scaled, as in the training of these weights.
     """
+
+    def box_in_frame(self, box: np.ndarray, frame: Frame) -> np.ndarray:
+        """See `Protocol.box_in_frame`."""
+        return _scaled(box, frame).astype(np.float32)
 
     def next_box(self, passage: Passage, frame: Frame) -> np.ndarray:
         """See `Protocol.next_box`.

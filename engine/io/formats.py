@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
+from ...archive import refuse_disguise
 from ...errors import LiteMedSamError
 from .dicom.format import Dicom
 from .image import Image
@@ -179,6 +180,8 @@ def format_of(path: Path) -> Format:
     for kind in FORMATS.values():
         if kind.recognises(path, head):
             return kind
+    if not path.is_dir():
+        refuse_disguise(path)
     named = None if path.is_dir() else format_by_suffix(path)
     if named is not None:
         return named

@@ -1,7 +1,7 @@
 """Folders of pictures, one for each slice of a volume."""
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -49,11 +49,25 @@ def _numbers_apart(path: Path) -> list[str | int]:
 def _ordered(folder: Path) -> list[Path]:
     paths = _pictures(folder)
     parts = {path: _numbers_apart(path) for path in paths}
+    _check_one_pattern(folder, parts)
     paths.sort(key=lambda path: (parts[path], path.name))
     counted = [k for k in range(len(parts[paths[0]])) if len({tuple(p[k : k + 1]) for p in parts.values()}) > 1]
     if len({len(p) for p in parts.values()}) == 1 and len(counted) == 1 and counted[0] % 2:
         _check_numbers(folder, paths, [int(parts[path][counted[0]]) for path in paths])
     return paths
+
+
+def _check_one_pattern(folder: Path, parts: Mapping[Path, list[str | int]]) -> None:
+    """Refuse pictures whose names differ in more than numbers; names without any number are in alphabetical order."""
+    texts = {path: tuple(parts[path][::2]) for path in sorted(parts, key=lambda path: (len(path.name), path.name))}
+    first = next(iter(texts))
+    other = next((path for path in texts if texts[path] != texts[first]), None)
+    if other is None or all(len(part) == 1 for part in parts.values()):
+        return
+    raise LiteMedSamError(
+        f"{folder}: {first.name} and {other.name} differ in more than their numbers",
+        "put the slices of one volume into a folder of their own",
+    )
 
 
 def _check_numbers(folder: Path, paths: list[Path], numbers: list[int]) -> None:

@@ -111,7 +111,7 @@ class SegmentedScan:
         if self.values == tuple(range(1, len(self.values) + 1)):
             return self.numbered
         table = np.array((0, *self.values), label_dtype(max(self.values)))
-        return table[self.numbered]
+        return np.take(table, self.numbered)
 
     @property
     def values(self) -> tuple[int, ...]:

@@ -147,5 +147,5 @@ class Film:
 
 def possible_paths(targets: Iterable[Path]) -> list[Path]:
     """All files and folders that any output writes for label maps."""
-    outputs = (Picture(), *map(Film, FILMS), MaskFolder())
+    outputs: tuple[Output, ...] = (Picture(), *map(Film, FILMS), MaskFolder())
     return [path for target in targets for path in (target, *(output.path(target) for output in outputs))]

@@ -10,15 +10,17 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
-from ...errors import LiteMedSamError
 from ..case import checked_boxes, checked_pixels
 from ..inference.frame import Frame
 from ..inference.object_masks import ObjectDecoder, ObjectQuery
 from ..inference.prompt import Target, image_prompts
 from ..inference.streams import Streams
 from ..system.stopwatch import Stopwatch
+from .arguments import box_array, check_image_form, image_array, point_array, refuse_others
 
 if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
+
     from ..inference.embeddings import EmbeddingCache
     from ..inference.engine import Engine
     from ..inference.network import Embedding
@@ -80,9 +82,8 @@ class ImageSession:
     """
 
     def __init__(self, engine: Engine, image: np.ndarray, cache: EmbeddingCache):
-        image = np.asarray(image)
-        if image.ndim not in (2, 3) or (image.ndim == 3 and image.shape[2] != 3):
-            raise LiteMedSamError(f"image has shape {image.shape}, expected (H, W) or (H, W, 3)")
+        image = image_array(image)
+        check_image_form(image)
         self._engine = engine
         self._pixels = checked_pixels("image", image)
         self._cache = cache
@@ -98,7 +99,11 @@ class ImageSession:
         return height, width
 
     def predict(
-        self, boxes: np.ndarray, points: np.ndarray | None = None, scribbles: np.ndarray | None = None
+        self,
+        boxes: ArrayLike | None = None,
+        points: ArrayLike | None = None,
+        scribbles: ArrayLike | None = None,
+        **others: object,
     ) -> Prediction:
         """Segment the objects in the boxes.
 
@@ -107,9 +112,11 @@ class ImageSession:
         boxes : array_like
             (n, 4), or (4,) for one, x_min, y_min, x_max, y_max in pixels of the image, ends included.
         points : array_like, optional
-            (n, k, 2), one to four points x, y on each object; drawn automatically when absent.
+            (n, k, 2), or (k, 2) on one object, one to four points x, y on each; drawn automatically when absent.
         scribbles : array_like, optional
             bool (n, H, W), true along a stroke on each object; drawn automatically when absent.
+        **others
+            None; an argument of Segment Anything is answered with what takes its place.
 
         Returns
         -------
@@ -120,10 +127,13 @@ class ImageSession:
         LiteMedSamError
             When a prompt has a wrong shape or lies outside the image, or the model takes no prompts of its kind.
         """
+        refuse_others("predict", others)
         engine = self._engine
-        boxes = checked_boxes("boxes", np.atleast_2d(boxes), self.shape)
+        boxes = checked_boxes("boxes", box_array(boxes, 4), self.shape)
         frame = Frame.of(*self.shape, engine.network.info.frame)
-        source = image_prompts(points, scribbles, len(boxes), frame, engine.network.info, engine.prompts)
+        source = image_prompts(
+            point_array(points, len(boxes)), scribbles, len(boxes), frame, engine.network.info, engine.prompts
+        )
         queries = [
             ObjectQuery(Target(number), engine.protocol.box_in_frame(box, frame), box)
             for number, box in enumerate(boxes, start=1)

@@ -16,6 +16,7 @@ from ..inference.object_masks import ObjectDecoder
 from ..inference.propagation import propagate
 from ..system.resources import require_memory
 from ..system.stopwatch import Stopwatch
+from .arguments import box_array, image_array
 
 if TYPE_CHECKING:
     from ..inference.case_segmenter import Progress
@@ -68,7 +69,7 @@ class VolumeSession:
     """
 
     def __init__(self, engine: Engine, volume: np.ndarray, cache: EmbeddingCache):
-        volume = np.asarray(volume)
+        volume = image_array(volume)
         if volume.ndim not in (3, 4) or (volume.ndim == 4 and volume.shape[3] != 3):
             raise LiteMedSamError(f"volume has shape {volume.shape}, expected (D, H, W) or (D, H, W, 3)")
         self._engine = engine
@@ -113,7 +114,7 @@ class VolumeSession:
         LiteMedSamError
             When a box has a wrong shape or lies outside the volume, or the masks do not fit into memory.
         """
-        boxes = checked_boxes("boxes", np.atleast_2d(boxes), self.shape)
+        boxes = checked_boxes("boxes", box_array(boxes, 6), self.shape)
         case = Case("volume", self._pixels, boxes)
         engine = self._engine
         streams, cache_bytes = engine.prepare(case)

@@ -3,6 +3,7 @@
 import io
 import os
 import sys
+from typing import Any, TextIO
 
 
 class _Lossy(io.FileIO):
@@ -16,7 +17,7 @@ class _Lossy(io.FileIO):
 
     error: OSError | None = None
 
-    def write(self, data) -> int:
+    def write(self, data: Any, /) -> int:
         """See `io.RawIOBase.write`."""
         if self.error is None:
             try:
@@ -64,6 +65,6 @@ def _open_if_closed(number: int) -> None:
         os.open(os.devnull, os.O_RDWR)
 
 
-def _text(raw: _Lossy, before: io.TextIOBase | None) -> io.TextIOWrapper:
+def _text(raw: _Lossy, before: TextIO | None) -> io.TextIOWrapper:
     encoding = getattr(before, "encoding", None) or "utf-8"
     return io.TextIOWrapper(io.BufferedWriter(raw), encoding, errors="backslashreplace", line_buffering=True)

@@ -7,7 +7,7 @@
 
 from importlib import import_module
 
-from .errors import LiteMedSamError
+from .errors import LiteMedSamError, broken_installation
 
 __version__ = "0.1.0"
 __all__ = ["LiteMedSamError", "Predictor", "__version__", "segment"]
@@ -17,7 +17,13 @@ _LAZY = {"Predictor": "litemedsam.engine.predictor", "segment": "litemedsam.engi
 
 def __getattr__(name: str) -> object:
     if name in _LAZY:
-        return getattr(import_module(_LAZY[name]), name)
+        try:
+            return getattr(import_module(_LAZY[name]), name)
+        except (ImportError, AttributeError) as error:
+            broken = broken_installation(error)
+            if broken is None:
+                raise
+            raise broken from error
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

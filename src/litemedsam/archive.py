@@ -41,6 +41,32 @@ _HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.r
 _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 
 
+# Starts of files that stand where another file should be, what they are, and what to do.
+_DISGUISES = (
+    (b"version https://git-lfs", "a Git LFS pointer instead of the file itself", "run git lfs pull in its repository"),
+    (b"<!doctype html", "a web page instead of the file itself", "download the file itself, not its page"),
+    (b"<html", "a web page instead of the file itself", "download the file itself, not its page"),
+)
+
+
+def refuse_disguise(path: Path) -> None:
+    """Refuse a file that a download left in place of another: a Git LFS pointer, or a web page.
+
+    Raises
+    ------
+    LiteMedSamError
+        Also when the file cannot be read.
+    """
+    try:
+        with open(path, "rb") as file:
+            head = file.read(256).lstrip(b"\xef\xbb\xbf \t\r\n").lower()
+    except OSError as error:
+        raise LiteMedSamError(f"{path}: cannot be read ({error.strerror or error})") from error
+    for start, what, remedy in _DISGUISES:
+        if head.startswith(start):
+            raise LiteMedSamError(f"{path}: {what}", remedy)
+
+
 def check_unpacked(what: str, unpacked: int, packed: int) -> None:
     """Refuse a file that would unpack to far more than honest files of its size do.
 
@@ -179,6 +205,7 @@ def open_archive(path: Path) -> Iterator[Archive]:
     try:
         file = zipfile.ZipFile(path)
     except (zipfile.BadZipFile, ValueError, EOFError, RuntimeError, struct.error) as error:
+        refuse_disguise(path)
         with open(path, "rb") as start:
             single = start.read(len(np.lib.format.MAGIC_PREFIX)) == np.lib.format.MAGIC_PREFIX
         what = "a single array, expected an npz file" if single else "not an npz file, or a damaged one"

@@ -1,5 +1,7 @@
 """The one class of errors for what a user can fix, and text that every stream can write."""
 
+from __future__ import annotations
+
 import re
 
 # Halves of characters: Python keeps the bytes of a file name that are not UTF-8 as such.
@@ -21,6 +23,18 @@ def readable(text: str) -> str:
 def _escaped(half: re.Match[str]) -> str:
     code = ord(half[0])
     return f"\\x{code & 0xFF:02x}" if _FIRST_BYTE <= code <= _LAST_BYTE else f"\\u{code:04x}"
+
+
+def broken_installation(error: ImportError | AttributeError) -> LiteMedSamError | None:
+    """The error to raise where OpenCV is missing or incomplete; None where the cause is another.
+
+    Two of OpenCV's packages share the folder ``cv2``, so that removing one of them breaks the other.
+    """
+    if "cv2" not in str(error) and "libGL" not in str(error):
+        return None
+    return LiteMedSamError(
+        f"OpenCV cannot be loaded ({error})", "run pip install --force-reinstall opencv-python-headless"
+    )
 
 
 class LiteMedSamError(Exception):

@@ -84,3 +84,19 @@ def test_a_bounded_reader_asks_for_no_more_than_there_is(tmp_path):
         assert file.read(None) == b"89"
         file.seek(20)
         assert file.read(5) == b""
+
+
+DISGUISES = {
+    "pointer": (b"version https://git-lfs.github.com/spec/v1\noid 0\n", "a Git LFS pointer", "run git lfs pull"),
+    "page": (b"\n<!DOCTYPE html><html><body>Sign in</body></html>", "a web page", "download the file itself"),
+    "old_page": (b"\xef\xbb\xbf<HTML><body>404</body></HTML>", "a web page", "download the file itself"),
+}
+
+
+@pytest.mark.parametrize("name", DISGUISES)
+def test_what_a_download_left_instead_is_named(tmp_path, name):
+    content, what, remedy = DISGUISES[name]
+    path = tmp_path / "file.npz"
+    path.write_bytes(content)
+    with pytest.raises(LiteMedSamError, match=rf"file\.npz: {what} instead of .*; {remedy}"), open_archive(path):
+        pass

@@ -18,6 +18,21 @@ CYLINDER = (1.0, 1.0)
 EMPTY = Region(0, 0, np.zeros((0, 0), bool))
 
 
+def test_in_a_frame_of_smaller_pixels_a_box_ends_with_its_last_pixel():
+    frame = Frame.of(32, 64, 256)
+    for box in ([3, 5, 10, 11], [0, 0, 0, 0], [60, 30, 63, 31]):
+        x_min, y_min, x_max, y_max = CORRECTED.box_in_frame(np.array(box), frame).astype(int)
+        mask = np.zeros((32, 64), np.uint8)
+        mask[box[1] : box[3] + 1, box[0] : box[2] + 1] = 1
+        rows, columns = np.nonzero(np.kron(mask, np.ones((4, 4))))
+        assert (x_min, y_min, x_max, y_max) == (columns.min(), rows.min(), columns.max(), rows.max())
+    # Ends on the far edge stay in the frame, and weights of the ellipsoid get boxes as they learnt them.
+    assert CORRECTED.box_in_frame(np.array([3, 5, 64, 32]), frame).tolist() == [12, 20, 256, 128]
+    assert ELLIPSOID.box_in_frame(np.array([3, 5, 10, 11]), frame).tolist() == [12, 20, 40, 44]
+    large = Frame.of(512, 512, 256)
+    assert CORRECTED.box_in_frame(np.array([3, 5, 10, 11]), large).tolist() == [1.5, 2.5, 5, 5.5]
+
+
 def test_boxes_are_scaled_or_truncated():
     box = np.array([101, 33, 257, 499])
     np.testing.assert_array_equal(CORRECTED.box_in_frame(box, FRAME), np.float32([50.5, 16.5, 128.5, 249.5]))

@@ -128,3 +128,22 @@ def test_bad_folders_are_refused_in_one_line(tmp_path):
         FORMATS["slices"].write(tmp_path / "out", np.zeros(VOLUME.shape, np.uint32), scan, ())
     with pytest.raises(LiteMedSamError, match="no frames"):
         Slices().read(Path(scan.name), 0)
+
+
+def test_names_that_differ_in_more_than_numbers_are_no_stack(tmp_path):
+    folder = tmp_path / "stack"
+    folder.mkdir()
+    for k in range(1, 4):
+        for name in (f"a ({k}).png", f"a ({k})_mask.png"):
+            Image.fromarray(VOLUME[0]).save(folder / name)
+    assert "a (1).png and a (1)_mask.png differ in more than their numbers; put the slices of one" in refusal(folder)
+    for path in folder.glob("*_mask.png"):
+        path.unlink()
+    assert format_of(folder).read(folder).voxels.shape[0] == 3
+    Image.fromarray(VOLUME[0]).save(folder / "mask.png")
+    assert "mask.png and a (1).png differ" in refusal(folder)
+    for path in folder.iterdir():
+        path.unlink()
+    for name in ("base.png", "middle.png", "top.png"):
+        Image.fromarray(VOLUME[0]).save(folder / name)
+    assert format_of(folder).read(folder).origin.names == ("base", "middle", "top")

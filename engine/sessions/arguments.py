@@ -1,0 +1,129 @@
+"""What callers hand to a session, as arrays; what they know from Segment Anything is answered with the call to make."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from ...errors import LiteMedSamError
+from ..case import check_box_count
+
+# Arguments of SAM's predictors, and what takes their place.
+_FROM_SAM = {
+    "box": "give boxes=[[x_min, y_min, x_max, y_max]]; several boxes may be given at once",
+    "point_coords": "give points (n, k, 2), one to four on each object, together with its box in boxes",
+    "point_labels": "leave it out; all points lie on the object",
+    "mask_input": "leave it out; give a scribble (n, H, W) on the object instead",
+    "multimask_output": "leave it out; there is one mask for each box",
+    "return_logits": "leave it out; the result has logits",
+    "normalize_coords": "leave it out; boxes and points count pixels of the image",
+    "image_format": "leave it out; give colours in the order RGB, such as image[..., ::-1] of one in BGR",
+}
+# Modes of Pillow's images whose array is grey or RGB.
+_MODES = ("L", "RGB", "I", "F", "I;16", "I;16B", "I;16L", "I;16N")
+
+
+def refuse_others(function: str, others: Mapping[str, object]) -> None:
+    """Refuse arguments that a function does not have.
+
+    Raises
+    ------
+    LiteMedSamError
+        For an argument of Segment Anything's predictor; says what takes its place.
+    TypeError
+        For any other argument, as Python does.
+    """
+    for name in others:
+        if name in _FROM_SAM:
+            raise LiteMedSamError(f"{function} takes no {name}", _FROM_SAM[name])
+        raise TypeError(f"{function}() got an unexpected keyword argument {name!r}")
+
+
+def image_array(image: Any) -> np.ndarray:
+    """The array of an image or volume.
+
+    Parameters
+    ----------
+    image : array_like
+        Also an image of Pillow, grey or RGB.
+
+    Raises
+    ------
+    LiteMedSamError
+        For the name of a file, and for images of Pillow whose numbers are no intensities.
+    """
+    if isinstance(image, str | bytes) or hasattr(image, "__fspath__"):
+        raise LiteMedSamError(
+            f"the image is the text {str(image)!r}, expected an array", "use litemedsam.segment for files"
+        )
+    mode = getattr(image, "mode", None)
+    if hasattr(image, "getpalette") and mode not in _MODES:
+        raise LiteMedSamError(
+            f'the image is one of Pillow in mode {mode}, expected "L" or "RGB"', 'give image.convert("RGB")'
+        )
+    try:
+        return np.asarray(image)
+    except ValueError as error:
+        raise LiteMedSamError("the image has rows of different lengths", "give an array (H, W) or (H, W, 3)") from error
+
+
+def check_image_form(image: np.ndarray) -> None:
+    """Refuse an array that is not of shape (H, W) or (H, W, 3).
+
+    Raises
+    ------
+    LiteMedSamError
+    """
+    shape = image.shape
+    if len(shape) == 2 or (len(shape) == 3 and shape[2] == 3):
+        return
+    remedy = None
+    if len(shape) == 3 and shape[0] == 3:
+        remedy = "put the colours last, as in image.transpose(1, 2, 0)"
+    elif len(shape) == 3 and shape[2] == 4:
+        remedy = "leave the transparency out, as in image[..., :3]"
+    elif len(shape) == 3 and shape[2] == 1:
+        remedy = "leave the last axis out, as in image[..., 0]"
+    elif len(shape) in (3, 4):
+        remedy = "use open(volume, volume=True) for a volume"
+    raise LiteMedSamError(f"image has shape {shape}, expected (H, W) or (H, W, 3)", remedy)
+
+
+def box_array(boxes: Any, numbers: int) -> np.ndarray:
+    """The array (n, numbers) of boxes that may be one box alone.
+
+    Parameters
+    ----------
+    boxes : array_like
+    numbers : int
+        4 or 6, for messages.
+
+    Raises
+    ------
+    LiteMedSamError
+        For no boxes, and for boxes of different lengths.
+    """
+    corners = "x_min, y_min, x_max, y_max" if numbers == 4 else "x_min, y_min, z_min, x_max, y_max, z_max"
+    if boxes is None:
+        raise LiteMedSamError("there are no boxes; this model has no automatic mode", f"give boxes=[[{corners}]]")
+    try:
+        array = np.atleast_2d(np.asarray(boxes))
+    except ValueError as error:
+        raise LiteMedSamError("boxes differ in length", f"give each as [{corners}]") from error
+    if array.size == 0:
+        check_box_count("boxes", ())
+    return array
+
+
+def point_array(points: Any, count: int) -> Any:
+    """Points (n, k, 2); those of a single object may come as (k, 2)."""
+    if points is None or count != 1:
+        return points
+    try:
+        array = np.asarray(points)
+    except ValueError:
+        # Refused where points are checked.
+        return points
+    return array[None] if array.ndim == 2 else array
