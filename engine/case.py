@@ -132,7 +132,9 @@ def checked_pixels(name: str, pixels: np.ndarray) -> np.ndarray:
     if pixels.dtype.kind != "f":
         return pixels.astype(np.uint8)
     # Straight into bytes: a rounded copy of a volume of doubles would be eight times as large.
-    return np.rint(pixels, out=np.empty(pixels.shape, np.uint8), casting="unsafe")
+    levels = np.empty(pixels.shape, np.uint8)
+    np.rint(pixels, out=levels, casting="unsafe")
+    return levels
 
 
 def check_not_unit(name: str, dtype: np.dtype, high: float) -> None:

@@ -137,8 +137,9 @@ def segment(
     if box_space not in ("voxel", "world"):
         raise LiteMedSamError(f"box_space is {box_space!r}, expected voxel or world")
     source = _source(boxes, box_space == "world")
-    written = None if output is None else _output(Path(output), path, source, predictor)
-    check = None if written is None else partial(written.format.check_result, Path(output))
+    target = None if output is None else Path(output)
+    written = None if target is None else _output(target, path, source, predictor)
+    check = None if target is None or written is None else partial(written.format.check_result, target)
     objects = ClippedBoxes(source) if clip else source
     dicom = Dicom(series, allow_uneven)
     request = Request(path, objects, _scaling(window), frame, spacing, dicom, check, separate)
@@ -149,8 +150,8 @@ def segment(
     finally:
         if own:
             predictor.close()
-    if output is not None and written is not None:
-        written.write(Path(output), done)
+    if target is not None and written is not None:
+        written.write(target, done)
     geometry = done.scan.geometry
     return ScanResult(
         np.ascontiguousarray(done.labels),

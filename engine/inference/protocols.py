@@ -122,7 +122,8 @@ def _resized(box: np.ndarray, factor: float) -> np.ndarray:
 
 
 def _within(box: np.ndarray, outer: np.ndarray) -> np.ndarray:
-    return np.clip(box, np.tile(outer[:2], 2), np.tile(outer[2:], 2))
+    inside: np.ndarray = np.clip(box, np.tile(outer[:2], 2), np.tile(outer[2:], 2))
+    return inside
 
 
 def _closed_range(z_min: int, z_max: int) -> SliceRange:
@@ -160,7 +161,7 @@ class Corrected:
         own, extent = self.box_in_frame(passage.given, frame), passage.region.extent()
         if extent is None:
             return own
-        box = self.box_in_frame(np.array(extent), frame) + np.float32([-MARGIN, -MARGIN, MARGIN, MARGIN])
+        box = self.box_in_frame(np.array(extent), frame) + np.array([-MARGIN, -MARGIN, MARGIN, MARGIN], np.float32)
         return _within(box, own)
 
     def next_scribble(self, passage: Passage, frame: Frame) -> np.ndarray | None:
@@ -190,7 +191,8 @@ class CorrectedEllipsoid(Corrected):
         if extent is None:
             return section.astype(np.float32)
         passed_on = _within(_resized(self.box_in_frame(np.array(extent), frame), here / before), own)
-        return ((section + passed_on) / 2).astype(np.float32)
+        between: np.ndarray = (section + passed_on) / 2
+        return between.astype(np.float32)
 
 
 class CorrectedEllipsoidMask(CorrectedEllipsoid):
@@ -226,7 +228,8 @@ class PublishedLiteMedSAM:
 
     def box_in_frame(self, box: np.ndarray, frame: Frame) -> np.ndarray:
         """See `Protocol.box_in_frame`; corners truncated to whole pixels."""
-        return np.trunc(_scaled(box, frame)).astype(np.float32)
+        corners: np.ndarray = np.trunc(_scaled(box, frame))
+        return corners.astype(np.float32)
 
     def bounded(self, region: Region, box: np.ndarray, frame: Frame) -> Region:
         """See `Protocol.bounded`; the whole mask."""
@@ -241,14 +244,16 @@ class PublishedLiteMedSAM:
 
         A mask that vanishes in the frame counts as empty.
         """
-        dtype = np.uint8 if passage.number <= np.iinfo(np.uint8).max else np.uint16
-        label = passage.region.full(frame.height, frame.width).astype(dtype) * dtype(passage.number)
+        dtype = np.dtype(np.uint8 if passage.number <= np.iinfo(np.uint8).max else np.uint16)
+        label = passage.region.full(frame.height, frame.width).astype(dtype)
+        label *= dtype.type(passage.number)
         scaled = cv2.resize(label, (frame.scaled_width, frame.scaled_height), interpolation=RESIZE)
         columns, rows = np.flatnonzero(scaled.any(axis=0)), np.flatnonzero(scaled.any(axis=1))
         if len(rows) == 0:
             return self.box_without_mask(passage, frame)
         box = np.array([columns[0] - MARGIN, rows[0] - MARGIN, columns[-1] + MARGIN, rows[-1] + MARGIN])
-        return np.clip(box, 0, frame.size).astype(np.float32)
+        inside: np.ndarray = np.clip(box, 0, frame.size)
+        return inside.astype(np.float32)
 
     def next_scribble(self, passage: Passage, frame: Frame) -> np.ndarray | None:
         """See `Protocol.next_scribble`; none."""

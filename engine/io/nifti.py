@@ -95,7 +95,8 @@ def _whole(path: Path, nibabel: Any) -> Iterator[None]:
 def _itemsize(image: Any) -> int:
     """Bytes of a voxel once it is read: scaled ones become double."""
     stored = image.dataobj
-    return stored.dtype.itemsize if (stored.slope, stored.inter) == (1, 0) else max(stored.dtype.itemsize, 8)
+    size: int = stored.dtype.itemsize
+    return size if (stored.slope, stored.inter) == (1, 0) else max(size, 8)
 
 
 def _load(path: Path, nibabel: Any) -> Any:
@@ -223,7 +224,9 @@ class Nifti:
 
         data = np.ascontiguousarray(labels.transpose())
         if isinstance(scan.origin, NiftiOrigin):
-            kind = nibabel.Nifti2Image if isinstance(scan.origin.header, nibabel.Nifti2Header) else nibabel.Nifti1Image
+            kind: Any = (
+                nibabel.Nifti2Image if isinstance(scan.origin.header, nibabel.Nifti2Header) else nibabel.Nifti1Image
+            )
             header = kind.header_class.from_header(scan.origin.header)
             data = data.reshape(scan.origin.shape)
             header["scl_slope"], header["scl_inter"] = 1, 0

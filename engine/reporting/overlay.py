@@ -192,7 +192,8 @@ def _mp4(frames: Iterator[np.ndarray]) -> bytes:
                 code = cv2.VideoWriter.fourcc(*"mp4v")
                 writer = cv2.VideoWriter(str(path), code, _FRAMES_PER_SECOND, (frame.shape[1], frame.shape[0]))
             writer.write(frame)
-        writer.release()
+        if writer is not None:
+            writer.release()
         if not path.exists() or path.stat().st_size == 0:
             raise LiteMedSamError("OpenCV cannot write mp4 here", "use --overlay gif")
         return path.read_bytes()

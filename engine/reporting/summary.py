@@ -59,10 +59,10 @@ def summary(paths: list[Path], reports: list[CaseReport], skipped: Iterable[Path
     str
         Lines, those of more than forty cases left out; last the failed ones, by their full names.
     """
-    skipped = {str(path) for path in skipped}
+    aside = {str(path) for path in skipped}
     prefix = _shared(paths)
     done = {case.case: _row(case) for case in reports}
-    rows = [done.get(str(path), (str(path), "skipped" if str(path) in skipped else "", "", "", "")) for path in paths]
+    rows = [done.get(str(path), (str(path), "skipped" if str(path) in aside else "", "", "", "")) for path in paths]
     lines = []
     if len(rows) <= _LINES:
         shown = [_HEAD, *((row[0].removeprefix(prefix), *row[1:]) for row in rows)]
@@ -71,6 +71,6 @@ def summary(paths: list[Path], reports: list[CaseReport], skipped: Iterable[Path
             cells = (cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True))
             lines.append("  ".join([row[0].ljust(widths[0]), *cells]).rstrip())
     failed = [case for case in reports if case.error]
-    left_out = f", {len(skipped)} skipped" if skipped else ""
+    left_out = f", {len(aside)} skipped" if aside else ""
     lines.append(f"{len(reports) - len(failed)} of {len(reports)} segmented, {len(failed)} failed{left_out}")
     return "\n".join([*lines, *(f"  {case.case}" for case in failed)])

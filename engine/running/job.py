@@ -126,8 +126,10 @@ class SegmentedScan:
     def mask(self, k: int) -> np.ndarray:
         """The mask of object k from 0, bool on the file's own grid; with what others cover if masks are kept apart."""
         if self.separate is None:
-            return self.numbered == k + 1
-        return self.prepared.restore(self.separate.mask(k + 1, self.prepared.case.grid))
+            found: np.ndarray = self.numbered == k + 1
+            return found
+        mask: np.ndarray = self.separate.mask(k + 1, self.prepared.case.grid)
+        return self.prepared.restore(mask)
 
     @property
     def notes(self) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from time import perf_counter
-from typing import TYPE_CHECKING, Protocol, TextIO
+from typing import TYPE_CHECKING, Any, Protocol, TextIO
 
 from ...errors import LiteMedSamError, readable
 
@@ -81,7 +81,7 @@ class Bar(Lines):
         from tqdm import tqdm
 
         self._make = tqdm
-        self._bar = None
+        self._bar: Any = None
         self._done = 0
 
     def started(self, cases: int) -> None:

@@ -56,7 +56,7 @@ def read_table(path: Path) -> list[CaseReport]:
     text = _content(path)
     if text is None:
         return []
-    cases: dict[str, list[dict]] = {}
+    cases: dict[str, list[dict[str, str]]] = {}
     try:
         rows = csv.DictReader(StringIO(text, newline=""))
         if text and not set(rows.fieldnames or ()) >= _KEYS:
@@ -84,7 +84,7 @@ def check_page(path: Path) -> None:
         raise _unusable(path, "page")
 
 
-def _case(rows: list[dict]) -> CaseReport:
+def _case(rows: list[dict[str, str]]) -> CaseReport:
     first = rows[0]
     if first["error"]:
         return CaseReport(case=first["case"], error=first["error"])

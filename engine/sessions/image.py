@@ -81,11 +81,12 @@ class ImageSession:
         For other shapes or values.
     """
 
-    def __init__(self, engine: Engine, image: np.ndarray, cache: EmbeddingCache):
-        image = image_array(image)
-        check_image_form(image)
+    def __init__(self, engine: Engine, image: ArrayLike, cache: EmbeddingCache):
+        pixels = image_array(image)
+        check_image_form(pixels)
         self._engine = engine
-        self._pixels = checked_pixels("image", image)
+        # A copy: what the caller does to the array later must not change an embedding that is made again.
+        self._pixels = np.array(checked_pixels("image", pixels))
         self._cache = cache
         self._key = (object(), None)
         self._encoding = Lock()

@@ -19,6 +19,8 @@ from ..system.stopwatch import Stopwatch
 from .arguments import box_array, image_array
 
 if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
+
     from ..inference.case_segmenter import Progress
     from ..inference.engine import Engine
     from ..inference.prompt import PromptSource
@@ -68,12 +70,13 @@ class VolumeSession:
         For other shapes or values.
     """
 
-    def __init__(self, engine: Engine, volume: np.ndarray, cache: EmbeddingCache):
-        volume = image_array(volume)
-        if volume.ndim not in (3, 4) or (volume.ndim == 4 and volume.shape[3] != 3):
-            raise LiteMedSamError(f"volume has shape {volume.shape}, expected (D, H, W) or (D, H, W, 3)")
+    def __init__(self, engine: Engine, volume: ArrayLike, cache: EmbeddingCache):
+        pixels = image_array(volume)
+        if pixels.ndim not in (3, 4) or (pixels.ndim == 4 and pixels.shape[3] != 3):
+            raise LiteMedSamError(f"volume has shape {pixels.shape}, expected (D, H, W) or (D, H, W, 3)")
         self._engine = engine
-        self._pixels = checked_pixels("volume", volume)
+        # A copy: what the caller does to the array later must not change slices that are encoded afterwards.
+        self._pixels = np.array(checked_pixels("volume", pixels))
         self._cache = cache
         self._owner = object()
         self._embeddings = SliceEmbeddings(

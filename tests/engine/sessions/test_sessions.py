@@ -184,3 +184,13 @@ def test_images_scaled_to_one_are_refused(tiny_bundle):
         # Black and binary images are what they are.
         predictor.open(np.zeros((48, 60), np.float32))
         predictor.open((image_of(1) > 100).astype(np.uint8))
+
+
+def test_an_array_that_is_changed_later_changes_no_answer(untrained_bundle):
+    with Predictor(untrained_bundle, precision="f32", threads=1, cache_mb=0) as predictor:
+        image, volume = image_of(1), volume_of(1)
+        expected = predictor.open(image).predict(boxes_of(1, 2)), predictor.open(volume).predict(BOXES[:1])
+        flat, deep = predictor.open(image), predictor.open(volume)
+        image[:], volume[:] = 7, 7
+        assert same(flat.predict(boxes_of(1, 2)), expected[0])
+        assert np.array_equal(deep.predict(BOXES[:1]).masks, expected[1].masks)
