@@ -16,6 +16,9 @@ _LONGEST_LIST = 3
 # DICOM PS3.4, B.5: pictures of a screen or of a scanned sheet, such as a dose report.
 _CAPTURES = "1.2.840.10008.5.1.4.1.1.7"
 
+# Modalities of reports, plans and the like.
+_WITHOUT_IMAGES = (SEGMENTATION, "SR", "PR", "KO", "DOC", "REG", "RTSTRUCT", "RTPLAN", "RTRECORD", "PLAN", "AU", "ECG")
+
 
 @dataclass(frozen=True)
 class Found:
@@ -94,12 +97,17 @@ def images_in(folder: Path, series: str | None) -> Found:
         else:
             others.append(file)
     pictures = [pair for pair in loaded if has_pixels(pair[1]) and pair[1].get("Modality") != SEGMENTATION]
-    if not pictures:
-        raise LiteMedSamError(f"{folder}: contains no DICOM images")
     notes = [_left_aside(str(folder), "files that are not DICOM", others)] if others else []
     rest = [(path, image) for path, image in loaded if not any(image is picture for _, picture in pictures)]
+    for path, image in rest:
+        if _lost_its_pixels(image):
+            raise LiteMedSamError(
+                f"{path}: an image without pixels, or cut off before them", "export it again, or leave it out"
+            )
     for what in sorted({_object_name(image) for _, image in rest}):
         notes.append(_left_aside(str(folder), what, [path for path, image in rest if _object_name(image) == what]))
+    if not pictures:
+        raise LiteMedSamError(f"{folder}: contains no DICOM images")
     found = Found(pictures, tuple(notes))
     if series is not None:
         return replace(found, images=_of_series(folder, pictures, series)).without(
@@ -110,6 +118,12 @@ def images_in(folder: Path, series: str | None) -> Found:
     )
     _check_one_series(folder, found.images)
     return found
+
+
+def _lost_its_pixels(image: Any) -> bool:
+    """Whether a data set without pixels is an image by its class and modality."""
+    is_image = "Image Storage" in getattr(image.get("SOPClassUID"), "name", "")
+    return is_image and str(image.get("Modality", "")) not in _WITHOUT_IMAGES
 
 
 def _object_name(image: Any) -> str:

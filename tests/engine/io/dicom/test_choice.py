@@ -112,6 +112,18 @@ def test_dose_reports_are_left_aside_with_a_note(folder):
     assert len(scan.notes) == 3
 
 
+@pytest.mark.parametrize("kept", [300, -2000, -161])
+def test_a_slice_that_was_cut_off_is_not_left_aside(folder, kept):
+    series(folder, 2, "Axial")
+    path = max(folder.iterdir(), key=lambda path: pydicom.dcmread(path).ImagePositionPatient[2])
+    image = pydicom.dcmread(path)
+    image.add_new(0x7FE00001, "OB", bytes(1900))
+    image.save_as(path)
+    path.write_bytes(path.read_bytes()[:kept])
+    with pytest.raises(LiteMedSamError, match=r"cut off|damaged"):
+        Dicom().read(folder)
+
+
 def test_a_segmentation_beside_its_series_is_named(folder):
     series(folder, 2, "Axial")
     scan = Dicom().read(folder)
