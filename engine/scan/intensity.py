@@ -111,7 +111,9 @@ class Unchanged:
             )
         if voxels.dtype.kind != "f":
             return voxels.astype(np.uint8, copy=False)
-        return np.rint(voxels, out=np.empty(voxels.shape, np.uint8), casting="unsafe")
+        levels = np.empty(voxels.shape, np.uint8)
+        np.rint(voxels, out=levels, casting="unsafe")
+        return levels
 
 
 # The first three as the MedSAM data were made (doi.org/10.1038/s41467-024-44824-z); the others are usual ones.
