@@ -13,6 +13,7 @@ import numpy as np
 from ...archive import BROKEN, BoundedReader, check_unpacked
 from ...errors import LiteMedSamError
 from ..system.optional import needed
+from .deep_pictures import DeepPages, double_pages
 from .hyperstacks import DESCRIPTION, check_pages
 
 # Pillow's modes of one channel, whose values are taken as they are.
@@ -160,8 +161,6 @@ def _opened(path: Path, frame: int | None, wanted: Callable[[Page], np.ndarray])
         try:
             head = path.read_bytes()[:2]
             if head in _TIFF_STARTS:
-                from .deep_pictures import double_pages
-
                 arrays, inverted = double_pages(path, frame)
                 return Pages(arrays, "TIFF", inverted)
             deep = head == _JPEG_START and _is_deep_jpeg(path)
@@ -188,14 +187,16 @@ def _read(path: Path, file: Any, frame: int | None, wanted: Callable[[Page], np.
     elif frame is None:
         colours = len(file.getbands()) if file.mode.startswith("RGB") else 1
         check_pages(path, getattr(file, "tag_v2", {}).get(DESCRIPTION), pages, colours)
-    arrays, sizes, inverted = [], [], False
+    arrays: list[np.ndarray] = []
+    sizes: list[int] = []
+    inverted, deep_pages = False, DeepPages(path)
     for number in chosen:
         file.seek(number)
         depth = 8 if loses_depth(file) else _DEPTHS.get(file.mode, 4)
         sizes.append(file.height * (file.width * depth + _ROW_BYTES))
         # A page is held four times while it is turned and converted.
         check_unpacked(str(path), sum(sizes) + 3 * max(sizes), path.stat().st_size)
-        page = _page(path, file, number)
+        page = _page(file, number, deep_pages)
         inverted = page.inverted
         arrays.append(wanted(page))
     return Pages(arrays, kind, inverted, notes)
@@ -211,7 +212,7 @@ def loses_depth(file: Any) -> bool:
     return file.mode not in _GREY and ";16" in _layout(file)
 
 
-def _page(path: Path, file: Any, number: int) -> Page:
+def _page(file: Any, number: int, deep_pages: DeepPages) -> Page:
     operations = needed("PIL.ImageOps", "images")
     raw, deep = _layout(file), loses_depth(file)
     tags = getattr(file, "tag_v2", {})
@@ -222,11 +223,9 @@ def _page(path: Path, file: Any, number: int) -> Page:
     picture = operations.exif_transpose(file)
     if not deep:
         return Page(picture, raw, inverted=inverted, signed=signed)
-    from .deep_pictures import deep_page
-
     shown = picture.convert("RGBA") if picture.mode in ("LA", "La", "RGBA", "RGBa") else picture.convert("RGB")
     turned = orientation if orientation in range(1, 9) else 1
-    return Page(picture, raw, deep_page(path, number, np.array(shown), turned))
+    return Page(picture, raw, deep_pages.page(number, np.array(shown), turned))
 
 
 def _is_deep_jpeg(path: Path) -> bool:

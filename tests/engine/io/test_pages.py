@@ -1,6 +1,8 @@
 """Pictures of every depth are read with all their levels, as they are shown."""
 
 import struct
+import subprocess
+import sys
 import zlib
 
 import numpy as np
@@ -194,3 +196,42 @@ def test_of_a_jpeg_with_two_pictures_the_first_counts(tmp_path):
         assert "holds 2 pictures, the first is taken" in note
         assert format_of(path).read(path, 1).voxels.shape == second.shape
         assert (format_of(path).read_mask(path, scan).labels == 90).all()
+
+
+@pytest.mark.parametrize("declared", [0xD1C6A97E, 1_000_000_000])
+def test_a_chunk_that_declares_more_than_the_file_holds_takes_no_memory(tmp_path, declared):
+    content = bytearray(deep_png(TWELVE))
+    # Behind the pixels, which are whole, a chunk of pixels of gigabytes.
+    content[-12:] = struct.pack(">I4s", declared, b"IDAT") + bytes(20)
+    path = tmp_path / "a.png"
+    path.write_bytes(content)
+    code = f"""
+import resource
+from pathlib import Path
+from litemedsam import LiteMedSamError
+from litemedsam.engine.io.image import Image
+resource.setrlimit(resource.RLIMIT_AS, (900_000_000, 900_000_000))
+try:
+    print(Image().read(Path({str(path)!r})).voxels.sum())
+except LiteMedSamError as error:
+    print(error)
+"""
+    environment = {"PATH": "/usr/bin:/bin", "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() == str(TWELVE.sum()) or "damaged" in done.stdout
+    assert done.stderr == ""
+
+
+def test_interlaced_colours_of_16_bits(tmp_path):
+    from litemedsam.engine.io.deep_pictures import _ADAM7
+
+    pixels = TWELVE[:11, :13]
+    rows = b""
+    for x, y, dx, dy in _ADAM7:
+        part = pixels[y::dy, x::dx]
+        rows += b"".join(b"\0" + row.astype(">u2").tobytes() for row in part)
+    content = bytearray(png(13, 11, 16, 2, zlib.compress(rows)))
+    content[28] = 1
+    content[29:33] = struct.pack(">I", zlib.crc32(bytes(content[12:29])))
+    np.testing.assert_array_equal(written(tmp_path / "a.png", bytes(content)).voxels, pixels)
