@@ -54,7 +54,8 @@ def segmentation_bytes(path: Path, labels: np.ndarray, scan: Scan, names: Sequen
     LiteMedSamError
         When the scan is not DICOM, there are more than 65535 objects, or its images lack what a DICOM SEG needs.
     """
-    origin = checked_origin(scan)
+    with _referable(scan):
+        origin = checked_origin(scan)
     _check_count(path, labels.dtype.itemsize > 2)
     pages = labels if labels.ndim == 3 else labels[None]
     if origin.frames and not origin.part:
@@ -82,7 +83,8 @@ def check_referable(path: Path, scan: Scan, names: Sequence[str]) -> None:
     LiteMedSamError
         As `segmentation_bytes`.
     """
-    origin = checked_origin(scan)
+    with _referable(scan):
+        origin = checked_origin(scan)
     _check_count(path, len(names) > LARGEST_NUMBER)
     if not origin.frames:
         origin = DicomOrigin((origin.images[0], origin.images[-1])[: len(origin.images)])

@@ -221,3 +221,13 @@ def test_a_single_frame_of_a_class_for_many_can_be_referred_to(tmp_path):
     labels = (scan.voxels > 100).astype(np.uint8)
     Dicom().write(tmp_path / "seg.dcm", labels, scan, ("a",))
     np.testing.assert_array_equal(Dicom().read_mask(tmp_path / "seg.dcm", scan).labels, labels)
+
+
+def test_identifiers_of_an_unknown_type_are_refused_in_one_line(paths, tmp_path):
+    for path in paths:
+        content = path.read_bytes()
+        path.write_bytes(content.replace(b"\x20\x00\x0d\x00UI", b"\x20\x00\x0d\x00UM"))
+        assert path.read_bytes() != content
+    scan = Dicom().read(paths[0].parent)
+    with pytest.raises(LiteMedSamError, match="no DICOM SEG can refer to it"):
+        Dicom().check_result(tmp_path / "seg.dcm", scan, ("a",))
