@@ -231,7 +231,7 @@ def test_boxes_in_a_folder_belong_to_scans_by_name(infer, scans, tmp_path):
     folder.mkdir()
     (folder / "scan.json").write_bytes((scans / "boxes.json").read_bytes())
     infer(scans / "scan.nii.gz", "--boxes", folder)
-    assert "holds no file slice.json" in infer(scans / "slice.png", "--boxes", folder, code=1).stderr
+    assert "holds no file slice." in infer(scans / "slice.png", "--boxes", folder, code=1).stderr
 
 
 def test_a_series_of_a_mixed_folder_is_chosen(infer, tmp_path):
