@@ -54,6 +54,14 @@ class Page:
     inverted: bool = False
     signed: bool = False
 
+    @property
+    def odd_background(self) -> list[str]:
+        """The colour of a palette's first entry where it is not black, for the user; programs may have sorted it."""
+        if self.picture.mode != "P":
+            return []
+        red, green, blue = (self.picture.getpalette("RGB") or [0, 0, 0])[:3]
+        return [f"#{red:02x}{green:02x}{blue:02x}"] if red or green or blue else []
+
     def values(self) -> np.ndarray:
         """(H, W) of a page of one channel, in the type of the file."""
         values = np.array(self.picture)
