@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from ...archive import BROKEN, BoundedReader, check_unpacked
 from ...errors import LiteMedSamError
 from ..system.optional import needed
 from .deep_pictures import DeepPages, double_pages
-from .hyperstacks import DESCRIPTION, check_pages
+from .hyperstacks import DESCRIPTION, check_pages, described
 
 # Pillow's modes of one channel, whose values are taken as they are.
 _GREY = ("L", "I", "F", "I;16", "I;16B", "I;16L", "I;16N")
@@ -184,17 +185,19 @@ def _opened(path: Path, frame: int | None, wanted: Callable[[Page], np.ndarray])
 
 
 def _read(path: Path, file: Any, frame: int | None, wanted: Callable[[Page], np.ndarray]) -> Pages:
-    pages = getattr(file, "n_frames", 1)
     kind = "JPEG" if file.format == "MPO" else file.format
     notes: tuple[str, ...] = ()
-    if frame is not None and not 0 <= frame < pages:
-        raise LiteMedSamError(f"{path}: has no page {frame}, expected 0 to {pages - 1}")
-    chosen = [frame] if frame is not None else list(range(pages))
-    if frame is None and kind == "JPEG" and pages > 1:
-        chosen, notes = [0], (f"{path}: holds {pages} pictures, the first is taken; choose another with --frame",)
-    elif frame is None:
+    chosen: Iterable[int] = _every_page(file)
+    if frame is not None or kind == "JPEG":
+        pages = getattr(file, "n_frames", 1)
+        if frame is not None and not 0 <= frame < pages:
+            raise LiteMedSamError(f"{path}: has no page {frame}, expected 0 to {pages - 1}")
+        chosen = [frame or 0]
+        if frame is None and pages > 1:
+            notes = (f"{path}: holds {pages} pictures, the first is taken; choose another with --frame",)
+    elif described(description := getattr(file, "tag_v2", {}).get(DESCRIPTION)):
         colours = len(file.getbands()) if file.mode.startswith("RGB") else 1
-        check_pages(path, getattr(file, "tag_v2", {}).get(DESCRIPTION), pages, colours)
+        check_pages(path, description, file.n_frames, colours)
     arrays: list[np.ndarray] = []
     sizes: list[int] = []
     inverted, deep_pages = False, DeepPages(path)
@@ -208,6 +211,16 @@ def _read(path: Path, file: Any, frame: int | None, wanted: Callable[[Page], np.
         inverted = page.inverted
         arrays.append(wanted(page))
     return Pages(arrays, kind, inverted, notes)
+
+
+def _every_page(file: Any) -> Iterator[int]:
+    """The numbers of a file's pages; counting them first would read their directories twice."""
+    for number in count():
+        try:
+            file.seek(number)
+        except EOFError:
+            return
+        yield number
 
 
 def _layout(file: Any) -> str:
