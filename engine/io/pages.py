@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from io import BufferedReader, FileIO
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -161,8 +162,7 @@ def read_pages(path: Path, frame: int | None, wanted: Callable[[Page], np.ndarra
 def _opened(path: Path, frame: int | None, wanted: Callable[[Page], np.ndarray]) -> Pages:
     pillow = needed("PIL.Image", "images")
     try:
-        # Bounded: Pillow asks for as many bytes as a chunk declares.
-        with BoundedReader(path) as content, pillow.open(content, formats=_FORMATS) as file:
+        with _opened_within(path) as content, pillow.open(content, formats=_FORMATS) as file:
             return _read(path, file, frame, wanted)
     except pillow.DecompressionBombError as error:
         raise LiteMedSamError(f"{path}: too large a picture ({error})", "cut it into parts") from error
@@ -211,6 +211,13 @@ def _read(path: Path, file: Any, frame: int | None, wanted: Callable[[Page], np.
         inverted = page.inverted
         arrays.append(wanted(page))
     return Pages(arrays, kind, inverted, notes)
+
+
+def _opened_within(path: Path) -> BufferedReader:
+    """The file, bounded where it is no TIFF: of others, Pillow asks for as many bytes as a chunk declares."""
+    with open(path, "rb") as file:
+        tiff = file.read(2) in _TIFF_STARTS
+    return BufferedReader(FileIO(path)) if tiff else BoundedReader(path)
 
 
 def _every_page(file: Any) -> Iterator[int]:
