@@ -28,6 +28,11 @@ def _counts(text: str) -> dict[str, int]:
     }
 
 
+def described(description: Any) -> bool:
+    """Whether the first page's ``ImageDescription`` says what the pages are."""
+    return isinstance(description, str) and len(description) <= _LONGEST and bool(_counts(description))
+
+
 def check_pages(path: Path, description: Any, pages: int, colours: int) -> None:
     """Refuse a TIFF whose pages are not the slices of one volume.
 
@@ -36,7 +41,7 @@ def check_pages(path: Path, description: Any, pages: int, colours: int) -> None:
     path : Path
         For messages.
     description : object
-        The first page's ``ImageDescription``; anything but a text says nothing.
+        The first page's ``ImageDescription``; see `described`.
     pages : int
         How many pages the file holds.
     colours : int
@@ -47,7 +52,7 @@ def check_pages(path: Path, description: Any, pages: int, colours: int) -> None:
     LiteMedSamError
         For several channels in pages, for time points of a volume, and for a stack that lies behind a single page.
     """
-    if not isinstance(description, str) or len(description) > _LONGEST:
+    if not described(description):
         return
     counts = _counts(description)
     several = {name: count for name, count in counts.items() if count > 1 and name != "images"}

@@ -88,8 +88,18 @@ def read_labels(path: Path) -> Scan:
     """A picture as a mask: numbers of labels, or colours; see `Page.labels`."""
     from .pages import Page, read_pages
 
-    pages = read_pages(path, None, Page.labels)
+    backgrounds: set[str] = set()
+
+    def labels(page: Page) -> np.ndarray:
+        backgrounds.update(page.odd_background)
+        return page.labels()
+
+    pages = read_pages(path, None, labels)
     notes = pages.notes
+    if backgrounds:
+        notes += (
+            f"{path}: index 0 of its palette, which is the background, is shown as {min(backgrounds)}, not black",
+        )
     if pages.format == "JPEG":
         notes += (f"{path}: a JPEG, whose compression changes labels near edges; keep masks as PNG",)
     return Scan(str(path), _stacked(path, pages), len(pages.arrays) > 1, notes=notes)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from io import BufferedReader, FileIO
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +16,7 @@ from ...archive import BROKEN, BoundedReader, check_unpacked
 from ...errors import LiteMedSamError
 from ..system.optional import needed
 from .deep_pictures import DeepPages, double_pages
-from .hyperstacks import DESCRIPTION, check_pages
+from .hyperstacks import DESCRIPTION, check_pages, described
 
 # Pillow's modes of one channel, whose values are taken as they are.
 _GREY = ("L", "I", "F", "I;16", "I;16B", "I;16L", "I;16N")
@@ -53,6 +55,14 @@ class Page:
     deep: np.ndarray | None = None
     inverted: bool = False
     signed: bool = False
+
+    @property
+    def odd_background(self) -> list[str]:
+        """The colour of a palette's first entry where it is not black, for the user; programs may have sorted it."""
+        if self.picture.mode != "P":
+            return []
+        red, green, blue = (self.picture.getpalette("RGB") or [0, 0, 0])[:3]
+        return [f"#{red:02x}{green:02x}{blue:02x}"] if red or green or blue else []
 
     def values(self) -> np.ndarray:
         """(H, W) of a page of one channel, in the type of the file."""
@@ -152,8 +162,7 @@ def read_pages(path: Path, frame: int | None, wanted: Callable[[Page], np.ndarra
 def _opened(path: Path, frame: int | None, wanted: Callable[[Page], np.ndarray]) -> Pages:
     pillow = needed("PIL.Image", "images")
     try:
-        # Bounded: Pillow asks for as many bytes as a chunk declares.
-        with BoundedReader(path) as content, pillow.open(content, formats=_FORMATS) as file:
+        with _opened_within(path) as content, pillow.open(content, formats=_FORMATS) as file:
             return _read(path, file, frame, wanted)
     except pillow.DecompressionBombError as error:
         raise LiteMedSamError(f"{path}: too large a picture ({error})", "cut it into parts") from error
@@ -176,17 +185,19 @@ def _opened(path: Path, frame: int | None, wanted: Callable[[Page], np.ndarray])
 
 
 def _read(path: Path, file: Any, frame: int | None, wanted: Callable[[Page], np.ndarray]) -> Pages:
-    pages = getattr(file, "n_frames", 1)
     kind = "JPEG" if file.format == "MPO" else file.format
     notes: tuple[str, ...] = ()
-    if frame is not None and not 0 <= frame < pages:
-        raise LiteMedSamError(f"{path}: has no page {frame}, expected 0 to {pages - 1}")
-    chosen = [frame] if frame is not None else list(range(pages))
-    if frame is None and kind == "JPEG" and pages > 1:
-        chosen, notes = [0], (f"{path}: holds {pages} pictures, the first is taken; choose another with --frame",)
-    elif frame is None:
+    chosen: Iterable[int] = _every_page(file)
+    if frame is not None or kind == "JPEG":
+        pages = getattr(file, "n_frames", 1)
+        if frame is not None and not 0 <= frame < pages:
+            raise LiteMedSamError(f"{path}: has no page {frame}, expected 0 to {pages - 1}")
+        chosen = [frame or 0]
+        if frame is None and pages > 1:
+            notes = (f"{path}: holds {pages} pictures, the first is taken; choose another with --frame",)
+    elif described(description := getattr(file, "tag_v2", {}).get(DESCRIPTION)):
         colours = len(file.getbands()) if file.mode.startswith("RGB") else 1
-        check_pages(path, getattr(file, "tag_v2", {}).get(DESCRIPTION), pages, colours)
+        check_pages(path, description, file.n_frames, colours)
     arrays: list[np.ndarray] = []
     sizes: list[int] = []
     inverted, deep_pages = False, DeepPages(path)
@@ -200,6 +211,23 @@ def _read(path: Path, file: Any, frame: int | None, wanted: Callable[[Page], np.
         inverted = page.inverted
         arrays.append(wanted(page))
     return Pages(arrays, kind, inverted, notes)
+
+
+def _opened_within(path: Path) -> BufferedReader:
+    """The file, bounded where it is no TIFF: of others, Pillow asks for as many bytes as a chunk declares."""
+    with open(path, "rb") as file:
+        tiff = file.read(2) in _TIFF_STARTS
+    return BufferedReader(FileIO(path)) if tiff else BoundedReader(path)
+
+
+def _every_page(file: Any) -> Iterator[int]:
+    """The numbers of a file's pages; counting them first would read their directories twice."""
+    for number in count():
+        try:
+            file.seek(number)
+        except EOFError:
+            return
+        yield number
 
 
 def _layout(file: Any) -> str:

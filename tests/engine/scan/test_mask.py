@@ -113,6 +113,17 @@ def test_indices_of_a_palette_are_labels(tmp_path, suffix):
     np.testing.assert_array_equal(mask_of(tmp_path / f"a{suffix}").labels, places)
 
 
+def test_a_palette_that_begins_with_another_colour_than_black_gets_a_note(tmp_path):
+    _, places = painted((9, 9, 9), (9, 9, 9))
+    for first, noted in ((0, False), (255, True)):
+        picture = Image.frombytes("P", (10, 8), places.tobytes())
+        picture.putpalette([first, first, first, 0, 0, 0, 90, 0, 0])
+        picture.save(tmp_path / "a.png")
+        mask = mask_of(tmp_path / "a.png")
+        np.testing.assert_array_equal(mask.labels, places)
+        assert [note.endswith("is shown as #ffffff, not black") for note in mask.notes] == [True] * noted
+
+
 def test_few_bits_hold_labels_and_a_binary_mask_may_be_white(tmp_path):
     labels = np.arange(80, dtype=np.uint8).reshape(8, 10) % 16
     packed = (labels[:, ::2] << 4 | labels[:, 1::2]).astype(np.uint8)
