@@ -93,7 +93,8 @@ def _check_outputs(given: Mapping[str, Any], cases: Sequence[Path], options: Opt
         inputs.refuse(path, "give another folder with -o")
     seen: set[Path] = set()
     for path in (*records.paths, *results):
-        place = path.resolve()
+        # A link in the place of an output is replaced, not followed.
+        place = path.parent.resolve() / path.name
         if place in seen:
             raise click.UsageError(f"{path}: would be written twice by this run; give each output another name")
         seen.add(place)

@@ -270,11 +270,11 @@ def test_a_missing_library_is_named_with_its_remedy(infer, folder, tmp_path, mon
 def test_the_readme_s_commands_run(infer, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     text = (places.ROOT / "README.md").read_text()
-    section = text.split("## Scans")[1].split("```bash\n")[1].split("```")[0]
-    commands = [line.split() for line in section.splitlines() if line.startswith("litemedsam-infer")]
+    (block,) = (part.split("```")[0] for part in text.split("```bash\n") if "litemedsam-infer scan.nii.gz" in part)
+    commands = [line.split() for line in block.splitlines() if line.startswith("litemedsam-infer")]
     volume = phantom(33, 130, 160).astype(np.int16)
     nibabel.Nifti1Image(volume.transpose(), np.eye(4)).to_filename("scan.nii.gz")
-    write_series(Path("series-folder"), stored(VOLUME, *IDENTITY))
+    write_series(Path("dicom-series"), stored(VOLUME, *IDENTITY))
     objects = [{"name": "phantom", "box": [float(v) for v in BOX.split(",")]}]
     Path("boxes.json").write_text(json.dumps({"version": 1, "objects": objects}))
     for folder in ("cohort", "lesion-masks"):
@@ -285,5 +285,5 @@ def test_the_readme_s_commands_run(infer, tmp_path, monkeypatch):
     for command in commands:
         infer(*command[1:])
     written = sorted(path.name for path in Path("outputs").iterdir())
-    assert written == ["one.png", "scan.gif", "scan.nii.gz", "scan.png", "series-folder.dcm", "series-folder.png"]
+    assert written == ["dicom-series.dcm", "dicom-series.png", "one.png", "scan.gif", "scan.nii.gz", "scan.png"]
     assert "phantom" in Path("report.html").read_text()
