@@ -127,8 +127,9 @@ def _checked(checkpoint: Path, bundle: Path, options: ExportOptions) -> Parted |
     """The cases to calibrate and measure with, after all that can be refused before the checkpoint is read."""
     if options.quantised and options.calibration is None:
         raise LiteMedSamError("an int8 encoder needs images to calibrate it", "add --calibration FOLDER")
-    read = (checkpoint, options.calibration)
-    InputFiles(path for path in read if path is not None).refuse(bundle, "choose another folder with -o")
+    # The cases, not their folder: a bundle may lie beside them.
+    cases = [] if options.calibration is None else sorted(options.calibration.glob("*.npz"))
+    InputFiles([checkpoint, *cases]).refuse(bundle, "choose another folder with -o")
     # A run that was killed while it replaced this bundle has left the former one under another name.
     remove_left_over([bundle])
     if bundle.exists() and not options.overwrite:

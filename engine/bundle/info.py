@@ -72,6 +72,9 @@ class BundleInfo:
         entries = {_PREFIX + "format_version": str(FORMAT_VERSION)}
         for field in fields(self):
             value = getattr(self, field.name)
+            if value == field.default == "":
+                # Older versions wrote no such entry; so the same weights still give the same bytes.
+                continue
             entries[_PREFIX + field.name] = ",".join(value) if isinstance(value, tuple) else str(value)
         return entries
 
