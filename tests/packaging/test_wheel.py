@@ -76,4 +76,4 @@ def test_the_wheel_infers_without_torch(wheel, tmp_path):
         check=False,
     )
     assert remedy.returncode == 1
-    assert "install litemedsam[export]" in remedy.stderr
+    assert 'pip install "litemedsam[export]"' in remedy.stderr
