@@ -18,9 +18,6 @@ from ..inference.graphs import Graphs
 from ..inference.streams import Growing
 from ..io.dicom.format import Dicom
 from ..io.formats import FORMATS
-from ..objects.clipped import ClippedBoxes
-from ..objects.json_file import BoxesFile
-from ..objects.masks import MaskBoxes, WithScribbles
 from ..objects.sources import GivenBoxes, ObjectSource, StoredBoxes
 from ..predictor import Predictor
 from ..reporting.run_info import RunInfo
@@ -39,17 +36,28 @@ if TYPE_CHECKING:
 
 
 def _objects(given: Mapping[str, Any]) -> ObjectSource:
+    # Each source is imported where it is asked for, so that a short run starts sooner.
     world = given["box_space"] == "world"
     source: ObjectSource = StoredBoxes()
     if given["boxes"]:
         source = GivenBoxes(given["boxes"], world)
     elif given["boxes_file"] is not None:
+        from ..objects.json_file import BoxesFile
+
         source = BoxesFile(given["boxes_file"], world)
     elif given["mask"] is not None:
+        from ..objects.masks import MaskBoxes
+
         source = MaskBoxes(given["mask"], given["pieces"], given["margin"])
     if given["clip"]:
+        from ..objects.clipped import ClippedBoxes
+
         source = ClippedBoxes(source)
-    return source if given["scribbles"] is None else WithScribbles(source, given["scribbles"])
+    if given["scribbles"] is not None:
+        from ..objects.masks import WithScribbles
+
+        source = WithScribbles(source, given["scribbles"])
+    return source
 
 
 def _options(given: Mapping[str, Any], subfolders: Mapping[Path, Path]) -> Options:

@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..reporting.tables import write_report, write_table
-from .resume import check_page, read_report, read_table, with_earlier
 from .run import pictures
 
 if TYPE_CHECKING:
@@ -45,6 +43,10 @@ class Records:
         LiteMedSamError
             When a file exists that is no record of a run, so that none is ever replaced by a record.
         """
+        if not self.paths:
+            return []
+        from .resume import check_page, read_report, read_table
+
         found = [] if self.table is None else read_table(self.table)
         found += [] if self.report is None else read_report(self.report)
         if self.page is not None:
@@ -79,6 +81,11 @@ class RecordKeeper:
         LiteMedSamError
             When a file cannot be written.
         """
+        if not self.records.paths:
+            return
+        from ..reporting.tables import write_report, write_table
+        from .resume import with_earlier
+
         noted = with_earlier(self.cases, reports, self.earlier)
         if self.records.report is not None:
             write_report(self.records.report, self.info, noted)
@@ -89,6 +96,7 @@ class RecordKeeper:
         """Write the page, which needs the pictures of all cases; raises as `note`."""
         if self.records.page is not None:
             from ..reporting.html import write_page
+            from .resume import with_earlier
 
             noted = with_earlier(self.cases, reports, self.earlier)
             write_page(self.records.page, self.info, noted, pictures(noted))

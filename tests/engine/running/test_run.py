@@ -113,7 +113,7 @@ def test_a_file_name_that_is_not_utf8_goes_into_every_record(infer, scans, tmp_p
 
 
 def test_a_record_that_cannot_be_written_meanwhile_does_not_end_the_run(infer, scans, tmp_path, monkeypatch):
-    from litemedsam.engine.running import records
+    from litemedsam.engine.reporting import tables
 
     calls = []
 
@@ -122,7 +122,7 @@ def test_a_record_that_cannot_be_written_meanwhile_does_not_end_the_run(infer, s
         if len(calls) == 2:
             raise LiteMedSamError("the disk is full")
 
-    monkeypatch.setattr(records, "write_report", write_report)
+    monkeypatch.setattr(tables, "write_report", write_report)
     monkeypatch.setattr("litemedsam.engine.running.reporters._PAUSE", 0)
     infer(scans / "flat.npz", scans / "volume.npz", "--report", tmp_path / "r.json")
     assert len(calls) >= 3
