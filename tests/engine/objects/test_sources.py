@@ -1,41 +1,18 @@
 """Boxes as they are given or stored with the scan."""
 
-import json
 from pathlib import Path
 
-import nibabel
 import numpy as np
 import pytest
-from litemedsam.engine.io.formats import FORMATS, format_of
-from litemedsam.engine.objects.json_file import BoxesFile
+from litemedsam.engine.io.formats import format_of
 from litemedsam.engine.objects.prepare import prepare
 from litemedsam.engine.objects.sources import GivenBoxes, StoredBoxes, file_of_scan, no_file_of_scan
 from litemedsam.engine.scan.geometry import Geometry
 from litemedsam.engine.scan.scan import Scan
+from object_files import objects_of
 from synthetic_scans import phantom
 
 from litemedsam import LiteMedSamError
-
-GRID = (6, 20, 30)
-
-
-@pytest.fixture
-def scan(tmp_path):
-    """A volume of 30 × 20 × 6 voxels of 2 × 1 × 3 mm, x towards left, y towards anterior, z towards superior."""
-    volume = np.arange(np.prod(GRID), dtype=np.int16).reshape(GRID)
-    affine = np.array([[-2.0, 0, 0, 10], [0, 1, 0, -5], [0, 0, 3, 7], [0, 0, 0, 1]])
-    nibabel.Nifti1Image(volume.transpose(), affine).to_filename(tmp_path / "scan.nii.gz")
-    return FORMATS["nifti"].read(tmp_path / "scan.nii.gz")
-
-
-def write(path, content):
-    path.write_text(json.dumps(content))
-    return path
-
-
-def objects_of(tmp_path, scan, content):
-    path = write(tmp_path / "boxes.json", content)
-    return BoxesFile(path).objects(tmp_path / "scan.nii.gz", scan)
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,5 @@
 """Points and strokes on the slices that the model sees."""
 
-import json
-
 import nibabel
 import numpy as np
 import pytest
@@ -15,32 +13,10 @@ from litemedsam.engine.objects.objects import ObjectPrompt, Objects
 from litemedsam.engine.objects.prepare import prepare
 from litemedsam.engine.objects.user_prompts import user_prompts
 from litemedsam.engine.scan.scan import Scan
+from object_files import GRID, MODEL, objects_of, write
 from synthetic_scans import phantom
 
 from litemedsam import LiteMedSamError
-
-GRID = (6, 20, 30)
-MODEL = BundleInfo("any", 256, ("boxes", "points", "scribbles"), (), "", "f32", "single", "", "")
-
-
-@pytest.fixture
-def scan(tmp_path):
-    """A volume of 30 × 20 × 6 voxels of 2 × 1 × 3 mm, x towards left, y towards anterior, z towards superior."""
-    volume = np.arange(np.prod(GRID), dtype=np.int16).reshape(GRID)
-    affine = np.array([[-2.0, 0, 0, 10], [0, 1, 0, -5], [0, 0, 3, 7], [0, 0, 0, 1]])
-    nibabel.Nifti1Image(volume.transpose(), affine).to_filename(tmp_path / "scan.nii.gz")
-    return FORMATS["nifti"].read(tmp_path / "scan.nii.gz")
-
-
-def write(path, content):
-    path.write_text(json.dumps(content))
-    return path
-
-
-def objects_of(tmp_path, scan, content):
-    path = write(tmp_path / "boxes.json", content)
-    return BoxesFile(path).objects(tmp_path / "scan.nii.gz", scan)
-
 
 BOX = [1, 2, 0, 10, 11, 5]
 

@@ -1,12 +1,9 @@
 """This project's own form of boxes, points and strokes, and SAM's rectangles."""
 
-import json
 from pathlib import Path
 
-import nibabel
 import numpy as np
 import pytest
-from litemedsam.engine.bundle.info import BundleInfo
 from litemedsam.engine.inference.automatic_prompts import AutomaticPrompts
 from litemedsam.engine.inference.prompt import Target
 from litemedsam.engine.io.formats import FORMATS
@@ -15,30 +12,9 @@ from litemedsam.engine.objects.objects import Objects
 from litemedsam.engine.objects.prepare import prepare
 from litemedsam.engine.objects.user_prompts import user_prompts
 from litemedsam.engine.scan.scan import Scan
+from object_files import GRID, MODEL, objects_of
 
 from litemedsam import LiteMedSamError
-
-GRID = (6, 20, 30)
-MODEL = BundleInfo("any", 256, ("boxes", "points", "scribbles"), (), "", "f32", "single", "", "")
-
-
-@pytest.fixture
-def scan(tmp_path):
-    """A volume of 30 × 20 × 6 voxels of 2 × 1 × 3 mm, x towards left, y towards anterior, z towards superior."""
-    volume = np.arange(np.prod(GRID), dtype=np.int16).reshape(GRID)
-    affine = np.array([[-2.0, 0, 0, 10], [0, 1, 0, -5], [0, 0, 3, 7], [0, 0, 0, 1]])
-    nibabel.Nifti1Image(volume.transpose(), affine).to_filename(tmp_path / "scan.nii.gz")
-    return FORMATS["nifti"].read(tmp_path / "scan.nii.gz")
-
-
-def write(path, content):
-    path.write_text(json.dumps(content))
-    return path
-
-
-def objects_of(tmp_path, scan, content):
-    path = write(tmp_path / "boxes.json", content)
-    return BoxesFile(path).objects(tmp_path / "scan.nii.gz", scan)
 
 
 def test_our_own_json(tmp_path, scan):
