@@ -27,9 +27,10 @@ from ..errors import LiteMedSamError, broken_installation
 )
 @click.option(
     "--passage",
-    type=click.Choice(["margin", "ellipsoid", "ellipsoid_mask"]),
+    type=click.Choice(["margin", "ellipsoid", "ellipsoid_corners", "ellipsoid_mask"]),
     help="The box on a volume's next slice: the mask's box with a margin, half-way to the ellipsoid in the box, or "
-    "this with the mask as scribble. By default ellipsoid for ellipses, margin otherwise.",
+    "this with the mask as scribble; ellipsoid_corners for weights that learnt from boxes with scaled corners. By "
+    "default ellipsoid_corners for ellipses, margin otherwise.",
 )
 @click.option("--description", default="", help="One line on the weights' origin, kept in the bundle.")
 @click.option("--overwrite", is_flag=True, help="Replace an existing bundle.")

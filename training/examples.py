@@ -123,7 +123,7 @@ def _example(rng: np.random.Generator, sample: Sample, size: int, chosen: np.nda
     made, targets = [], []
     for k in chosen:
         targets.append(_target(sample.masks[k], frame))
-        made.append(prompting.prompt(rng, int(k) + 1, sample.masks[k], targets[-1], pixels, frame.scale))
+        made.append(prompting.prompt(rng, int(k) + 1, sample.masks[k], targets[-1], pixels, frame))
     valid = np.zeros((size, size), bool)
     valid[: frame.scaled_height, : frame.scaled_width] = True
     return Example(

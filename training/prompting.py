@@ -6,7 +6,9 @@ import cv2
 import numpy as np
 
 from ..engine.inference.automatic_prompts import AutomaticPrompts, fill_ellipse
+from ..engine.inference.frame import Frame
 from ..engine.inference.prompt import Prompt, PromptSource, Target
+from ..engine.inference.protocols import CORRECTED
 
 _JITTER_PIXELS = 2.0
 # By what share of its side an edge of a box that was passed on may be off.
@@ -90,7 +92,7 @@ class Prompting:
         mask: np.ndarray,
         target: np.ndarray,
         pixels: np.ndarray,
-        scale: float,
+        frame: Frame,
     ) -> Prompt:
         """The prompt of one object.
 
@@ -105,11 +107,11 @@ class Prompting:
             float32 (S, S) in [0, 1], in the frame.
         pixels : ndarray
             float32 (3, S, S), the frame.
-        scale : float
-            Pixels of the frame for one of the image.
+        frame : Frame
+            Where the image lies in it.
         """
         box, passed_on = self.box(rng, mask)
-        made = self.source(rng).prompt(Target(number), (box * scale).astype(np.float32), pixels.any(axis=0))
+        made = self.source(rng).prompt(Target(number), CORRECTED.box_in_frame(box, frame), pixels.any(axis=0))
         if passed_on and self.previous > 0 and rng.random() < self.previous:
             return replace(made, scribble=neighbouring(rng, target >= 0.5))
         if self.dropped > 0 and rng.random() < self.dropped:

@@ -173,12 +173,7 @@ class CorrectedEllipsoid(Corrected):
     """As `Corrected`, for weights that start from the ellipse in a box: in a volume, from the ellipsoid in the box.
 
     Masks of such weights follow the size of their boxes, which therefore have to shrink towards the object's ends.
-    Both corners of a box are scaled, as in the training of these weights.
     """
-
-    def box_in_frame(self, box: np.ndarray, frame: Frame) -> np.ndarray:
-        """See `Protocol.box_in_frame`."""
-        return _scaled(box, frame).astype(np.float32)
 
     def next_box(self, passage: Passage, frame: Frame) -> np.ndarray:
         """See `Protocol.next_box`.
@@ -193,6 +188,14 @@ class CorrectedEllipsoid(Corrected):
         passed_on = _within(_resized(self.box_in_frame(np.array(extent), frame), here / before), own)
         between: np.ndarray = (section + passed_on) / 2
         return between.astype(np.float32)
+
+
+class CornerEllipsoid(CorrectedEllipsoid):
+    """As `CorrectedEllipsoid`, for weights that learnt from boxes whose two corners were scaled."""
+
+    def box_in_frame(self, box: np.ndarray, frame: Frame) -> np.ndarray:
+        """See `Protocol.box_in_frame`."""
+        return _scaled(box, frame).astype(np.float32)
 
 
 class CorrectedEllipsoidMask(CorrectedEllipsoid):
@@ -284,9 +287,14 @@ class PublishedSwinLiteMedSAM(PublishedLiteMedSAM):
 
 CORRECTED = Corrected()
 # The corrected ways from slice to slice, by the names that bundles use.
-PASSAGES = {"margin": CORRECTED, "ellipsoid": CorrectedEllipsoid(), "ellipsoid_mask": CorrectedEllipsoidMask()}
+PASSAGES = {
+    "margin": CORRECTED,
+    "ellipsoid": CorrectedEllipsoid(),
+    "ellipsoid_corners": CornerEllipsoid(),
+    "ellipsoid_mask": CorrectedEllipsoidMask(),
+}
 # For bundles without a passage, by the name of their automatic scribble.
-_PASSAGE_OF_SCRIBBLE = {"ellipse": "ellipsoid"}
+_PASSAGE_OF_SCRIBBLE = {"ellipse": "ellipsoid_corners"}
 # The published protocols, by the names that bundles use.
 PUBLISHED = {"swin_litemedsam": PublishedSwinLiteMedSAM(), "litemedsam": PublishedLiteMedSAM()}
 

@@ -26,9 +26,9 @@ def test_in_a_frame_of_smaller_pixels_a_box_ends_with_its_last_pixel():
         mask[box[1] : box[3] + 1, box[0] : box[2] + 1] = 1
         rows, columns = np.nonzero(np.kron(mask, np.ones((4, 4))))
         assert (x_min, y_min, x_max, y_max) == (columns.min(), rows.min(), columns.max(), rows.max())
-    # Ends on the far edge stay in the frame, and weights of the ellipsoid get boxes as they learnt them.
+    # Ends on the far edge stay in the frame, and weights that learnt from scaled corners get these.
     assert CORRECTED.box_in_frame(np.array([3, 5, 64, 32]), frame).tolist() == [12, 20, 256, 128]
-    assert ELLIPSOID.box_in_frame(np.array([3, 5, 10, 11]), frame).tolist() == [12, 20, 40, 44]
+    assert PASSAGES["ellipsoid_corners"].box_in_frame(np.array([3, 5, 10, 11]), frame).tolist() == [12, 20, 40, 44]
     large = Frame.of(512, 512, 256)
     assert CORRECTED.box_in_frame(np.array([3, 5, 10, 11]), large).tolist() == [1.5, 2.5, 5, 5.5]
 
