@@ -168,7 +168,7 @@ def test_a_bundle_may_say_how_its_weights_go_on():
 def test_the_weights_scribble_decides_how_a_corrected_volume_goes_on():
     assert protocol_named("corrected", "swin_litemedsam") is CORRECTED
     assert protocol_named("corrected", "swin_litemedsam", "stroke") is CORRECTED
-    assert protocol_named("corrected", "swin_litemedsam", "ellipse") is ELLIPSOID
+    assert protocol_named("corrected", "swin_litemedsam", "ellipse") is PASSAGES["ellipsoid_corners"]
     assert protocol_named("published", "swin_litemedsam", "ellipse") is PUBLISHED
 
 
