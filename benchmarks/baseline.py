@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 from time import perf_counter
+from typing import Any
 
 import numpy as np
 import torch
@@ -103,8 +104,9 @@ def _whole_process(threads: int, repeats: int, case: StandardCase | None = None)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         torch.save(SwinLiteMedSAM().state_dict(), folder / "weights.pth")
-        command = [sys.executable, _SCRIPT, str(threads), folder / "weights.pth"]
+        command: list[str | Path] = [sys.executable, _SCRIPT, str(threads), folder / "weights.pth"]
         if case is not None:
-            np.savez(folder / "case.npz", **case.arrays())
+            arrays: dict[str, Any] = case.arrays()
+            np.savez(folder / "case.npz", **arrays)
             command += [folder / "case.npz", folder / "segs.npz"]
         return _seconds(lambda: subprocess.run(command, check=True), repeats)

@@ -12,7 +12,7 @@ from cases import FOUR_BOXES, SIX_OBJECTS, STANDARD, StandardCase
 from graphs import ENCODER_GFLOP, GraphTiming
 from litemedsam.engine.inference.streams import Streams, streams_of
 from litemedsam.engine.predictor import Predictor
-from processes import time_process
+from processes import Timing, time_process
 
 SLICES, BOXES = (10, 40, 120, 300), (1, 31, 81, 161, 241)
 
@@ -79,6 +79,12 @@ def of_graphs(
     return found
 
 
+def _ratio(timing: Timing) -> float:
+    if timing.ratio is None:
+        raise ValueError("a timing without a baseline")
+    return timing.ratio
+
+
 def of_processes(cost: BaselineCost, start_up: float, precisions: Sequence[str], threads: int) -> list[Figure]:
     """Compare whole processes with the published pipeline, start-up included.
 
@@ -98,10 +104,10 @@ def of_processes(cost: BaselineCost, start_up: float, precisions: Sequence[str],
         timing = time_process(SIX_OBJECTS, "openvino", precision, threads, False, start_up + cost.of(SIX_OBJECTS))
         wanted = "≥ 5, aim 6" if exact else "≥ 12, aim 18"
         name = f"{precision} ({timing.precision})"
-        found.append(Figure(f"{name}: 60×512×512, six objects, whole process", timing.ratio, "×", wanted))
+        found.append(Figure(f"{name}: 60×512×512, six objects, whole process", _ratio(timing), "×", wanted))
         runs = [time_process(FOUR_BOXES, "openvino", precision, threads, False, image) for _ in range(3)]
         wanted = "" if exact else "≥ 4.5, aim 6"
-        ratio = median(run.ratio for run in runs)
+        ratio = median(_ratio(run) for run in runs)
         found.append(Figure(f"{name}: 2604×1726, four boxes, whole process", ratio, "×", wanted))
     largest = STANDARD[0]
     timing = time_process(largest, "openvino", precisions[-1], threads, False)
@@ -114,9 +120,9 @@ def of_processes(cost: BaselineCost, start_up: float, precisions: Sequence[str],
 
 def deviation_from_line(x: Sequence[float], y: Sequence[float]) -> float:
     """Largest relative deviation of y from its best relative fit by a line in x, in percent."""
-    x, y = np.asarray(x, float), np.asarray(y, float)
-    design = np.stack([1 / y, x / y], axis=1)
-    coefficients = np.linalg.lstsq(design, np.ones(len(y)), rcond=None)[0]
+    across, up = np.asarray(x, float), np.asarray(y, float)
+    design = np.stack([1 / up, across / up], axis=1)
+    coefficients = np.linalg.lstsq(design, np.ones(len(up)), rcond=None)[0]
     return 100 * float(np.abs(design @ coefficients - 1).max())
 
 

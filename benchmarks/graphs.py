@@ -91,9 +91,11 @@ def time_graphs(bundle: Path, backend: str, precision: str, threads: int, repeat
     """
     encoder, floats = encoder_file(bundle, precision), floats_beside(precision, native_precisions(backend))
     info = BundleInfo.from_metadata(encoder, read_metadata(encoder))
-    image = {"image": np.random.default_rng(0).random((1, 3, info.frame, info.frame), np.float32)}
-    prompt = {
-        "boxes": np.float32([[40, 50, 180, 200]]),
+    image: dict[str, np.ndarray] = {
+        "image": np.random.default_rng(0).random((1, 3, info.frame, info.frame), np.float32)
+    }
+    prompt: dict[str, np.ndarray] = {
+        "boxes": np.array([[40, 50, 180, 200]], np.float32),
         "points": np.full((1, 4, 2), 100, np.float32),
         "scribbles": np.zeros((1, info.frame, info.frame), np.uint8),
     }

@@ -7,6 +7,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
+from typing import Any, cast
 
 import click
 import numpy as np
@@ -68,8 +69,8 @@ class Timing:
 
 def precisions_of_the_command() -> tuple[str, ...]:
     """The values of ``--precision``."""
-    (option,) = (parameter for parameter in infer.params if parameter.name == "precision")
-    return tuple(option.type.choices)
+    (kind,) = (parameter.type for parameter in infer.params if parameter.name == "precision")
+    return tuple(cast(click.Choice, kind).choices)
 
 
 def time_process(
@@ -87,7 +88,7 @@ def time_process(
     baseline : float, optional
         See `Timing`.
     """
-    arrays = case.arrays()
+    arrays: dict[str, Any] = case.arrays()
     with tempfile.TemporaryDirectory() as name:
         path, report = Path(name) / "case.npz", Path(name) / "report.json"
         np.savez(path, **arrays)

@@ -37,12 +37,13 @@ def segment(model: SwinLiteMedSAM, image: np.ndarray, boxes: np.ndarray) -> np.n
     pixels[:rows, :columns] = small
     embedding, skips = model.image_encoder(torch.from_numpy(pixels).permute(2, 0, 1)[None])
     labels = np.zeros((height, width), np.uint16)
-    source, foreground = AutomaticPrompts(0), pixels.any(axis=2)
+    source, foreground = AutomaticPrompts(0), np.any(pixels, axis=2)
     for number, box in enumerate(boxes, start=1):
-        prompt = source.prompt(Target(number), np.float32(box * scale), foreground)
+        prompt = source.prompt(Target(number), (box * scale).astype(np.float32), foreground)
         # Repeated for every prompt, as published.
         features = ImageFeatures(embedding, *model.mask_decoder.image_only(skips))
-        arrays = (prompt.box[None], prompt.points[None], prompt.scribble[None, None].astype(np.float32))
+        scribble = np.asarray(prompt.scribble, np.float32)[None, None]
+        arrays = (prompt.box[None], np.asarray(prompt.points)[None], scribble)
         logits, _ = model.decode(features, *(torch.from_numpy(array) for array in arrays))
         whole = F.interpolate(logits[..., :rows, :columns], (height, width), mode="bilinear", align_corners=False)
         labels[(whole.sigmoid() > 0.5)[0, 0].numpy()] = number
@@ -61,7 +62,7 @@ def main(threads: str, weights: str, case: str | None = None, out: str | None = 
     torch.set_num_threads(int(threads))
     model = SwinLiteMedSAM().eval()
     model.load_state_dict(torch.load(weights, weights_only=True))
-    if case is not None:
+    if case is not None and out is not None:
         arrays = np.load(case)
         np.savez_compressed(out, segs=segment(model, arrays["imgs"], arrays["boxes"]))
 

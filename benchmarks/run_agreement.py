@@ -48,7 +48,7 @@ def main(cases: Path, model: Path | None) -> None:
             same = int(np.count_nonzero(one == other))
             shares[path.name] = same / one.size
             equal, total = equal + same, total + one.size
-    worst = min(shares, key=shares.get)
+    worst = min(shares, key=shares.__getitem__)
     click.echo(f"{len(shares)} cases, {equal / total:.8%} of {total} voxels agree; worst {worst}: {shares[worst]:.6%}")
     if equal / total < LEAST:
         sys.exit(1)

@@ -94,8 +94,10 @@ class MemoryWatch(threading.Thread):
         return next((group / "memory.stat" for group in groups if (group / "memory.stat").is_file()), None)
 
     def _held(self) -> int:
+        if self._account is None:
+            return 0
         try:
-            entries = dict(line.split() for line in self._account.read_text().splitlines())
+            entries = dict(line.split(maxsplit=1) for line in self._account.read_text().splitlines())
         except OSError:
             return 0
         return next((int(entries[key]) for key in _HELD if key in entries), 0)

@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 from statistics import median
 from time import perf_counter
+from typing import IO, cast
 
 import click
 from litemedsam.engine.system.resources import available_processors
@@ -40,22 +41,23 @@ class Engine:
     def __init__(self, case: Path, threads: int):
         command = [sys.executable, "-c", ENGINE, str(case), str(threads)]
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self._orders, self._answers = cast(IO[str], self.process.stdin), cast(IO[str], self.process.stdout)
         self.wait("ready")
 
     def wait(self, word: str) -> None:
         """Wait until the process prints a word."""
-        said = self.process.stdout.readline().strip()
+        said = self._answers.readline().strip()
         if said != word:
             raise SystemExit(f"an engine ended before it was {word}")
 
     def start(self, cases: int) -> None:
         """Start work on a number of cases."""
-        self.process.stdin.write(f"{cases}\n")
-        self.process.stdin.flush()
+        self._orders.write(f"{cases}\n")
+        self._orders.flush()
 
     def close(self) -> None:
         """End the process."""
-        self.process.stdin.close()
+        self._orders.close()
         self.process.wait()
 
 

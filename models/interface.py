@@ -1,9 +1,10 @@
 """The interface of every network in this room, so that other rooms need not know the network."""
 
-from collections.abc import Callable
-from typing import Protocol
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Protocol, Self
 
 import torch
+from torch import nn
 
 from .mask_decoder import MaskDecoder
 from .prompt_encoder import PromptEncoder
@@ -20,6 +21,10 @@ class ImageFeatures(Protocol):
 
     @property
     def image_embedding(self) -> torch.Tensor: ...
+
+    def map(self, change: Callable[[torch.Tensor], torch.Tensor]) -> Self:
+        """The same features with every tensor changed by a function."""
+        ...
 
 
 class PromptableModel(Protocol):
@@ -72,3 +77,53 @@ class PromptableModel(Protocol):
         Prompts are ``boxes`` (n, 4) and ``points`` (n, 4, 2) in pixels of the frame, ``scribbles`` (n, 1, S, S).
         """
         ...
+
+
+class ImageEncoder(Protocol):
+    """The part of a network that sees the image.
+
+    Attributes
+    ----------
+    all_stages : tuple of Module
+        In the order in which an image passes through them.
+    """
+
+    @property
+    def all_stages(self) -> tuple[nn.Module, ...]: ...
+
+    def parameters(self) -> Iterator[nn.Parameter]:
+        """See `torch.nn.Module.parameters`."""
+        ...
+
+
+class TrainableModel(PromptableModel, Protocol):
+    """A promptable network as training needs it; the methods are those of `torch.nn.Module`.
+
+    Attributes
+    ----------
+    image_encoder : ImageEncoder
+    training : bool
+    """
+
+    training: bool
+
+    @property
+    def image_encoder(self) -> ImageEncoder: ...
+
+    def parameters(self) -> Iterator[nn.Parameter]: ...
+
+    def buffers(self) -> Iterator[torch.Tensor]: ...
+
+    def modules(self) -> Iterator[nn.Module]: ...
+
+    def to(self, device: torch.device) -> Self: ...
+
+    def train(self, mode: bool = True) -> Self: ...
+
+    def eval(self) -> Self: ...
+
+    def requires_grad_(self, requires_grad: bool = True) -> Self: ...
+
+    def state_dict(self) -> dict[str, Any]: ...
+
+    def load_state_dict(self, state_dict: Mapping[str, Any]) -> Any: ...

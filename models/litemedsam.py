@@ -4,6 +4,9 @@ Equations: Ma et al., "Segment anything in medical images", 2024, https://arxiv.
 and the decoder; `tiny_vit` for the encoder.
 """
 
+from __future__ import annotations
+
+from collections.abc import Callable
 from typing import NamedTuple, cast
 
 import torch
@@ -26,6 +29,10 @@ class ImageFeatures(NamedTuple):
     """
 
     image_embedding: torch.Tensor
+
+    def map(self, change: Callable[[torch.Tensor], torch.Tensor]) -> ImageFeatures:
+        """The same features with every tensor changed by a function."""
+        return ImageFeatures(*map(change, self))
 
 
 class PlainMaskDecoder(MaskDecoder):

@@ -3,6 +3,9 @@
 Equations: Gao, Lyu, Staring, "Swin-LiteMedSAM", 2024, https://arxiv.org/abs/2409.07172.
 """
 
+from __future__ import annotations
+
+from collections.abc import Callable
 from typing import NamedTuple, cast
 
 import torch
@@ -31,6 +34,10 @@ class ImageFeatures(NamedTuple):
     image_embedding: torch.Tensor
     deep_skip: torch.Tensor
     shallow_skip: torch.Tensor
+
+    def map(self, change: Callable[[torch.Tensor], torch.Tensor]) -> ImageFeatures:
+        """The same features with every tensor changed by a function."""
+        return ImageFeatures(*map(change, self))
 
 
 class SkipMaskDecoder(MaskDecoder):

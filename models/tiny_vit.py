@@ -168,19 +168,19 @@ class TinyViTImageEncoder(nn.Module):
         self.neck = neck(WIDTHS[-1])
 
     @property
-    def stages(self) -> tuple[nn.Module, ...]:
+    def all_stages(self) -> tuple[nn.Module, ...]:
         """All stages that an image passes through, in order."""
         return (self.patch_embed, *self.layers, self.neck)
 
     def first_stages(self, image: torch.Tensor, count: int) -> torch.Tensor:
         """Run an image (B, 3, S, S) in [0, 1] through the first `count` stages to a map (B, C, S', S')."""
-        for stage in self.stages[:count]:
+        for stage in self.all_stages[:count]:
             image = stage(image)
         return image
 
     def other_stages(self, x: torch.Tensor, count: int) -> torch.Tensor:
         """Run the other stages on the map of `first_stages`, same `count`, to the embedding (B, 256, S/4, S/4)."""
-        for stage in self.stages[count:]:
+        for stage in self.all_stages[count:]:
             x = stage(x)
         return x
 

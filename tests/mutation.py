@@ -98,17 +98,20 @@ def _is_text(node: ast.stmt) -> bool:
     return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
 
 
+def _with(node: ast.AST, field: str, value: object) -> ast.AST:
+    changed = copy.copy(node)
+    setattr(changed, field, value)
+    return changed
+
+
 def _changes(node: ast.AST) -> Iterator[ast.AST]:
     """Nodes to put in a node's place."""
     if isinstance(node, ast.BinOp | ast.BoolOp | ast.AugAssign) and type(node.op) in _SWAPS:
-        changed = copy.copy(node)
-        changed.op = _SWAPS[type(node.op)]()
-        yield changed
+        yield _with(node, "op", _SWAPS[type(node.op)]())
     elif isinstance(node, ast.Compare):
         for k, operator in enumerate(node.ops):
-            changed = copy.copy(node)
-            changed.ops = [*node.ops[:k], _SWAPS[type(operator)](), *node.ops[k + 1 :]]
-            yield changed
+            ops = [*node.ops[:k], _SWAPS[type(operator)](), *node.ops[k + 1 :]]
+            yield _with(node, "ops", ops)
     elif isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not | ast.USub | ast.Invert):
         yield node.operand
     elif isinstance(node, ast.Constant):
@@ -121,13 +124,9 @@ def _changes(node: ast.AST) -> Iterator[ast.AST]:
     elif isinstance(node, ast.Attribute | ast.Name):
         name = node.attr if isinstance(node, ast.Attribute) else node.id
         if name in _NAMES and isinstance(node.ctx, ast.Load):
-            changed = copy.copy(node)
-            setattr(changed, "attr" if isinstance(node, ast.Attribute) else "id", _NAMES[name])
-            yield changed
+            yield _with(node, "attr" if isinstance(node, ast.Attribute) else "id", _NAMES[name])
     elif isinstance(node, ast.If | ast.IfExp | ast.While):
-        changed = copy.copy(node)
-        changed.test = ast.UnaryOp(ast.Not(), node.test)
-        yield changed
+        yield _with(node, "test", ast.UnaryOp(ast.Not(), node.test))
     elif isinstance(node, ast.Break | ast.Continue) or (
         isinstance(node, ast.Expr) and isinstance(node.value, ast.Call)
     ):

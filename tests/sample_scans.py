@@ -36,4 +36,4 @@ def write_scans(folder: Path) -> Path:
 
 def labels(path: Path) -> np.ndarray:
     """The label map of a NIfTI file, (D, H, W)."""
-    return np.asarray(nibabel.load(path).dataobj).transpose()
+    return np.asarray(nibabel.Nifti1Image.from_filename(path).dataobj).transpose()

@@ -8,7 +8,7 @@ import numpy as np
 import PIL.Image
 import pydicom
 from pydicom.dataset import FileDataset, FileMetaDataset
-from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian
+from pydicom.uid import UID, CTImageStorage, ExplicitVRLittleEndian
 
 # Along left, posterior, superior, in mm; different enough to tell the axes apart, too little to choose the slices.
 SPACING = np.array([1.2, 1.0, 1.4])
@@ -68,7 +68,7 @@ def stored(volume: np.ndarray, order: tuple[int, int, int], flips: tuple[bool, b
         if flips[new]:
             affine[:3, 3] += affine[:3, new] * (turned.shape[new] - 1)
             affine[:3, new] *= -1
-    turned = np.flip(turned, [axis for axis in range(3) if flips[axis]])
+    turned = np.flip(turned, tuple(axis for axis in range(3) if flips[axis]))
     return Stored(np.ascontiguousarray(turned.transpose(2, 1, 0)), affine)
 
 
@@ -91,9 +91,9 @@ def dicom_image(pixels: np.ndarray, uid: int = 0, series: str = ROOT + "1", moda
     """One image with what every image has; uint8 or int16 (H, W)."""
     meta = FileMetaDataset()
     meta.MediaStorageSOPClassUID = CTImageStorage
-    meta.MediaStorageSOPInstanceUID = f"{series}.{uid + 1}"
+    meta.MediaStorageSOPInstanceUID = UID(f"{series}.{uid + 1}")
     meta.TransferSyntaxUID = ExplicitVRLittleEndian
-    image = FileDataset(None, {}, file_meta=meta, preamble=b"\0" * 128)
+    image = FileDataset("", {}, file_meta=meta, preamble=b"\0" * 128)
     image.SOPClassUID = CTImageStorage
     image.SOPInstanceUID = meta.MediaStorageSOPInstanceUID
     image.SeriesInstanceUID, image.StudyInstanceUID, image.FrameOfReferenceUID = series, ROOT + "2", ROOT + "3"

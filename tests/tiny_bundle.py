@@ -48,13 +48,13 @@ def write_tiny_bundle(folder: Path, info: BundleInfo = INFO) -> Path:
         helper.make_tensor_value_info("points", TensorProto.FLOAT, ("n", 4, 2)),
         helper.make_tensor_value_info("scribbles", TensorProto.UINT8, ("n", size, size)),
     ]
-    constants = {
+    constants: dict[str, np.ndarray] = {
         "xs": np.arange(size, dtype=np.float32).reshape(1, 1, size),
         "ys": np.arange(size, dtype=np.float32).reshape(1, size, 1),
         "corners": np.array([1, 1, 1, 1], np.int64),
         "last": np.array([2], np.int64),
-        "level": np.float32(0.3),
-        "share": np.float32(0.001),
+        "level": np.array(0.3, np.float32),
+        "share": np.array(0.001, np.float32),
     }
     nodes = [
         node("Unsqueeze", ["boxes", "last"], ["boxes_3d"]),

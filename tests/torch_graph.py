@@ -1,14 +1,17 @@
 """The PyTorch networks behind the engine's graph interface, for comparison only."""
 
-from typing import get_type_hints
+from functools import partial
+from typing import Any, ClassVar, get_type_hints
 
 import torch
 from litemedsam.engine.bundle.info import BundleInfo
-from litemedsam.engine.inference.network import Network, StreamedGraph
+from litemedsam.engine.inference.graphs import StreamedGraph
+from litemedsam.engine.inference.network import Network
 
 
 class TorchEncoder:
-    name, version, metadata = "torch", torch.__version__, {}
+    name, version = "torch", torch.__version__
+    metadata: ClassVar[dict[str, str]] = {}
 
     def __init__(self, model):
         self.model = model
@@ -35,13 +38,17 @@ class TorchDecoder(TorchEncoder):
         return {"logits": logits[:, 0].numpy(), "iou": iou.numpy()}
 
 
-def features_of(model) -> type:
+def features_of(model) -> Any:
     """The named tuple that the model's encoder makes."""
     return get_type_hints(type(model).encode)["return"]
+
+
+def _made(kind: type[TorchEncoder], model, streams: int) -> Any:
+    return kind(model)
 
 
 def torch_network(model) -> Network:
     fields = features_of(model)._fields
     info = BundleInfo(model.name, model.frame, model.prompts, fields, "0" * 64, "f32", "single", "", "torch")
-    encoder, decoder = (StreamedGraph(lambda streams, kind=kind: kind(model)) for kind in (TorchEncoder, TorchDecoder))
+    encoder, decoder = (StreamedGraph(partial(_made, kind, model)) for kind in (TorchEncoder, TorchDecoder))
     return Network(info, encoder, decoder)

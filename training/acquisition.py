@@ -47,7 +47,8 @@ def add_noise(rng: np.random.Generator, image: np.ndarray, amount: float) -> np.
 def jpeg(image: np.ndarray, quality: int) -> np.ndarray:
     """Through a JPEG file and back; uint8 (H, W[, 3])."""
     _, code = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, quality])
-    return cv2.imdecode(code, cv2.IMREAD_UNCHANGED)
+    decoded = cv2.imdecode(code, cv2.IMREAD_UNCHANGED)
+    return np.asarray(decoded)
 
 
 def to_bytes(image: np.ndarray) -> np.ndarray:

@@ -159,7 +159,8 @@ def split(cases: list[Case], held_out: float, apart: tuple[str, ...] = ()) -> tu
     -------
     learnt, measured : list of Case
     """
-    learnt, measured = [], []
+    learnt: list[Case] = []
+    measured: list[Case] = []
     for case in cases:
         apart_from_training = place_of(case.source) < held_out or case.name.startswith(apart)
         (measured if apart_from_training else learnt).append(case)

@@ -251,7 +251,7 @@ def from_mapping(values: dict[str, Any], origin: str) -> TrainingConfig:
     unknown = sorted(set(values) - set(known))
     if unknown:
         raise LiteMedSamError(f"{origin}: unknown settings {', '.join(unknown)}", f"known are {', '.join(known)}")
-    checked = {}
+    checked: dict[str, Any] = {}
     for name, value in values.items():
         wanted = known[name]
         if wanted is float and type(value) is int:

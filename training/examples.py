@@ -71,7 +71,8 @@ def focused(rng: np.random.Generator, example: Example, side: int) -> Example:
     first = int(rng.integers(len(low)))
     if (_SURROUND * (high[first] - low[first]) > side).any() or side >= size:
         return example
-    origin = tuple(4 * (_start(rng, low[first, axis], high[first, axis], side, size) // 4) for axis in (0, 1))
+    x, y = (4 * (_start(rng, low[first, axis], high[first, axis], side, size) // 4) for axis in (0, 1))
+    origin = x, y
     kept = np.flatnonzero(((low >= origin) & (high <= np.add(origin, side))).all(axis=1))
     if first not in kept:
         return example
@@ -129,8 +130,8 @@ def _example(rng: np.random.Generator, sample: Sample, size: int, chosen: np.nda
     return Example(
         pixels,
         np.stack([prompt.box for prompt in made]),
-        np.stack([prompt.points for prompt in made]),
-        np.stack([prompt.scribble for prompt in made])[:, None].astype(np.float32),
+        np.stack([np.asarray(prompt.points, np.float32) for prompt in made]),
+        np.stack([np.asarray(prompt.scribble, bool) for prompt in made])[:, None].astype(np.float32),
         np.stack(targets),
         valid,
     )
@@ -164,7 +165,8 @@ def make_window(rng: np.random.Generator, sample: Sample, size: int, side: int, 
     start = [_start(rng, low[0, axis], high[0, axis], side, scaled) for axis in (0, 1)]
     kept = np.flatnonzero(((low >= start) & (high <= np.add(start, side))).all(axis=1))[: prompting.objects]
     kept = kept if len(kept) else np.zeros(1, int)
-    origin = tuple(int(rng.integers((size - side) // _STRIDE + 1)) * _STRIDE for _ in range(2))
+    x, y = (int(rng.integers((size - side) // _STRIDE + 1)) * _STRIDE for _ in range(2))
+    origin = x, y
     rows, columns = (slice(start[axis], start[axis] + side) for axis in (1, 0))
     moved = np.array(origin, np.float32) - np.array(start, np.float32)
     return Example(

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any
 from zipfile import BadZipFile
 
 import numpy as np
@@ -16,8 +16,7 @@ from torch import nn
 
 from ..engine.inference.network import Network
 from ..errors import LiteMedSamError
-from ..models import SwinLiteMedSAM
-from ..models.interface import PromptableModel
+from ..models.interface import ImageFeatures, TrainableModel
 from .config import TrainingConfig
 
 # Of the largest value: bfloat16 keeps eight bits.
@@ -26,18 +25,17 @@ _AGREEMENT = 0.1
 Encode = Callable[[np.ndarray], tuple[np.ndarray, ...]]
 
 
-def all_stages(model: PromptableModel) -> tuple[nn.Module, ...]:
+def all_stages(model: TrainableModel) -> tuple[nn.Module, ...]:
     """The stages of a model's image encoder that ``frozen_stages`` counts."""
-    encoder = model.image_encoder
-    return encoder.all_stages if isinstance(model, SwinLiteMedSAM) else encoder.stages
+    return model.image_encoder.all_stages
 
 
-def digest_of(model: PromptableModel, count: int) -> str:
+def digest_of(model: TrainableModel, count: int) -> str:
     """A name for the weights of the encoder's first `count` stages.
 
     Parameters
     ----------
-    model : PromptableModel
+    model : TrainableModel
     count : int
         0 to ``model.stages``.
 
@@ -53,7 +51,7 @@ def digest_of(model: PromptableModel, count: int) -> str:
     return digest.hexdigest()
 
 
-def encode_with(model: PromptableModel, count: int, mixed: bool) -> Encode:
+def encode_with(model: TrainableModel, count: int, mixed: bool) -> Encode:
     """The frozen stages in PyTorch: pixels float32 (3, S, S) to the maps of ``encode_first``, each (C, S', S')."""
 
     def encode(pixels: np.ndarray) -> tuple[np.ndarray, ...]:
@@ -64,7 +62,7 @@ def encode_with(model: PromptableModel, count: int, mixed: bool) -> Encode:
     return encode
 
 
-def encode_in_bundle(bundle: Path, model: PromptableModel, count: int) -> Encode:
+def encode_in_bundle(bundle: Path, model: TrainableModel, count: int) -> Encode:
     """The whole encoder in OpenVINO, in bfloat16 where the processor has it: about twice as fast as PyTorch.
 
     Raises
@@ -107,7 +105,7 @@ class FrozenStages:
     count: int = 0
     kept: KeptMaps | None = None
 
-    def features(self, model: PromptableModel, images: Sequence[np.ndarray], device: torch.device) -> NamedTuple:
+    def features(self, model: TrainableModel, images: Sequence[np.ndarray], device: torch.device) -> ImageFeatures:
         """What `model.encode` gives of images float32 (3, S, S), with gradients of the stages that learn alone."""
         if self.kept is not None:
             maps = [self.kept(image) for image in images]
@@ -185,14 +183,15 @@ class KeptMaps:
         partial = path.with_suffix(f".{os.getpid()}.partial")
         try:
             with partial.open("wb") as file:
-                np.savez(file, **{f"map{k}": one for k, one in enumerate(maps)})
+                named: dict[str, Any] = {f"map{k}": one for k, one in enumerate(maps)}
+                np.savez(file, **named)
             os.replace(partial, path)
         except OSError as error:
             partial.unlink(missing_ok=True)
             raise LiteMedSamError(f"{path}: cannot be written ({error.strerror or error})", "free space") from error
 
 
-def frozen_stages(config: TrainingConfig, model: PromptableModel) -> int:
+def frozen_stages(config: TrainingConfig, model: TrainableModel) -> int:
     """How many of the encoder's stages stay as they are.
 
     Raises
@@ -223,7 +222,7 @@ class Keep:
     folder: Path
     encoder: Path | None = None
 
-    def maps(self, config: TrainingConfig, model: PromptableModel) -> KeptMaps:
+    def maps(self, config: TrainingConfig, model: TrainableModel) -> KeptMaps:
         """What keeps the maps of a model's frozen stages.
 
         Raises

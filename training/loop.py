@@ -18,7 +18,7 @@ from ..atomic import write_atomically
 from ..errors import LiteMedSamError
 from ..models import SwinLiteMedSAM, load_checkpoint
 from ..models.checkpoint import DAMAGED, MODELS, PROMPTS_KEY
-from ..models.interface import PromptableModel
+from ..models.interface import TrainableModel
 from .cases import read_folders, split
 from .config import TrainingConfig, from_mapping
 from .kept import Keep
@@ -82,7 +82,7 @@ def _append(path: Path, line: dict[str, Any]) -> None:
         file.write(json.dumps(line) + "\n")
 
 
-def initial_model(config: TrainingConfig, init: str | Path | None) -> PromptableModel:
+def initial_model(config: TrainingConfig, init: str | Path | None) -> TrainableModel:
     """The network with a checkpoint's weights, or with random ones drawn from the seed."""
     if init is None:
         torch.manual_seed(config.seed)
@@ -173,7 +173,7 @@ def train(
     return out / BEST
 
 
-def resumed_model(config: TrainingConfig, saved: dict[str, Any]) -> PromptableModel:
+def resumed_model(config: TrainingConfig, saved: dict[str, Any]) -> TrainableModel:
     """The network of a run that goes on, with its weights: what is kept of its frozen stages is named by them."""
     name = saved["network"]
     model = next(known for known in MODELS if known.name == name)(config.frame)

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 
 from ..engine.inference.frame import Frame
-from ..models.interface import PromptableModel
+from ..models.interface import TrainableModel
 from ..overlap import dice
 from .cases import Case
 from .config import TrainingConfig
@@ -55,19 +55,19 @@ def _distance_to_middle(samples: tuple[Sample, ...]):
     return lambda sample: order[id(sample)]
 
 
-def prompts_of(model: PromptableModel, example: Example, device: torch.device) -> dict[str, torch.Tensor]:
+def prompts_of(model: TrainableModel, example: Example, device: torch.device) -> dict[str, torch.Tensor]:
     """The prompts of an example that the model's `decode` takes, by their names."""
     return {name: torch.from_numpy(getattr(example, name)).to(device) for name in model.prompts}
 
 
 def segment(
-    model: PromptableModel, sample: Sample, config: TrainingConfig, device: torch.device, frozen: FrozenStages = WHOLE
+    model: TrainableModel, sample: Sample, config: TrainingConfig, device: torch.device, frozen: FrozenStages = WHOLE
 ) -> tuple[np.ndarray, np.ndarray]:
     """Masks of a sample's objects from their tight boxes.
 
     Parameters
     ----------
-    model : PromptableModel
+    model : TrainableModel
     sample : Sample
     config : TrainingConfig
         Gives the frame and the precision.
@@ -89,8 +89,8 @@ def segment(
         features = frozen.features(model, [example.pixels], device)
         logits, _ = model.decode(features, **prompts_of(model, example, device))
     frame = Frame.of(height, width, config.frame)
-    logits = logits[:, 0, : frame.scaled_height, : frame.scaled_width].float().cpu().numpy()
-    full = np.stack([cv2.resize(one, (width, height), interpolation=cv2.INTER_LINEAR) > 0 for one in logits])
+    scaled = logits[:, 0, : frame.scaled_height, : frame.scaled_width].float().cpu().numpy()
+    full = np.stack([cv2.resize(one, (width, height), interpolation=cv2.INTER_LINEAR) > 0 for one in scaled])
     for mask, k in zip(full, chosen, strict=True):
         mask &= _box_region(sample.masks[k])
     return full, chosen
@@ -105,7 +105,7 @@ def _box_region(mask: np.ndarray) -> np.ndarray:
 
 
 def measure(
-    model: PromptableModel,
+    model: TrainableModel,
     samples: dict[str, list[Sample]],
     config: TrainingConfig,
     device: torch.device,
@@ -115,7 +115,7 @@ def measure(
 
     Parameters
     ----------
-    model : PromptableModel
+    model : TrainableModel
         Left at the configuration's frame.
     samples : dict of str to list of Sample
         As `held_out_samples` gives them; may be empty.
@@ -142,6 +142,6 @@ def measure(
     return {"mean": float(np.mean(list(means.values()))), **means} if means else {}
 
 
-def set_frame(model: PromptableModel, size: int) -> None:
+def set_frame(model: TrainableModel, size: int) -> None:
     """Let the network take images of another side; its weights do not depend on it."""
     model.frame = model.prompt_encoder.frame = size

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import torch
 
-from ..models.interface import PromptableModel
+from ..models.interface import TrainableModel
 from .config import TrainingConfig
 from .kept import FrozenStages
 from .measure import WHOLE, segment
@@ -35,7 +35,7 @@ def _outlined(sample: Sample, found: np.ndarray, chosen: np.ndarray) -> np.ndarr
 
 def save_examples(
     path: Path,
-    model: PromptableModel,
+    model: TrainableModel,
     samples: dict[str, list[Sample]],
     config: TrainingConfig,
     device: torch.device,

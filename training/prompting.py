@@ -111,7 +111,7 @@ class Prompting:
             Where the image lies in it.
         """
         box, passed_on = self.box(rng, mask)
-        made = self.source(rng).prompt(Target(number), CORRECTED.box_in_frame(box, frame), pixels.any(axis=0))
+        made = self.source(rng).prompt(Target(number), CORRECTED.box_in_frame(box, frame), np.any(pixels, axis=0))
         if passed_on and self.previous > 0 and rng.random() < self.previous:
             return replace(made, scribble=neighbouring(rng, target >= 0.5))
         if self.dropped > 0 and rng.random() < self.dropped:

@@ -3,13 +3,14 @@
 import copy
 import math
 from dataclasses import asdict
-from typing import Any, NamedTuple
+from operator import itemgetter
+from typing import Any
 
 import torch
 from torch import nn
 
 from ..errors import LiteMedSamError
-from ..models.interface import PromptableModel
+from ..models.interface import ImageFeatures, TrainableModel
 from .config import TrainingConfig
 from .examples import Example
 from .kept import FrozenStages, KeptMaps, all_stages, frozen_stages
@@ -28,19 +29,19 @@ def rate_at(config: TrainingConfig, step: int) -> float:
     return config.learning_rate * rise * fall
 
 
-def _statistics(model: nn.Module) -> list[nn.Module]:
+def _statistics(model: TrainableModel) -> list[nn.Module]:
     return [module for module in model.modules() if isinstance(module, nn.BatchNorm2d)]
 
 
 def decode_window(
-    model: PromptableModel, features: NamedTuple, prompts: dict[str, torch.Tensor], origin: tuple[int, int], side: int
+    model: TrainableModel, features: ImageFeatures, prompts: dict[str, torch.Tensor], origin: tuple[int, int], side: int
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Decode prompts on a window of the frame.
 
     Parameters
     ----------
-    model : PromptableModel
-    features : NamedTuple
+    model : TrainableModel
+    features : ImageFeatures
         Of the window's pixels alone, or of the whole frame.
     prompts : dict of str to Tensor
         As `PromptableModel.decode` takes them, in pixels of the frame; ``scribbles`` (n, 1, S, S) of the window.
@@ -56,7 +57,7 @@ def decode_window(
     """
     cells, x, y, kept = model.frame // 4, origin[0] // 4, origin[1] // 4, side // 4
     if kept < features.image_embedding.shape[-1]:
-        features = type(features)(*(_part(one, one.shape[-1] // cells, x, y, kept) for one in features))
+        features = features.map(lambda one: _part(one, one.shape[-1] // cells, x, y, kept))
     position = model.prompt_encoder.pe_layer.grid(cells).unflatten(0, (cells, cells))
     position = position[y : y + kept, x : x + kept].flatten(0, 1)
     return model.mask_decoder(features, position, *model.encode_prompts(**prompts))
@@ -73,7 +74,7 @@ class Run:
     Parameters
     ----------
     config : TrainingConfig
-    model : PromptableModel
+    model : TrainableModel
         With its initial weights; the run owns it from now on.
     device : torch.device
     kept : KeptMaps, optional
@@ -81,7 +82,7 @@ class Run:
 
     Attributes
     ----------
-    model, averaged : PromptableModel
+    model, averaged : TrainableModel
         The trained and the averaged network.
     step : int
         Steps done.
@@ -90,7 +91,7 @@ class Run:
     """
 
     def __init__(
-        self, config: TrainingConfig, model: PromptableModel, device: torch.device, kept: KeptMaps | None = None
+        self, config: TrainingConfig, model: TrainableModel, device: torch.device, kept: KeptMaps | None = None
     ):
         self.config = config
         self.device = device
@@ -168,7 +169,7 @@ class Run:
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.config.mixed):
             features = self.frozen.features(self.model, [example.pixels for example in examples], self.device)
             for k, example in enumerate(examples):
-                one = type(features)(*(part[k : k + 1] for part in features))
+                one = features.map(itemgetter(slice(k, k + 1)))
                 prompts = prompts_of(self.model, example, self.device)
                 logits, iou = decode_window(self.model, one, prompts, example.origin, example.targets.shape[-1])
                 boxes = prompts["boxes"] - prompts["boxes"].new_tensor(example.origin * 2)
@@ -181,7 +182,7 @@ class Run:
     def _average(self) -> None:
         # The initial weights would otherwise stay in the average of a short run.
         decay = min(self.config.ema, (1 + self.step) / (10 + self.step))
-        own = list(self.model.parameters())
+        own: list[torch.Tensor] = list(self.model.parameters())
         torch._foreach_lerp_(list(self.averaged.parameters()), own, 1 - decay)
         for kept, now in zip(self.averaged.buffers(), self.model.buffers(), strict=True):
             kept.copy_(now)

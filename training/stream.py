@@ -4,6 +4,7 @@ import signal
 from collections import Counter
 from collections.abc import Iterator
 from hashlib import sha256
+from typing import Any
 
 import cv2
 import numpy as np
@@ -103,7 +104,7 @@ class Stream(torch.utils.data.Dataset):
         )
 
 
-def _unchanged(examples: tuple[Example, ...]) -> tuple[Example, ...]:
+def _unchanged(examples: Any) -> Any:
     return examples
 
 
