@@ -1,10 +1,13 @@
 """``litemedsam-infer``: cases in, label maps out."""
 
+from __future__ import annotations
+
 import os
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from time import perf_counter
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -13,8 +16,11 @@ from ...errors import LiteMedSamError, broken_installation
 from ..settings import MOST_THREADS
 from ..system.standard_streams import StandardStreams
 from ..system.stopping import orderly_stop
-from .parameters import BOX, SPACING, OverlayCommand
+from .parameters import BOX, SPACING, OverlayCommand, PartOfCohort
 from .usage import check_usage, settings_of
+
+if TYPE_CHECKING:
+    from .selection import Selection
 
 
 @click.command(cls=OverlayCommand, context_settings={"help_option_names": ["-h", "--help"]})
@@ -95,6 +101,15 @@ from .usage import check_usage, settings_of
 @click.option("--html", "page", type=click.Path(path_type=Path), help="Write one page with all of it; adds --overlay.")
 @click.option("--overwrite", is_flag=True, help="Replace results that exist.")
 @click.option("--skip-existing", is_flag=True, help="Leave out cases whose result exists.")
+@click.option(
+    "--part",
+    type=PartOfCohort(),
+    default="all",
+    show_default=True,
+    help="Take one of N parts of the cases, chosen by their names; `auto` is the task of a SLURM job array.",
+)
+@click.option("--check", is_flag=True, help="Only list the cases without a result; exit code 1 where there are any.")
+@click.option("--merge", is_flag=True, help="Only put the records of all parts together, into --report, --csv, --html.")
 @click.option("-v", "--verbose", is_flag=True, help="Show seconds per stage.")
 @click.option("-q", "--quiet", is_flag=True, help="Show errors only.")
 @click.version_option(__version__, prog_name="litemedsam-infer")
@@ -114,20 +129,7 @@ def main(**given: Any) -> None:
     click.get_current_context().with_resource(orderly_stop())
     check_usage(given)
     try:
-        settings, start, graphs = settings_of(given), perf_counter(), None
-        if given["workers"] == 1:
-            # Before the other imports, because the graphs load beside them: that saves a seventh of a short run.
-            from .preload import graphs_ahead
-
-            graphs = graphs_ahead(settings, given["cases"], given["folder"], given["boxes"])
-        seconds_to_load = perf_counter() - start
-        from ..running.cohort import NameClash
-        from .invocation import Invocation
-
-        try:
-            reports = Invocation.of(given, settings, graphs, seconds_to_load).run()
-        except NameClash as error:
-            raise click.UsageError(str(error)) from error
+        complete = _look_back(given) if given["check"] or given["merge"] else _segment(given)
     except LiteMedSamError as error:
         raise click.ClickException(str(error)) from error
     except (ImportError, AttributeError) as error:
@@ -135,7 +137,40 @@ def main(**given: Any) -> None:
         if broken is None:
             raise
         raise click.ClickException(str(broken)) from error
-    sys.exit(1 if any(report.error for report in reports) else 0)
+    sys.exit(0 if complete else 1)
+
+
+def _segment(given: Mapping[str, Any]) -> bool:
+    """Segment the cases; whether all went well."""
+    settings, start, graphs = settings_of(given), perf_counter(), None
+    if given["workers"] == 1:
+        # Before the other imports, because the graphs load beside them: that saves a seventh of a short run.
+        from .preload import graphs_ahead
+
+        graphs = graphs_ahead(settings, given["cases"], given["folder"], given["boxes"])
+    seconds_to_load = perf_counter() - start
+    from .invocation import Invocation
+
+    reports = Invocation.of(given, _selection(given), settings, graphs, seconds_to_load).run()
+    return not any(report.error for report in reports)
+
+
+def _look_back(given: Mapping[str, Any]) -> bool:
+    """List or merge what earlier runs did; whether nothing is missing."""
+    from .completion import list_missing, merge_records
+
+    selection = _selection(given)
+    return merge_records(given, selection) if given["merge"] else list_missing(selection, given["quiet"])
+
+
+def _selection(given: Mapping[str, Any]) -> Selection:
+    from ..running.cohort import NameClash
+    from .selection import Selection
+
+    try:
+        return Selection.of(given)
+    except NameClash as error:
+        raise click.UsageError(str(error)) from error
 
 
 def command() -> None:

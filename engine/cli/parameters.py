@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 import click
 
+from ...errors import LiteMedSamError
+from ..running.parts import Part
+
 if TYPE_CHECKING:
     _NumbersParamType = click.ParamType[tuple[float, ...]]
+    _PartParamType = click.ParamType[Part]
 else:
     # Older versions of click do not know what the parameter is of.
-    _NumbersParamType = click.ParamType
+    _NumbersParamType = _PartParamType = click.ParamType
 
 
 class Numbers(_NumbersParamType):
@@ -44,6 +49,21 @@ class Numbers(_NumbersParamType):
 
 BOX = Numbers("x0,y0[,z0],x1,y1[,z1]", ("x0,y0,x1,y1", "x0,y0,z0,x1,y1,z1"), "10,20,60,80")
 SPACING = Numbers("x,y[,z]", ("x,y", "x,y,z"), "0.5,0.5,3")
+
+
+class PartOfCohort(_PartParamType):
+    """One part of the cases; see `Part.of`."""
+
+    name = "K/N|auto|all"
+
+    def convert(self, value: str | Part, param: click.Parameter | None, ctx: click.Context | None) -> Part:
+        """See `click.ParamType.convert`."""
+        if isinstance(value, Part):
+            return value
+        try:
+            return Part.of(value, os.environ)
+        except LiteMedSamError as error:
+            self.fail(str(error), param, ctx)
 
 
 class OverlayCommand(click.Command):

@@ -25,6 +25,10 @@ def check_usage(given: Mapping[str, Any]) -> None:
         raise click.UsageError("give either case files or a folder with -i")
     if (given["pieces"] or given["margin"]) and not given["mask"]:
         raise click.UsageError("--pieces and --margin go with --boxes-from")
+    if given["merge"] and (given["check"] or not given["part"].whole):
+        raise click.UsageError("--merge goes with all parts, and without --check, since it also lists what is missing")
+    if given["merge"] and not given["report"] and (given["page"] or not given["table"]):
+        raise click.UsageError("--merge goes with --report, or for a table alone with --csv, as the parts were run")
     if given["box_space"] == "world" and given["clip"]:
         raise click.UsageError("--clip goes with boxes in voxels")
     if given["box_space"] == "world" and given["mask"]:

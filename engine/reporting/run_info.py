@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import platform
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ... import __version__
+from ...errors import LiteMedSamError
 from ..backends.registry import runtime_version
 
 if TYPE_CHECKING:
     from ..bundle.info import BundleInfo
     from ..bundle.precision import Choice
     from ..settings import EngineSettings
+
+
+# Masks of different settings of these do not belong together.
+_DECIDING = ("weights_sha256", "protocol", "seed")
 
 
 @dataclass(frozen=True)
@@ -83,3 +89,31 @@ class RunInfo:
             seed=settings.seed,
             seconds_to_load=round(seconds_to_load, 4),
         )
+
+    @classmethod
+    def of_parts(cls, parts: Sequence[RunInfo]) -> RunInfo:
+        """The record of several runs that share a cohort.
+
+        Parameters
+        ----------
+        parts : sequence of RunInfo
+            At least one. Where their texts differ, each is listed; of numbers, the largest counts.
+
+        Raises
+        ------
+        LiteMedSamError
+            When weights, protocol or seed differ.
+        """
+        kept: dict[str, Any] = {}
+        for name in asdict(parts[0]):
+            values = list(dict.fromkeys(getattr(part, name) for part in parts))
+            if len(values) > 1 and name in _DECIDING:
+                raise LiteMedSamError(
+                    f"the parts have different {name}: {values[0]} and {values[1]}",
+                    "segment all parts with the same options; --overwrite replaces results",
+                )
+            if isinstance(values[0], str):
+                kept[name] = ", ".join(values)
+            else:
+                kept[name] = all(values) if isinstance(values[0], bool) else max(values)
+        return cls(**kept)

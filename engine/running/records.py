@@ -12,6 +12,7 @@ from .run import pictures
 if TYPE_CHECKING:
     from ..reporting.case_report import CaseReport
     from ..reporting.run_info import RunInfo
+    from .parts import Part
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,10 @@ class Records:
     def paths(self) -> tuple[Path, ...]:
         """Those that are asked for."""
         return tuple(path for path in (self.report, self.table, self.page) if path is not None)
+
+    def of_part(self, part: Part) -> Records:
+        """The records of one part; see `Part.record`."""
+        return Records(*(path and part.record(path) for path in (self.report, self.table, self.page)))
 
     def earlier(self) -> list[CaseReport]:
         """The cases of an earlier run, where these files exist.

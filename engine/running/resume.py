@@ -9,6 +9,7 @@ from pathlib import Path
 
 from ...errors import LiteMedSamError, readable
 from ..reporting.case_report import CaseReport
+from ..reporting.run_info import RunInfo
 
 # Columns that every table has.
 _KEYS = {"case", "output", "object", "error"}
@@ -41,6 +42,17 @@ def read_report(path: Path) -> list[CaseReport]:
     known = {field.name for field in fields(CaseReport)}
     try:
         return [CaseReport(**{key: case[key] for key in known & case.keys()}) for case in json.loads(text)["cases"]]
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+        raise _unusable(path, "report") from error
+
+
+def read_run(path: Path) -> RunInfo | None:
+    """The versions and settings in a report that `write_report` wrote; raises as `read_report`."""
+    text = _content(path)
+    if text is None:
+        return None
+    try:
+        return RunInfo(**json.loads(text)["run"])
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise _unusable(path, "report") from error
 

@@ -34,7 +34,7 @@ def run(executor: Executor, cases: Sequence[Path], options: Options, tell: Repor
     """
     waiting = []
     for case in cases:
-        if options.existing is Existing.SKIP and _has_result(case, options):
+        if options.existing is Existing.SKIP and has_result(case, options):
             tell.skipped(case)
         else:
             waiting.append(case)
@@ -46,7 +46,8 @@ def run(executor: Executor, cases: Sequence[Path], options: Options, tell: Repor
     return [reports[str(case)] for case in waiting]
 
 
-def _has_result(case: Path, options: Options) -> bool:
+def has_result(case: Path, options: Options) -> bool:
+    """Whether the label map of a case exists; other results are written before it."""
     try:
         return options.target(case).exists()
     except LiteMedSamError:
