@@ -8,7 +8,7 @@ As in a bundle's accuracy card, a volume gives the middle slice of each object, 
 from pathlib import Path
 
 import click
-from litemedsam.engine.bundle.info import default_bundle
+from litemedsam.engine.bundle.packaged import bundle_folder
 from litemedsam.engine.system.resources import available_processors
 from litemedsam.export.agreement import measure, offered
 from litemedsam.export.calibration import NamedCase
@@ -23,7 +23,7 @@ _FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 @click.option("--images-only", is_flag=True, help="Leave volumes out.")
 def main(cases: Path, model: Path | None, most: int, images_only: bool) -> None:
     """Compare the precisions on CASES."""
-    bundle = model or default_bundle()
+    bundle = model or bundle_folder()
     precisions = offered(bundle)[::-1]
     by_modality: dict[str, list[NamedCase]] = {}
     for path in sorted(cases.glob("2D*.npz" if images_only else "*.npz")):

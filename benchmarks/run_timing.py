@@ -18,7 +18,7 @@ import numpy as np
 from cases import QUICK, STANDARD
 from graphs import matrix_product_speed, time_graphs, untrained_litemedsam
 from litemedsam.engine.backends.registry import native_precisions
-from litemedsam.engine.bundle.info import default_bundle
+from litemedsam.engine.bundle.packaged import bundle_folder
 from litemedsam.engine.bundle.precision import available
 from litemedsam.engine.system.resources import available_processors
 from processes import Timing, precisions_of_the_command, time_process
@@ -78,7 +78,7 @@ def main(quick, full, no_cases, backends, asked, litemedsam, threads, repeats, j
     import published
 
     backends, repeats = backends or ("openvino",), repeats or (3 if quick else 5)
-    native = available(default_bundle(), native_precisions("openvino"))
+    native = available(bundle_folder(), native_precisions("openvino"))
     # The command's own choice if it has one, else the fastest.
     by_default = "auto" if "auto" in precisions_of_the_command() else native[-1]
     asked = asked or tuple(dict.fromkeys(("f32", by_default)))
@@ -93,7 +93,7 @@ def main(quick, full, no_cases, backends, asked, litemedsam, threads, repeats, j
     click.echo(f"the published script's start-up: {start_up:.2f} s{note}")
     graphs = []
     with tempfile.TemporaryDirectory() as folder:
-        for bundle in (default_bundle(), litemedsam or untrained_litemedsam(Path(folder) / "litemedsam")):
+        for bundle in (bundle_folder(), litemedsam or untrained_litemedsam(Path(folder) / "litemedsam")):
             for backend in backends:
                 for precision in available(bundle, native_precisions(backend)):
                     graphs.append(time_graphs(bundle, backend, precision, threads, repeats))

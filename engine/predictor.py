@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..errors import LiteMedSamError
-from .bundle.info import default_bundle
+from .bundle.packaged import bundle_folder
 from .bundle.precision import AUTOMATIC
 from .case import Case, Segmentation, checked_case
 from .inference.automatic_prompts import AutomaticPrompts
@@ -97,7 +97,7 @@ class Predictor:
         folder = None if bundle is None else Path(bundle)
         settings = EngineSettings(folder, backend, precision, protocol, threads, seed, cache_mb)
         if graphs is None:
-            graphs = Graphs.open(folder or default_bundle(), backend, precision, settings.processors)
+            graphs = Graphs.open(bundle_folder(folder), backend, precision, settings.processors)
         self.settings = settings
         self.bundle, self.backend, self.threads = graphs.bundle, graphs.backend, graphs.threads
         self.choice = graphs.choice

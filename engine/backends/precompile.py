@@ -3,7 +3,8 @@
 import sys
 from pathlib import Path
 
-from ..bundle.info import DECODER, default_bundle
+from ..bundle.info import DECODER
+from ..bundle.packaged import bundle_folder
 from ..bundle.precision import AUTOMATIC, encoder_file, floats_beside, resolve
 from .compiled import CompiledFolder
 from .openvino import OpenVinoGraph
@@ -11,7 +12,7 @@ from .openvino import OpenVinoGraph
 
 def main(folder: Path) -> None:
     """Compile the default bundle into a folder, in the precision that ``auto`` takes on this machine."""
-    bundle, native = default_bundle(), OpenVinoGraph.native_precisions()
+    bundle, native = bundle_folder(), OpenVinoGraph.native_precisions()
     precision = resolve(bundle, AUTOMATIC, native).precision
     floats = floats_beside(precision, native)
     for graph in (encoder_file(bundle, precision), bundle / DECODER):

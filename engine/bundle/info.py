@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, fields
-from importlib.resources import files
 from pathlib import Path
 from typing import Any, get_type_hints
 
@@ -117,17 +116,3 @@ class BundleInfo:
         if not _FRAMES[0] <= info.frame <= _FRAMES[1]:
             raise LiteMedSamError(f"{path}: a frame of {info.frame} pixels, expected 16 to 4096", remedy)
         return info
-
-
-def default_bundle() -> Path:
-    """The folder of the bundle that comes with the package.
-
-    Raises
-    ------
-    LiteMedSamError
-        When this installation has no bundle.
-    """
-    folder = Path(str(files("litemedsam") / "bundle"))
-    if not (folder / ENCODER).is_file():
-        raise LiteMedSamError("this installation comes without a default model", "give a bundle with --model")
-    return folder

@@ -13,7 +13,7 @@ import click
 from ...atomic import make_output_folder, remove_left_over
 from ...errors import readable
 from ...inputs import InputFiles
-from ..bundle.info import default_bundle
+from ..bundle.packaged import bundle_folder
 from ..inference.graphs import Graphs
 from ..inference.streams import Growing
 from ..predictor import Predictor
@@ -131,7 +131,7 @@ class Invocation:
         settings = settings.shared_by(workers)
         if graphs is None:
             graphs = Graphs.open(
-                settings.bundle or default_bundle(), settings.backend, settings.precision, settings.processors
+                bundle_folder(settings.bundle), settings.backend, settings.precision, settings.processors
             )
         predictor = Predictor.of(settings, graphs, Growing(settings.processors, many=len(cases) > 1))
         seconds += perf_counter() - start

@@ -62,7 +62,11 @@ if TYPE_CHECKING:
     type=click.Choice(["npz", "nifti", "dicom", "nrrd", "mha", "png", "slices"]),
     help="Kind of the results; that of the scan when absent.",
 )
-@click.option("--model", type=click.Path(path_type=Path), help="Bundle folder; the default model when absent.")
+@click.option(
+    "--model",
+    type=click.Path(path_type=Path),
+    help="Bundle folder, or the name of a bundle in the package; the default model when absent.",
+)
 @click.option(
     "--backend", type=click.Choice(["openvino", "onnxruntime"]), default="openvino", show_default=True, help="Runtime."
 )

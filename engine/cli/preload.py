@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from ...archive import open_archive
 from ...errors import LiteMedSamError
-from ..bundle.info import default_bundle
+from ..bundle.packaged import bundle_folder
 from ..inference.graphs import Graphs
 from ..inference.streams import Growing
 from ..io.image import Image
@@ -46,7 +46,7 @@ def graphs_ahead(
     LiteMedSamError
         See `Graphs.open`.
     """
-    graphs = Graphs.open(settings.bundle or default_bundle(), settings.backend, settings.precision, settings.processors)
+    graphs = Graphs.open(bundle_folder(settings.bundle), settings.backend, settings.precision, settings.processors)
     if spare_memory():
         policy = Growing(graphs.threads, many=folder is not None or len(cases) > 1)
         graphs.begin(policy.wanted(*likely_kind(cases, folder, given), held=None))

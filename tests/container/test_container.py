@@ -204,9 +204,10 @@ from pathlib import Path
 from litemedsam.engine.backends.compiled import READY_VARIABLE, CompiledFolder
 from litemedsam.engine.backends.offline_openvino import core
 from litemedsam.engine.backends.openvino import OpenVinoGraph
-from litemedsam.engine.bundle.info import DECODER, default_bundle
+from litemedsam.engine.bundle.info import DECODER
+from litemedsam.engine.bundle.packaged import bundle_folder
 from litemedsam.engine.bundle.precision import AUTOMATIC, encoder_file, floats_beside, resolve
-bundle, native = default_bundle(), OpenVinoGraph.native_precisions()
+bundle, native = bundle_folder(), OpenVinoGraph.native_precisions()
 precision = resolve(bundle, AUTOMATIC, native).precision
 floats, folder = floats_beside(precision, native), CompiledFolder(Path(os.environ[READY_VARIABLE]))
 files = encoder_file(bundle, precision), bundle / DECODER

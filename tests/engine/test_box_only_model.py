@@ -10,7 +10,8 @@ import onnx
 import pytest
 import torch
 from litemedsam.engine.backends.registry import BACKENDS, load_graph
-from litemedsam.engine.bundle.info import DECODER, ENCODER, BundleInfo, default_bundle
+from litemedsam.engine.bundle.info import DECODER, ENCODER, BundleInfo
+from litemedsam.engine.bundle.packaged import bundle_folder
 from litemedsam.engine.case import checked_case
 from litemedsam.engine.inference.automatic_prompts import AutomaticPrompts
 from litemedsam.engine.inference.case_segmenter import CaseSegmenter
@@ -229,7 +230,7 @@ def test_only_what_the_model_takes_is_drawn():
 
 
 def test_a_bundle_without_the_entry_has_the_first_protocol():
-    bundle = default_bundle()
+    bundle = bundle_folder()
     info = load_graph(bundle / ENCODER, "onnxruntime", "f32", 1).metadata
     without = {name: value for name, value in info.items() if "published_protocol" not in name}
     assert protocol_named("published", BundleInfo.from_metadata(bundle, without).published_protocol) is SWIN

@@ -12,7 +12,8 @@ import torch
 from click.testing import CliRunner
 from litemedsam.engine.bundle.card import CARD_KEY, Agreement
 from litemedsam.engine.bundle.digests import sha256_of
-from litemedsam.engine.bundle.info import DECODER, ENCODER, BundleInfo, default_bundle
+from litemedsam.engine.bundle.info import DECODER, ENCODER, BundleInfo
+from litemedsam.engine.bundle.packaged import bundle_folder
 from litemedsam.engine.inference.network import Network
 from litemedsam.export import fold, swin, writer
 from litemedsam.export.calibration import Parted
@@ -96,9 +97,9 @@ def test_the_same_checkpoint_gives_the_same_bytes(stand_in_checkpoint, stand_in_
 
 def test_the_default_bundle_is_what_its_weights_give(tmp_path):
     """Byte for byte, but for the accuracy card, which needs cases."""
-    recorded = onnx.load(default_bundle() / ENCODER)
+    recorded = onnx.load(bundle_folder() / ENCODER)
     metadata = {entry.key: entry.value for entry in recorded.metadata_props if entry.key != CARD_KEY}
-    info = BundleInfo.from_metadata(default_bundle(), metadata)
+    info = BundleInfo.from_metadata(bundle_folder(), metadata)
     options = writer.ExportOptions(half_weights=True, description=info.description, scribble=info.scribble)
     model = load_checkpoint(WEIGHTS)
     described = writer.described(model, sha256_of(WEIGHTS), options)
@@ -106,13 +107,13 @@ def test_the_default_bundle_is_what_its_weights_give(tmp_path):
         pytest.skip(f"the default bundle was made with {info.tools}")
     assert described == info
     writer.write_graphs(tmp_path, model, described)
-    assert (tmp_path / DECODER).read_bytes() == (default_bundle() / DECODER).read_bytes()
+    assert (tmp_path / DECODER).read_bytes() == (bundle_folder() / DECODER).read_bytes()
     onnx.helper.set_model_props(recorded, dict(sorted(metadata.items())))
     assert (tmp_path / ENCODER).read_bytes() == recorded.SerializeToString()
 
 
 def test_the_default_bundle_is_small():
-    assert sum((default_bundle() / name).stat().st_size for name in (ENCODER, DECODER)) <= 32e6
+    assert sum((bundle_folder() / name).stat().st_size for name in (ENCODER, DECODER)) <= 32e6
 
 
 @pytest.mark.parametrize("wrapped", ["plain", "model", "module", "half", "published_extras"])
@@ -314,7 +315,7 @@ def test_a_deviation_leaves_no_bundle_behind(saved, state, tmp_path, monkeypatch
 )
 def test_unknown_metadata_are_refused(tmp_path, key, value, message):
     for name in (ENCODER, DECODER):
-        model = onnx.load(default_bundle() / name)
+        model = onnx.load(bundle_folder() / name)
         properties = {entry.key: entry.value for entry in model.metadata_props}
         properties.pop(key, None)
         if value is not None:
@@ -326,7 +327,7 @@ def test_unknown_metadata_are_refused(tmp_path, key, value, message):
 
 
 def test_graphs_of_two_checkpoints_are_refused(tmp_path, stand_in_bundle):
-    (tmp_path / ENCODER).write_bytes((default_bundle() / ENCODER).read_bytes())
+    (tmp_path / ENCODER).write_bytes((bundle_folder() / ENCODER).read_bytes())
     (tmp_path / DECODER).write_bytes((stand_in_bundle("swin_litemedsam", 0) / DECODER).read_bytes())
     with pytest.raises(LiteMedSamError, match="different checkpoints"):
         Network.load(tmp_path, "onnxruntime", "f32", 1)

@@ -11,7 +11,8 @@ import torch
 from click.testing import CliRunner
 from litemedsam.engine.backends.registry import BACKENDS, native_precisions
 from litemedsam.engine.bundle.card import read_card
-from litemedsam.engine.bundle.info import DECODER, ENCODER, QUANTISED_ENCODER, default_bundle
+from litemedsam.engine.bundle.info import DECODER, ENCODER, QUANTISED_ENCODER
+from litemedsam.engine.bundle.packaged import bundle_folder
 from litemedsam.engine.bundle.precision import choose
 from litemedsam.engine.inference.network import Network
 from litemedsam.engine.predictor import Predictor
@@ -92,7 +93,7 @@ def test_every_runtime_takes_it(bundle):
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_the_default_encoder_in_int8_is_close_to_the_exact_one(backend):
     with np.load(EXAMPLE) as case:
-        assert min(correlations(default_bundle(), backend, case["imgs"])) > 0.99
+        assert min(correlations(bundle_folder(), backend, case["imgs"])) > 0.99
 
 
 def test_the_card_names_what_was_measured(bundle, parted):

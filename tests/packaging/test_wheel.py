@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from litemedsam.engine.bundle.packaged import DEFAULT
 from places import ROOT
 
 
@@ -46,9 +47,11 @@ def test_every_source_folder_is_listed():
 
 
 def test_the_wheel_holds_the_source_folders_and_nothing_else(wheel):
-    expected = {"litemedsam/py.typed", "litemedsam/bundle/encoder.onnx", "litemedsam/bundle/decoder.onnx"}
-    expected |= {f"litemedsam/bundle/{path.name}" for path in (ROOT / "src" / "litemedsam" / "bundle").glob("*.onnx")}
-    expected |= {"litemedsam/bundle/SHA256SUMS"}
+    home = ROOT / "src"
+    bundles = {path.relative_to(home).as_posix() for path in (home / "litemedsam" / "bundles").rglob("*.*")}
+    assert f"litemedsam/bundles/{DEFAULT}/encoder.onnx" in bundles
+    sums = {f"{Path(path).parent.as_posix()}/SHA256SUMS" for path in bundles}
+    expected = {"litemedsam/py.typed"} | bundles | sums
     for name, folder in packages().items():
         expected |= {"/".join([*name.split("."), path.name]) for path in folder.glob("*.py")}
     expected |= {f"litemedsam/training/recipes/{path.name}" for path in (ROOT / "training" / "recipes").iterdir()}

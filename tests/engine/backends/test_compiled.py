@@ -12,9 +12,10 @@ from litemedsam.engine.backends import compiled as module
 from litemedsam.engine.backends.compiled import CACHE_VARIABLE, READY_VARIABLE, CompiledFolder, processor, user_cache
 from litemedsam.engine.backends.openvino import OpenVinoGraph
 from litemedsam.engine.backends.registry import load_graph
-from litemedsam.engine.bundle.info import DECODER, ENCODER, default_bundle
+from litemedsam.engine.bundle.info import DECODER, ENCODER
+from litemedsam.engine.bundle.packaged import bundle_folder
 
-GRAPH = default_bundle() / DECODER
+GRAPH = bundle_folder() / DECODER
 
 
 @pytest.fixture

@@ -6,7 +6,8 @@ import sys
 import numpy as np
 import pytest
 from litemedsam.engine.backends.registry import load_graph
-from litemedsam.engine.bundle.info import DECODER, ENCODER, BundleInfo, default_bundle
+from litemedsam.engine.bundle.info import DECODER, ENCODER, BundleInfo
+from litemedsam.engine.bundle.packaged import bundle_folder
 from tiny_bundle import write_tiny_bundle
 
 from litemedsam.errors import LiteMedSamError
@@ -14,7 +15,7 @@ from litemedsam.errors import LiteMedSamError
 
 @pytest.fixture(scope="module")
 def encoder(backend):
-    return load_graph(default_bundle() / ENCODER, backend, "f32", 2)
+    return load_graph(bundle_folder() / ENCODER, backend, "f32", 2)
 
 
 @pytest.fixture(scope="module")
@@ -24,7 +25,7 @@ def embedding(encoder):
 
 @pytest.fixture(scope="module")
 def decoder(backend):
-    return load_graph(default_bundle() / DECODER, backend, "f32", 2)
+    return load_graph(bundle_folder() / DECODER, backend, "f32", 2)
 
 
 def image(seed):
@@ -42,7 +43,7 @@ def prompts(count):
 
 
 def test_metadata_travel_in_the_file(backend, encoder):
-    info = BundleInfo.from_metadata(default_bundle() / ENCODER, encoder.metadata)
+    info = BundleInfo.from_metadata(bundle_folder() / ENCODER, encoder.metadata)
     assert info.model == "swin_litemedsam"
     assert info.frame == 256
     assert info.prompts == ("boxes", "points", "scribbles")
@@ -78,18 +79,18 @@ def test_prompts_do_not_influence_each_other(decoder, embedding):
 
 
 def test_threads_do_not_change_a_bit(backend, decoder, embedding):
-    single = load_graph(default_bundle() / ENCODER, backend, "f32", 1)
+    single = load_graph(bundle_folder() / ENCODER, backend, "f32", 1)
     found = single.run({"image": image(0)})
     for name, array in embedding.items():
         np.testing.assert_array_equal(found[name], array)
-    other = load_graph(default_bundle() / DECODER, backend, "f32", 1)
+    other = load_graph(bundle_folder() / DECODER, backend, "f32", 1)
     feed = {**embedding, **prompts(3)}
     np.testing.assert_array_equal(decoder.run(feed)["logits"], other.run(feed)["logits"])
 
 
 def test_damaged_graphs_are_refused(backend, tmp_path):
     path = tmp_path / ENCODER
-    path.write_bytes((default_bundle() / ENCODER).read_bytes()[:100_000])
+    path.write_bytes((bundle_folder() / ENCODER).read_bytes()[:100_000])
     with pytest.raises(LiteMedSamError, match=r"encoder\.onnx: (.* cannot load it|not an ONNX file)"):
         load_graph(path, backend, "f32", 1)
 

@@ -3,7 +3,8 @@
 import onnx
 import pytest
 from litemedsam.engine.backends.registry import BACKENDS, load_graph
-from litemedsam.engine.bundle.info import ENCODER, default_bundle
+from litemedsam.engine.bundle.info import ENCODER
+from litemedsam.engine.bundle.packaged import bundle_folder
 from litemedsam.engine.inference.network import Network
 
 from litemedsam import LiteMedSamError
@@ -11,12 +12,12 @@ from litemedsam import LiteMedSamError
 
 def test_an_unknown_precision_is_refused(backend):
     with pytest.raises(LiteMedSamError, match="precision 'f8'"):
-        load_graph(default_bundle() / ENCODER, backend, "f8", 1)
+        load_graph(bundle_folder() / ENCODER, backend, "f8", 1)
 
 
 def test_an_unknown_back_end_is_refused():
     with pytest.raises(LiteMedSamError, match="expected one of: openvino, onnxruntime"):
-        load_graph(default_bundle() / ENCODER, "abacus", "f32", 1)
+        load_graph(bundle_folder() / ENCODER, "abacus", "f32", 1)
 
 
 @pytest.mark.parametrize("backend", BACKENDS)

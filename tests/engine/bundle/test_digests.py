@@ -37,9 +37,9 @@ def test_changed_graphs_are_noticed(tmp_path, tiny_bundle):
 
 
 def test_the_default_model_is_the_one_that_was_shipped():
-    from litemedsam.engine.bundle.info import default_bundle
+    from litemedsam.engine.bundle.packaged import bundle_folder
 
-    listed = {line.split()[1] for line in (default_bundle() / MANIFEST).read_text().splitlines()}
-    assert listed == {path.name for path in default_bundle().glob("*.onnx")}
+    listed = {line.split()[1] for line in (bundle_folder() / MANIFEST).read_text().splitlines()}
+    assert listed == {path.name for path in bundle_folder().glob("*.onnx")}
     for name in listed:
-        check_digest(default_bundle() / name)
+        check_digest(bundle_folder() / name)

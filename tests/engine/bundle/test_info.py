@@ -51,11 +51,3 @@ def test_bundles_of_two_checkpoints_or_unknown_prompts_are_refused(own_bundle, t
         Predictor(own_bundle)
     with pytest.raises(LiteMedSamError, match="no such bundle folder"):
         Predictor(tmp_path / "none")
-
-
-def test_an_installation_without_a_model(monkeypatch, tmp_path):
-    from litemedsam.engine.bundle import info as module
-
-    monkeypatch.setattr(module, "files", lambda _: tmp_path)
-    with pytest.raises(LiteMedSamError, match="comes without a default model; give a bundle with --model"):
-        Predictor()

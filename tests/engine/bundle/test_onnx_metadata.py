@@ -1,8 +1,9 @@
 """Metadata read from ONNX files without a runtime."""
 
 import pytest
-from litemedsam.engine.bundle.info import DECODER, default_bundle
+from litemedsam.engine.bundle.info import DECODER
 from litemedsam.engine.bundle.onnx_metadata import read_metadata
+from litemedsam.engine.bundle.packaged import bundle_folder
 
 from litemedsam import LiteMedSamError
 
@@ -35,7 +36,7 @@ def test_fields_of_every_kind_are_stepped_over(tmp_path):
         read_metadata(tmp_path / "none.onnx")
 
 
-GRAPH = default_bundle() / DECODER
+GRAPH = bundle_folder() / DECODER
 
 
 def test_metadata_are_read_without_a_runtime():

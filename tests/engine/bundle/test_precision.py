@@ -11,8 +11,9 @@ from click.testing import CliRunner
 from litemedsam.engine.backends.registry import BACKENDS, native_precisions
 from litemedsam.engine.bundle.card import CARD_KEY, Agreement, card_to_json, read_card
 from litemedsam.engine.bundle.digests import write_manifest
-from litemedsam.engine.bundle.info import ENCODER, QUANTISED_ENCODER, default_bundle
+from litemedsam.engine.bundle.info import ENCODER, QUANTISED_ENCODER
 from litemedsam.engine.bundle.onnx_metadata import read_metadata
+from litemedsam.engine.bundle.packaged import bundle_folder
 from litemedsam.engine.bundle.precision import (
     FASTEST_FIRST,
     available,
@@ -111,7 +112,7 @@ def test_available_is_what_the_bundle_has_and_the_processor_computes(tmp_path, f
 def bundle(tmp_path):
     """The default bundle with a card under which every modality passes in bf16, and none in int8."""
     folder = tmp_path / "bundle"
-    shutil.copytree(default_bundle(), folder)
+    shutil.copytree(bundle_folder(), folder)
     model = onnx.load(folder / ENCODER)
     properties = {entry.key: entry.value for entry in model.metadata_props}
     card = {"bf16": GOOD, "int8": replace(GOOD, mean_dsc={"CT": 0.5})}
