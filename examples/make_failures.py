@@ -8,11 +8,11 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from litemedsam.training.examples import tight_box
-from litemedsam.training.measure import dsc
+from litemedsam.training.prompting import tight_box
 from litemedsam.training.scenes import FAMILIES, draw_scene
 
 from litemedsam import Predictor
+from litemedsam.overlap import dice
 
 # Beyond the seeds of any training step: those have three numbers.
 _SEED = 99
@@ -46,7 +46,7 @@ def worst_of(predictor: Predictor, family: str, number: int) -> tuple[float, np.
         boxes = np.stack([tight_box(mask) for mask in sample.masks])
         predictor.set_image(sample.image)
         masks = predictor.predict(boxes).masks
-        figures = [dsc(mask, truth) for mask, truth in zip(masks, sample.masks, strict=True)]
+        figures = [dice(mask, truth, empty=1.0) for mask, truth in zip(masks, sample.masks, strict=True)]
         k = int(np.argmin(figures))
         title = f"{family}, DSC {figures[k]:.2f}"
         found.append((figures[k], tile(sample.image, sample.masks[k], masks[k], boxes[k], title)))
