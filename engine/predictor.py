@@ -20,7 +20,7 @@ from .inference.embeddings import EmbeddingCache
 from .inference.engine import Engine
 from .inference.graphs import Graphs
 from .inference.network import Network
-from .inference.protocols import Protocol, protocol_named
+from .inference.protocols import CaseProtocol, protocol_named
 from .inference.streams import Growing, StreamPolicy
 from .sessions.arguments import box_array, image_array, refuse_others
 from .sessions.image import ImageSession, Prediction
@@ -138,7 +138,7 @@ class Predictor:
         return self._engine.network
 
     @property
-    def protocol(self) -> Protocol:
+    def protocol(self) -> CaseProtocol:
         """How boxes and slices are treated."""
         return self._engine.protocol
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..errors import LiteMedSamError
 from ..inputs import InputFiles
-from .io.dicom.format import Dicom
+from .io.format_choice import format_choice
 from .io.formats import format_for_result, format_of
 from .objects.clipped import ClippedBoxes
 from .objects.json_file import BoxesFile
@@ -141,8 +141,8 @@ def segment(
     written = None if target is None else _output(target, path, source, predictor)
     check = None if target is None or written is None else partial(written.format.check_result, target)
     objects = ClippedBoxes(source) if clip else source
-    dicom = Dicom(series, allow_uneven)
-    request = Request(path, objects, _scaling(window), frame, spacing, dicom, check, separate)
+    formats = format_choice(series, allow_uneven)
+    request = Request(path, objects, _scaling(window), frame, spacing, formats, check, separate)
     own = predictor is None
     predictor = Predictor() if predictor is None else predictor
     try:

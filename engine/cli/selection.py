@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..io.dicom.format import Dicom
+from ..io.format_choice import format_choice
 from ..io.formats import FORMATS
 from ..objects.sources import GivenBoxes, ObjectSource, StoredBoxes
 from ..running.cohort import LeftOut, distinct, gather
@@ -64,7 +64,7 @@ def _options(given: Mapping[str, Any], subfolders: Mapping[Path, Path]) -> Optio
         tuple(drawings),
         existing,
         subfolders,
-        dicom=Dicom(given["series"], given["allow_uneven"]),
+        formats=format_choice(given["series"], given["allow_uneven"]),
     )
 
 

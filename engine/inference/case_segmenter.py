@@ -18,7 +18,7 @@ from .propagation import propagate
 if TYPE_CHECKING:
     from .mask_sinks import MaskSink
     from .network import Network
-    from .protocols import Protocol
+    from .protocols import CaseProtocol
 
 Progress = Callable[[int, int], None]
 """Called with (done, total) steps; may raise to cancel the work."""
@@ -50,7 +50,7 @@ class CaseSegmenter:
     Parameters
     ----------
     network : Network
-    protocol : Protocol
+    protocol : CaseProtocol
     prompts : PromptSource
     cache_bytes : int
         Budget for a volume's cached embeddings, in bytes.
@@ -58,7 +58,9 @@ class CaseSegmenter:
         The number of threads that encode and decode at once; the result does not depend on it.
     """
 
-    def __init__(self, network: Network, protocol: Protocol, prompts: PromptSource, cache_bytes: int, streams: int = 1):
+    def __init__(
+        self, network: Network, protocol: CaseProtocol, prompts: PromptSource, cache_bytes: int, streams: int = 1
+    ):
         self.network = network
         self.protocol = protocol
         self.prompts = prompts

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from .budget import MemoryBudget
     from .network import Network
     from .prompt import PromptSource
-    from .protocols import Protocol
+    from .protocols import CaseProtocol
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class Engine:
     Attributes
     ----------
     network : Network
-    protocol : Protocol
+    protocol : CaseProtocol
     prompts : PromptSource
         The automatic prompts.
     policy : StreamPolicy
@@ -32,7 +32,7 @@ class Engine:
     """
 
     network: Network
-    protocol: Protocol
+    protocol: CaseProtocol
     prompts: PromptSource
     policy: StreamPolicy
     memory: MemoryBudget

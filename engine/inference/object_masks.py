@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
@@ -16,7 +16,10 @@ from .region import Region, to_region
 if TYPE_CHECKING:
     from ..system.stopwatch import Stopwatch
     from .prompt import Prompt, PromptSource, Target
-    from .protocols import Protocol
+    from .protocols import CaseProtocol
+
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -61,6 +64,19 @@ class ObjectMask:
     logits: np.ndarray
 
 
+class CallingThread(Executor):
+    """Runs every task immediately, in the calling thread."""
+
+    def submit(self, fn: Callable[..., T], /, *args: Any, **kwargs: Any) -> Future[T]:
+        """See `concurrent.futures.Executor.submit`."""
+        future: Future[T] = Future()
+        try:
+            future.set_result(fn(*args, **kwargs))
+        except Exception as error:  # noqa: BLE001 - handed on by the future
+            future.set_exception(error)
+        return future
+
+
 @dataclass(frozen=True)
 class ObjectDecoder:
     """Decodes the objects of an image in small batches, and makes the masks of earlier batches meanwhile.
@@ -68,7 +84,7 @@ class ObjectDecoder:
     Attributes
     ----------
     network : Network
-    protocol : Protocol
+    protocol : CaseProtocol
         Limits masks to boxes.
     prompts : PromptSource
         Turns boxes into prompts.
@@ -81,7 +97,7 @@ class ObjectDecoder:
     """
 
     network: Network
-    protocol: Protocol
+    protocol: CaseProtocol
     prompts: PromptSource
     pool: Executor
     streams: int

@@ -10,7 +10,7 @@ import numpy as np
 
 from .object_masks import ObjectDecoder, ObjectMask, ObjectQuery
 from .prompt import Target
-from .protocols import Passage, Protocol, ellipsoid_width
+from .protocols import CaseProtocol, Passage, ellipsoid_width
 
 if TYPE_CHECKING:
     from .embeddings import SliceEmbeddings
@@ -39,14 +39,14 @@ class Step:
     numbers: tuple[int, ...]
 
 
-def plan(boxes: np.ndarray, protocol: Protocol) -> list[Step]:
+def plan(boxes: np.ndarray, protocol: CaseProtocol) -> list[Step]:
     """Plan two sweeps through a volume: upwards from the objects' middles, then downwards.
 
     Parameters
     ----------
     boxes : ndarray
         (N, 6), see `Case`.
-    protocol : Protocol
+    protocol : CaseProtocol
 
     Returns
     -------
@@ -87,7 +87,7 @@ class Track:
     middle: Region | None = None
     latest: dict[bool, Region] = field(default_factory=dict)
 
-    def query(self, step: Step, protocol: Protocol, frame: Frame) -> ObjectQuery:
+    def query(self, step: Step, protocol: CaseProtocol, frame: Frame) -> ObjectQuery:
         """The decoder's query for this object on the slice of a step."""
         own, z = self.box[list(IN_PLANE)], step.slice_index
         before = self.latest.get(step.upwards, self.middle)

@@ -7,8 +7,7 @@ object, and how the mask of one slice becomes the box on the next.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
-from typing import Protocol as Interface
+from typing import TYPE_CHECKING, Protocol
 
 import cv2
 import numpy as np
@@ -66,7 +65,7 @@ class Passage:
     widths: tuple[float, float]
 
 
-class Protocol(Interface):
+class CaseProtocol(Protocol):
     """The treatment of boxes and slices; see the module's text."""
 
     name: str
@@ -140,7 +139,7 @@ class Corrected:
     name = "corrected"
 
     def box_in_frame(self, box: np.ndarray, frame: Frame) -> np.ndarray:
-        """See `Protocol.box_in_frame`; at a scale s above 1, pixel x covers the frame's x·s to (x + 1)·s − 1."""
+        """See `CaseProtocol.box_in_frame`; at a scale s above 1, pixel x covers the frame's x·s to (x + 1)·s − 1."""
         framed = _scaled(box, frame)
         last = np.array([frame.scaled_width, frame.scaled_height]) - 1
         # A box may end on the image's far edge, beyond its last pixel.
@@ -148,16 +147,16 @@ class Corrected:
         return framed.astype(np.float32)
 
     def bounded(self, region: Region, box: np.ndarray, frame: Frame) -> Region:
-        """See `Protocol.bounded`; a mask ends where its box does, at whole pixels."""
+        """See `CaseProtocol.bounded`; a mask ends where its box does, at whole pixels."""
         low, high = np.floor(box[:2]), np.ceil(box[2:])
         return region.within((*low.astype(int), *high.astype(int)))
 
     def slices(self, z_min: int, z_max: int) -> SliceRange:
-        """See `Protocol.slices`; z_min and z_max belong to the object."""
+        """See `CaseProtocol.slices`; z_min and z_max belong to the object."""
         return _closed_range(z_min, z_max)
 
     def next_box(self, passage: Passage, frame: Frame) -> np.ndarray:
-        """See `Protocol.next_box`; never beyond the object's own box."""
+        """See `CaseProtocol.next_box`; never beyond the object's own box."""
         own, extent = self.box_in_frame(passage.given, frame), passage.region.extent()
         if extent is None:
             return own
@@ -165,7 +164,7 @@ class Corrected:
         return _within(box, own)
 
     def next_scribble(self, passage: Passage, frame: Frame) -> np.ndarray | None:
-        """See `Protocol.next_scribble`; none."""
+        """See `CaseProtocol.next_scribble`; none."""
         return None
 
 
@@ -176,7 +175,7 @@ class CorrectedEllipsoid(Corrected):
     """
 
     def next_box(self, passage: Passage, frame: Frame) -> np.ndarray:
-        """See `Protocol.next_box`.
+        """See `CaseProtocol.next_box`.
 
         Half-way between the ellipsoid's section and the previous mask, which is resized as the ellipsoid's section is.
         """
@@ -194,7 +193,7 @@ class CornerEllipsoid(CorrectedEllipsoid):
     """As `CorrectedEllipsoid`, for weights that learnt from boxes whose two corners were scaled."""
 
     def box_in_frame(self, box: np.ndarray, frame: Frame) -> np.ndarray:
-        """See `Protocol.box_in_frame`."""
+        """See `CaseProtocol.box_in_frame`."""
         return _scaled(box, frame).astype(np.float32)
 
 
@@ -202,7 +201,7 @@ class CorrectedEllipsoidMask(CorrectedEllipsoid):
     """As `CorrectedEllipsoid`; and the scribble on a slice is the mask of the previous slice."""
 
     def next_scribble(self, passage: Passage, frame: Frame) -> np.ndarray | None:
-        """See `Protocol.next_scribble`: the mask, resized about its centre as the ellipsoid's section is."""
+        """See `CaseProtocol.next_scribble`: the mask, resized about its centre as the ellipsoid's section is."""
         extent = passage.region.extent()
         if extent is None:
             return None
@@ -230,20 +229,20 @@ class PublishedLiteMedSAM:
     name = "published"
 
     def box_in_frame(self, box: np.ndarray, frame: Frame) -> np.ndarray:
-        """See `Protocol.box_in_frame`; corners truncated to whole pixels."""
+        """See `CaseProtocol.box_in_frame`; corners truncated to whole pixels."""
         corners: np.ndarray = np.trunc(_scaled(box, frame))
         return corners.astype(np.float32)
 
     def bounded(self, region: Region, box: np.ndarray, frame: Frame) -> Region:
-        """See `Protocol.bounded`; the whole mask."""
+        """See `CaseProtocol.bounded`; the whole mask."""
         return region
 
     def slices(self, z_min: int, z_max: int) -> SliceRange:
-        """See `Protocol.slices`; z_min and z_max belong to the object."""
+        """See `CaseProtocol.slices`; z_min and z_max belong to the object."""
         return _closed_range(z_min, z_max)
 
     def next_box(self, passage: Passage, frame: Frame) -> np.ndarray:
-        """See `Protocol.next_box`; depends on the object's number, and may reach into the padding.
+        """See `CaseProtocol.next_box`; depends on the object's number, and may reach into the padding.
 
         A mask that vanishes in the frame counts as empty.
         """
@@ -259,7 +258,7 @@ class PublishedLiteMedSAM:
         return inside.astype(np.float32)
 
     def next_scribble(self, passage: Passage, frame: Frame) -> np.ndarray | None:
-        """See `Protocol.next_scribble`; none."""
+        """See `CaseProtocol.next_scribble`; none."""
         return None
 
     def box_without_mask(self, passage: Passage, frame: Frame) -> np.ndarray:
@@ -275,7 +274,7 @@ class PublishedSwinLiteMedSAM(PublishedLiteMedSAM):
     """
 
     def slices(self, z_min: int, z_max: int) -> SliceRange:
-        """See `Protocol.slices`; the first and the last slice are left out, but never the middle."""
+        """See `CaseProtocol.slices`; the first and the last slice are left out, but never the middle."""
         middle = (z_min + z_max) // 2
         return SliceRange(middle, range(middle + 1, z_max), range(middle - 1, z_min, -1))
 
@@ -299,7 +298,7 @@ _PASSAGE_OF_SCRIBBLE = {"ellipse": "ellipsoid_corners"}
 PUBLISHED = {"swin_litemedsam": PublishedSwinLiteMedSAM(), "litemedsam": PublishedLiteMedSAM()}
 
 
-def protocol_named(name: str, pipeline: str, scribble: str = "stroke", passage: str = "") -> Protocol:
+def protocol_named(name: str, pipeline: str, scribble: str = "stroke", passage: str = "") -> CaseProtocol:
     """The protocol of a name.
 
     Parameters

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -133,9 +133,10 @@ def has_known_suffix(path: Path) -> bool:
     return path.name.lower().endswith(SUFFIXES)
 
 
-def format_by_suffix(path: Path) -> Format | None:
+def format_by_suffix(path: Path, formats: Mapping[str, Format] | None = None) -> Format | None:
     """The format whose files have a path's suffix; None where no format has it. The file may not exist."""
-    return next((kind for kind in FORMATS.values() if path.name.lower().endswith(kind.suffixes)), None)
+    formats = FORMATS if formats is None else formats
+    return next((kind for kind in formats.values() if path.name.lower().endswith(kind.suffixes)), None)
 
 
 def format_for_result(path: Path, usual: Format | None = None) -> Format:
@@ -162,8 +163,14 @@ def format_for_result(path: Path, usual: Format | None = None) -> Format:
     raise LiteMedSamError(f"{path}: no format of results has this suffix, expected one of: {known}")
 
 
-def format_of(path: Path) -> Format:
+def format_of(path: Path, formats: Mapping[str, Format] | None = None) -> Format:
     """The format of a file or folder, by content; by name where the content is of no known kind.
+
+    Parameters
+    ----------
+    path : Path
+    formats : mapping of str to Format, optional
+        In the order in which they are tried; `FORMATS` when absent.
 
     Raises
     ------
@@ -177,12 +184,13 @@ def format_of(path: Path) -> Format:
                 head = file.read(_HEAD)
         except OSError as error:
             raise LiteMedSamError(f"{path}: cannot be read ({error.strerror or error})") from error
-    for kind in FORMATS.values():
+    formats = FORMATS if formats is None else formats
+    for kind in formats.values():
         if kind.recognises(path, head):
             return kind
     if not path.is_dir():
         refuse_disguise(path)
-    named = None if path.is_dir() else format_by_suffix(path)
+    named = None if path.is_dir() else format_by_suffix(path, formats)
     if named is not None:
         return named
     what = "folder without DICOM files and pictures" if path.is_dir() else "file of unknown kind"

@@ -10,11 +10,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ...errors import LiteMedSamError
 from ..case import COVERED, EMPTY, label_dtype
 from ..inference.mask_sinks import SeparateMasks
-from ..io.dicom.format import Dicom
-from ..io.formats import format_of
+from ..io.format_choice import AnyFormat, FormatChoice
 from ..objects.prepare import Prepared, prepare
 from ..objects.sources import ObjectSource, StoredBoxes
 from ..objects.user_prompts import user_prompts
@@ -47,8 +45,8 @@ class Request:
         Of a series of volumes, from 0.
     spacing : sequence of float or None
         For scans whose files hold none, see `litemedsam.engine.scan.scan.with_spacing`.
-    dicom : Dicom
-        How DICOM is read: which series, and whether its slices may be uneven.
+    formats : FormatChoice
+        Chooses the format that reads the file.
     check : callable or None
         Called with the scan and its objects' names, raises where the result cannot be written.
     separate : bool
@@ -60,7 +58,7 @@ class Request:
     scaling: Scaling | None = None
     time_point: int | None = None
     spacing: Sequence[float] | None = None
-    dicom: Dicom = field(default_factory=Dicom)
+    formats: FormatChoice = field(default_factory=AnyFormat)
     check: Callable[[Scan, Sequence[str]], None] | None = None
     separate: bool = False
 
@@ -70,14 +68,9 @@ class Request:
         Raises
         ------
         LiteMedSamError
-            When it cannot be read, or is not DICOM where something is asked of DICOM.
+            When it cannot be read, or is of no format that may be chosen.
         """
-        kind = format_of(self.path)
-        if kind.name == self.dicom.name:
-            kind = self.dicom
-        elif not self.dicom.usual:
-            raise LiteMedSamError(f"{self.path}: is not DICOM", "leave --series and --allow-uneven out")
-        return with_spacing(kind.read(self.path, self.time_point), self.spacing)
+        return with_spacing(self.formats.of(self.path).read(self.path, self.time_point), self.spacing)
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..io.dicom.format import Dicom
+from ..io.format_choice import AnyFormat, FormatChoice
 from ..io.formats import Format, format_of, result_name
 from ..objects.sources import ObjectSource, StoredBoxes
 from .job import Request
@@ -54,8 +54,8 @@ class Options:
         For some cases, where under `output` their results go.
     whole_names : frozenset of Path
         Cases whose results keep the scan's suffix within their names, see `litemedsam.engine.running.cohort.distinct`.
-    dicom : Dicom
-        How DICOM is read.
+    formats : FormatChoice
+        Chooses the format that reads a case.
     """
 
     output: Path
@@ -68,13 +68,13 @@ class Options:
     existing: Existing = Existing.KEEP
     subfolders: Mapping[Path, Path] = field(default_factory=dict)
     whole_names: frozenset[Path] = frozenset()
-    dicom: Dicom = field(default_factory=Dicom)
+    formats: FormatChoice = field(default_factory=AnyFormat)
 
     def request(self, case: Path) -> Request:
         """What is asked of one case; raises as `target`."""
         check = partial((self.format or format_of(case)).check_result, self.target(case))
         separate = any(output.separate for output in self.drawings)
-        return Request(case, self.objects, self.scaling, self.time_point, self.spacing, self.dicom, check, separate)
+        return Request(case, self.objects, self.scaling, self.time_point, self.spacing, self.formats, check, separate)
 
     def target(self, case: Path) -> Path:
         """The path of a case's label map.

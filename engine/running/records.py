@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .run import pictures
+from .outputs import Picture
 
 if TYPE_CHECKING:
     from ..reporting.case_report import CaseReport
@@ -104,4 +104,10 @@ class RecordKeeper:
             from .resume import with_earlier
 
             noted = with_earlier(self.cases, reports, self.earlier)
-            write_page(self.records.page, self.info, noted, pictures(noted))
+            write_page(self.records.page, self.info, noted, _pictures(noted))
+
+
+def _pictures(reports: Sequence[CaseReport]) -> dict[str, bytes]:
+    """The pictures of a run as PNG files, by the cases' names, as far as they exist."""
+    paths = {report.case: Picture().path(Path(report.output)) for report in reports if not report.error}
+    return {case: path.read_bytes() for case, path in paths.items() if path.is_file()}

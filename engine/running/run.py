@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from ...atomic import remove_left_over
 from ...errors import LiteMedSamError
 from .options import Existing, Options
-from .outputs import Picture, possible_paths
+from .outputs import possible_paths
 
 if TYPE_CHECKING:
     from ..reporting.case_report import CaseReport
@@ -78,9 +78,3 @@ def _targets(cases: Sequence[Path], options: Options) -> list[Path]:
             # Reported when its turn comes.
             continue
     return targets
-
-
-def pictures(reports: Sequence[CaseReport]) -> dict[str, bytes]:
-    """The pictures of a run by the cases' names, as PNG files, as far as they exist."""
-    paths = {report.case: Picture().path(Path(report.output)) for report in reports if not report.error}
-    return {case: path.read_bytes() for case, path in paths.items() if path.is_file()}

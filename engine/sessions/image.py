@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from concurrent.futures import Executor, Future
 from dataclasses import dataclass
 from threading import Lock
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..case import checked_boxes, checked_pixels
 from ..inference.frame import Frame
-from ..inference.object_masks import ObjectDecoder, ObjectQuery
+from ..inference.object_masks import CallingThread, ObjectDecoder, ObjectQuery
 from ..inference.prompt import Target, image_prompts
 from ..inference.streams import Streams
 from ..system.stopwatch import Stopwatch
@@ -24,8 +22,6 @@ if TYPE_CHECKING:
     from ..inference.embeddings import EmbeddingCache
     from ..inference.engine import Engine
     from ..inference.network import Embedding
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -46,19 +42,6 @@ class Prediction:
     masks: np.ndarray
     scores: np.ndarray
     logits: np.ndarray
-
-
-class CallingThread(Executor):
-    """Runs every task immediately, in the calling thread."""
-
-    def submit(self, fn: Callable[..., T], /, *args: Any, **kwargs: Any) -> Future[T]:
-        """See `concurrent.futures.Executor.submit`."""
-        future: Future[T] = Future()
-        try:
-            future.set_result(fn(*args, **kwargs))
-        except Exception as error:  # noqa: BLE001 - handed on by the future
-            future.set_exception(error)
-        return future
 
 
 class ImageSession:

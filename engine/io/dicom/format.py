@@ -40,11 +40,6 @@ class Dicom:
         self.series = series
         self.allow_uneven = allow_uneven
 
-    @property
-    def usual(self) -> bool:
-        """Whether nothing is asked that other formats cannot do."""
-        return self.series is None and not self.allow_uneven
-
     def recognises(self, path: Path, head: bytes) -> bool:
         """See `Format.recognises`."""
         return holds_dicom(path) if path.is_dir() else looks_like_dicom(head)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from litemedsam.engine.io.dicom.format import Dicom
+from litemedsam.engine.io.format_choice import format_choice
 from litemedsam.engine.io.formats import FORMATS
 from litemedsam.engine.objects.objects import Objects
 from litemedsam.engine.objects.prepare import prepare
@@ -40,17 +40,17 @@ def test_a_result_that_cannot_be_written_is_refused_before_computing(scans, tmp_
 
 
 def test_what_only_dicom_has_is_refused_of_others(scans):
-    for dicom in (Dicom(series="1"), Dicom(allow_uneven=True)):
+    for formats in (format_choice("1", False), format_choice(None, True)):
         for case in ("scan.nii.gz", "slice.png", "flat.npz", "stack"):
-            refused(Request(scans / case, BOX, dicom=dicom), "is not DICOM; leave --series and --allow-uneven out")
-    assert Request(scans / "series", dicom=Dicom(series="1")).read().grid == (5, 40, 48)
+            refused(Request(scans / case, BOX, formats=formats), "is not DICOM; leave --series and --allow-uneven out")
+    assert Request(scans / "series", formats=format_choice("1", False)).read().grid == (5, 40, 48)
 
 
 def test_options_travel_to_other_processes(scans, tmp_path):
-    options = Options(tmp_path, BOX, dicom=Dicom("1", True))
-    sent = ForkingPickler.loads(ForkingPickler.dumps(options)).dicom
+    options = Options(tmp_path, BOX, formats=format_choice("1", True))
+    sent = ForkingPickler.loads(ForkingPickler.dumps(options)).formats.of(scans / "series")
     assert (sent.series, sent.allow_uneven) == ("1", True)
-    assert options.request(scans / "series").dicom is options.dicom
+    assert options.request(scans / "series").formats is options.formats
 
 
 def test_notes_of_a_scan_reach_what_is_prepared():
