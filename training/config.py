@@ -78,7 +78,7 @@ class TrainingConfig:
     freeze_statistics : bool
         Whether batch normalisation keeps the statistics of the initial weights.
     mixed : bool
-        bfloat16 where autocast allows it.
+        bfloat16 where autocast allows it and the processor is fast in it, see `litemedsam.training.precision`.
     scribble : str
         How inference will make the scribble from a box, see `litemedsam.engine.inference.automatic_prompts.SCRIBBLES`.
     strokes : float

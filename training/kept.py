@@ -18,6 +18,7 @@ from ..engine.inference.network import Network
 from ..errors import LiteMedSamError
 from ..models.interface import ImageFeatures, TrainableModel
 from .config import TrainingConfig
+from .precision import takes_bfloat16
 
 # Of the largest value: bfloat16 keeps eight bits.
 _AGREEMENT = 0.1
@@ -232,9 +233,11 @@ class Keep:
         """
         count = frozen_stages(config, model)
         name = digest_of(model, count)
-        if self.encoder is not None and config.mixed:
+        mixed = takes_bfloat16(config, torch.device("cpu"))
+        if self.encoder is not None and mixed:
             # PyTorch's bfloat16 kernels and OpenVINO's do not live in one process: it dies of a segmentation fault.
             raise LiteMedSamError(f"{self.encoder}: goes with float32 steps only", "set mixed = false, or leave it out")
         if self.encoder is None:
-            return KeptMaps(self.folder, f"{name}-torch", encode_with(model, count, config.mixed))
+            rounded = "-bf16" if mixed else ""
+            return KeptMaps(self.folder, f"{name}-torch{rounded}", encode_with(model, count, mixed))
         return KeptMaps(self.folder, f"{name}-bundle", encode_in_bundle(self.encoder, model, count))

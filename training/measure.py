@@ -13,6 +13,7 @@ from .cases import Case
 from .config import TrainingConfig
 from .examples import Example, make_example
 from .kept import FrozenStages
+from .precision import takes_bfloat16
 from .prompting import Prompting, tight_box
 from .samples import Sample
 from .scenes import draw_scene
@@ -85,7 +86,7 @@ def segment(
     example, chosen = make_example(
         np.random.default_rng(0), sample, config.frame, Prompting(config.measure_objects, scribble=config.scribble)
     )
-    with torch.inference_mode(), torch.autocast(device.type, torch.bfloat16, enabled=config.mixed):
+    with torch.inference_mode(), torch.autocast(device.type, torch.bfloat16, enabled=takes_bfloat16(config, device)):
         features = frozen.features(model, [example.pixels], device)
         logits, _ = model.decode(features, **prompts_of(model, example, device))
     frame = Frame.of(height, width, config.frame)

@@ -16,6 +16,7 @@ from .examples import Example
 from .kept import FrozenStages, KeptMaps, all_stages, frozen_stages
 from .losses import Losses, mask_losses
 from .measure import prompts_of
+from .precision import takes_bfloat16
 
 # Of what a run keeps of itself.
 FORMAT = 2
@@ -166,7 +167,8 @@ class Run:
 
     def _losses(self, examples: tuple[Example, ...]) -> list[Losses]:
         parts = []
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.config.mixed):
+        mixed = takes_bfloat16(self.config, self.device)
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=mixed):
             features = self.frozen.features(self.model, [example.pixels for example in examples], self.device)
             for k, example in enumerate(examples):
                 one = features.map(itemgetter(slice(k, k + 1)))
