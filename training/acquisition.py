@@ -1,4 +1,4 @@
-"""What a scanner, camera or file format does to an image; also the intensity augmentation of real images."""
+"""The effects of a scanner, camera or file format on an image; also the intensity augmentation of real images."""
 
 import cv2
 import numpy as np
@@ -11,18 +11,18 @@ def _each_channel(field: np.ndarray, image: np.ndarray) -> np.ndarray:
 
 
 def shade(rng: np.random.Generator, image: np.ndarray, amount: float) -> np.ndarray:
-    """Multiply by a smooth field around 1; image float32 (H, W[, 3])."""
+    """Multiply by a smooth field around 1; image float32 (H, W) or (H, W, 3)."""
     field = smooth_noise(rng, image.shape[:2], max(image.shape[:2]) / rng.uniform(1, 2.5))
     return image * np.exp(amount * _each_channel(field, image))
 
 
 def blur(image: np.ndarray, sigma: float) -> np.ndarray:
-    """Gaussian blur of float32 (H, W[, 3]), sigma in pixels."""
+    """Blur with a Gaussian; image float32 (H, W) or (H, W, 3), sigma in pixels."""
     return cv2.GaussianBlur(image, (0, 0), sigma)
 
 
 def resample(rng: np.random.Generator, image: np.ndarray, factor: float) -> np.ndarray:
-    """Reduce by a factor above 1 and enlarge again; image float32 (H, W[, 3])."""
+    """Shrink by a factor above 1 and enlarge again; image float32 (H, W) or (H, W, 3)."""
     height, width = image.shape[:2]
     small = cv2.resize(image, (max(8, int(width / factor)), max(8, int(height / factor))), interpolation=cv2.INTER_AREA)
     how = (cv2.INTER_NEAREST, cv2.INTER_LINEAR, cv2.INTER_CUBIC)[int(rng.integers(3))]
@@ -30,7 +30,7 @@ def resample(rng: np.random.Generator, image: np.ndarray, factor: float) -> np.n
 
 
 def add_noise(rng: np.random.Generator, image: np.ndarray, amount: float) -> np.ndarray:
-    """Gaussian, grainy, multiplicative or magnitude noise; image float32 (H, W[, 3]) in about [0, 1]."""
+    """Add Gaussian, grainy, multiplicative or magnitude noise; image float32 (H, W) or (H, W, 3), about [0, 1]."""
     shape = image.shape[:2]
     kind = rng.random()
     if kind < 0.4:
@@ -45,27 +45,27 @@ def add_noise(rng: np.random.Generator, image: np.ndarray, amount: float) -> np.
 
 
 def jpeg(image: np.ndarray, quality: int) -> np.ndarray:
-    """Through a JPEG file and back; uint8 (H, W[, 3])."""
+    """Compress as JPEG and decode again; image uint8 (H, W) or (H, W, 3), quality 0 to 100."""
     _, code = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, quality])
     decoded = cv2.imdecode(code, cv2.IMREAD_UNCHANGED)
     return np.asarray(decoded)
 
 
 def to_bytes(image: np.ndarray) -> np.ndarray:
-    """From float in [0, 1], clipped, to uint8."""
+    """Clip floats to [0, 1] and scale them to uint8."""
     return np.rint(np.clip(image, 0, 1) * 255).astype(np.uint8)
 
 
 def acquire(rng: np.random.Generator, image: np.ndarray, strength: float = 1.0) -> np.ndarray:
-    """A random chain of shading, resampling, blur, noise, gamma, contrast, inversion and compression.
+    """Apply a random chain of shading, resampling, blur, noise, gamma, contrast, inversion and compression.
 
     Parameters
     ----------
     rng : numpy.random.Generator
     image : ndarray
-        float32 (H, W) or (H, W, 3), in about [0, 1].
+        float32 (H, W) or (H, W, 3), about [0, 1].
     strength : float
-        0 leaves the image nearly as it is; 1 suits synthetic scenes.
+        0 leaves the image almost unchanged; 1 suits synthetic scenes.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""Random views of real samples that keep what is true of them."""
+"""Random views of real samples, with their masks."""
 
 import cv2
 import numpy as np
@@ -54,7 +54,7 @@ def augment(rng: np.random.Generator, sample: Sample) -> Sample:
     Returns
     -------
     Sample
-        With at least one object of the sample; objects that leave the view by half are dropped.
+        With at least one of the sample's objects; an object that is half outside the view is dropped.
     """
     sample = _flipped(rng, sample)
     if rng.random() < 0.65:

@@ -13,7 +13,7 @@ from ..errors import LiteMedSamError
 from .samples import Sample
 
 _FORMS = ("2DBox", "3DBox")
-# Images beyond this side are reduced once: the frame is smaller, and reading is not the place to wait.
+# Larger images are shrunk once, here: the frame is smaller, and shrinking in every step would cost time.
 _LARGEST_SIDE = 640
 _MIN_PIXELS = 10
 _MAX_SLICES = 24
@@ -21,19 +21,19 @@ _MAX_SLICES = 24
 
 @dataclass(frozen=True)
 class Case:
-    """The samples of one file.
+    """The samples of one file, with the names of its dataset and patient.
 
     Attributes
     ----------
     name : str
         The file's name without its ending.
     group : str
-        The dataset, from the file's name: ``2DBox_US_HC18-fetalhead_004`` is of the group
-        ``2DBox_US_HC18-fetalhead``; files with other names are one group.
+        The dataset, from the file's name: ``2DBox_US_HC18-fetalhead_004`` belongs to ``2DBox_US_HC18-fetalhead``. Files
+        with other names form one group.
     source : str
         The patient or specimen; files of one source are held out together.
     samples : tuple of Sample
-        One of an image; up to 24 of a volume, slices that bear objects, evenly spaced.
+        One for an image; for a volume, up to 24 slices with objects, evenly spaced.
     """
 
     name: str
@@ -92,23 +92,25 @@ def _sample(image: np.ndarray, marks: np.ndarray) -> Sample | None:
 
 
 def read_case(path: str | Path, subjects: tuple[str, ...] = ()) -> Case:
-    """Read one file.
+    """Read one file of the challenge's format.
 
     Parameters
     ----------
     path : path
-        npz with ``imgs`` uint8 (H, W[, 3]) or (D, H, W) and ``gts``, whole numbers (H, W) or (D, H, W), 0 for
-        the background and one number for each object.
+        An npz file with ``imgs`` uint8 (H, W), (H, W, 3) or (D, H, W) and ``gts``, whole numbers (H, W) or (D, H, W), 0
+        for the background and one number for each object.
+    subjects : tuple of str
+        As in `TrainingConfig`.
 
     Returns
     -------
     Case
-        Without samples when no object has ten pixels.
+        Without samples if no object has ten pixels.
 
     Raises
     ------
     LiteMedSamError
-        When the file cannot be read or does not have this form.
+        When the file cannot be read or has another form.
     """
     path = Path(path)
     images, marks = _load(path)
@@ -124,12 +126,12 @@ def read_case(path: str | Path, subjects: tuple[str, ...] = ()) -> Case:
 
 
 def read_folders(folders: tuple[str | Path, ...], subjects: tuple[str, ...] = ()) -> list[Case]:
-    """Read all ``*.npz`` of some folders, sorted by name, without those that bear no object.
+    """Read all ``*.npz`` files of some folders, sorted by name. Files without objects are left out.
 
     Raises
     ------
     LiteMedSamError
-        When a folder is absent or none of its files bears an object, and as `read_case`.
+        When a folder is absent or none of its files contains an object, and as `read_case`.
     """
     cases = []
     for folder in map(Path, folders):
@@ -138,14 +140,14 @@ def read_folders(folders: tuple[str | Path, ...], subjects: tuple[str, ...] = ()
         found = [case for case in (read_case(path, subjects) for path in sorted(folder.glob("*.npz"))) if case.samples]
         if not found:
             raise LiteMedSamError(
-                f"{folder}: holds no npz file with marked objects", "give a folder of challenge-format npz files"
+                f"{folder}: contains no npz file with marked objects", "give a folder of challenge-format npz files"
             )
         cases += found
     return cases
 
 
 def split(cases: list[Case], held_out: float, apart: tuple[str, ...] = ()) -> tuple[list[Case], list[Case]]:
-    """Part the cases by their source, the same way on every machine and for every seed.
+    """Split the cases by source, the same way on every machine and for every seed.
 
     Parameters
     ----------
@@ -153,7 +155,7 @@ def split(cases: list[Case], held_out: float, apart: tuple[str, ...] = ()) -> tu
     held_out : float
         Share of the sources, in [0, 1).
     apart : tuple of str
-        Beginnings of names of cases that are measured, too.
+        File names that begin with one of these are also measured.
 
     Returns
     -------

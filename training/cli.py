@@ -12,26 +12,26 @@ from .config import TrainingConfig, read_config
 
 @click.command()
 @click.argument("config")
-@click.option("--init", type=click.Path(path_type=Path), help="Weights to start from; random ones without.")
+@click.option("--init", type=click.Path(path_type=Path), help="Initial weights; random by default.")
 @click.option(
     "--data",
     multiple=True,
     type=click.Path(path_type=Path),
-    help="Folder of challenge-format npz files with gts; may be repeated; replaces the configuration's.",
+    help="Folder of npz files with imgs and gts, as in the challenge. Repeatable. Replaces data of CONFIG.",
 )
 @click.option("--out", default=Path("runs/train"), show_default=True, type=click.Path(path_type=Path))
-@click.option("--resume", is_flag=True, help="Go on with the run in --out.")
+@click.option("--resume", is_flag=True, help="Continue the run in --out.")
 @click.option("--device", default="cpu", show_default=True, type=click.Choice(["cpu", "cuda"]))
-@click.option("--steps", type=int, help="Length of the whole run; replaces the configuration's.")
+@click.option("--steps", type=int, help="Length of the whole run. Replaces steps of CONFIG.")
 @click.option(
     "--keep",
     type=click.Path(path_type=Path),
-    help="Folder to keep in what the encoder's frozen stages make of each image; for variants above 0.",
+    help="Folder that stores the maps of the encoder's frozen stages. Needs variants above 0.",
 )
 @click.option(
     "--encoder",
     type=click.Path(path_type=Path),
-    help="Bundle of the same weights, whose encoder fills --keep sooner; for freeze_encoder.",
+    help="Bundle of the same weights; its encoder fills --keep faster. Needs freeze_encoder.",
 )
 @click.option("--threads", type=click.IntRange(min=1), help="CPU threads of the network; all cores by default.")
 def main(
@@ -46,10 +46,10 @@ def main(
     encoder: Path | None,
     threads: int | None,
 ) -> None:
-    """Train or fine-tune a network as CONFIG says.
+    """Train or fine-tune a network with the settings in CONFIG.
 
-    CONFIG is a TOML file, or the name of a recipe in the package: default, finetune. SIGTERM stops the run after
-    its present step, with a checkpoint.
+    CONFIG is a TOML file or the name of a recipe in the package, such as default or finetune. SIGTERM finishes the
+    current step, writes a checkpoint and stops.
     """
     try:
         settings = read_config(config)
@@ -58,7 +58,7 @@ def main(
         if steps is not None:
             settings = replace(settings, steps=steps)
         if encoder is not None and keep is None:
-            raise click.UsageError("--encoder goes with --keep FOLDER")
+            raise click.UsageError("--encoder needs --keep FOLDER")
         best = _train(settings, out, init, resume, device, keep, encoder, threads)
     except LiteMedSamError as error:
         raise click.ClickException(str(error)) from error
@@ -75,7 +75,7 @@ def _train(
     encoder: Path | None,
     threads: int | None,
 ) -> Path:
-    # torch is slow to import and --help must not wait for it.
+    # torch takes seconds to import; --help should not wait for it.
     try:
         import torch
 

@@ -1,4 +1,4 @@
-"""The settings of a training run and the TOML file that they are read from."""
+"""The settings of a training run, and the reader of their TOML files."""
 
 import re
 import tomllib
@@ -11,11 +11,18 @@ from ..errors import LiteMedSamError
 from .prompting import Prompting
 
 RECIPES = Path(__file__).parent / "recipes"
+_TOML_TYPES = {
+    int: "a whole number",
+    float: "a number",
+    bool: "true or false",
+    str: "a string",
+    tuple: "an array of strings",
+}
 
 
 @dataclass(frozen=True)
 class TrainingConfig:
-    """Everything that the numbers of a run depend on, beside its data and its initial weights.
+    """All settings of a run. Its numbers depend on these, on its data and on its initial weights.
 
     Attributes
     ----------
@@ -26,85 +33,86 @@ class TrainingConfig:
     frame : int
         Side of the images in pixels, a multiple of 32.
     window, window_images : int
-        Some steps see, of so many images instead, only a window of this side around an object, at the scale and in
-        the coordinates of the whole frame: a quarter of the cost at half the side.
+        In some steps, the network sees `window_images` windows of this side instead of `images` whole frames. A window
+        lies around an object, at the scale and in the coordinates of the frame. Half the side costs a quarter.
     window_share : float
-        Share of those steps, in [0, 1], spread evenly over the run.
+        Share of the steps with windows, in [0, 1], spread evenly over the run.
     images : int
         Images per step.
     prompts : int
-        At most so many objects per image.
+        Largest number of objects per image.
     synthetic : float
         Share of synthetic scenes among the images, in [0, 1]; the rest comes from the cases.
     phantoms : float
         Share of slices of phantoms among the synthetic images, in [0, 1].
     held_out : float
-        Share of the source cases kept for measuring, in [0, 1).
+        Share of the sources (patients, specimens) that are held out for measuring, in [0, 1).
     apart : tuple of str
-        Beginnings of names of files that are kept for measuring, too: whole sources.
+        File names that begin with one of these are also held out, as whole datasets.
     subjects : tuple of str
-        Regular expressions that find the patient or specimen in a file's name, as their first group; files of one
-        are held out together. Where none fits, the rest of the name counts.
+        Regular expressions for file names. The first group is the patient or specimen; files of one source are held
+        out together. If no expression matches, the name gives the source.
     balance : float
-        A group of n cases is drawn with a weight of n to this power; 0 treats all groups alike.
+        A group of n cases is drawn with the weight n ** balance, in [0, 1]; 0 draws all groups equally often.
     learning_rate : float
-        At its peak.
+        Peak learning rate.
     last_rate : float
-        Rate at the end as a share of the peak; the fall is a cosine.
+        Final learning rate as a share of the peak, in [0, 1]; the rate falls along a cosine.
     warm_up : int
-        Steps of linear rise.
+        Steps in which the rate rises linearly.
     weight_decay : float
     clip : float
-        Largest norm of the gradient.
+        Largest norm of the gradient, above 0.
     ema : float
-        Decay per step of the averaged weights.
+        Decay of the averaged weights per step, in [0, 1).
     freeze_encoder : bool
-        Whether the whole image encoder stays as it is: half the time per step, and a decoder that learns sooner.
+        Whether the whole image encoder is frozen. This halves the time per step, and the decoder learns faster.
     frozen_stages : int
-        So many of the encoder's first stages stay as they are; see `litemedsam.models.interface.PromptableModel`.
+        Number of the encoder's first stages that are frozen; see `litemedsam.models.interface.PromptableModel`.
     encoder_rate : float
-        Learning rate of the encoder as a share of the decoder's.
+        Learning rate of the encoder as a share of the decoder's, in [0, 1].
     dense : bool
-        Whether LiteMedSAM learns a scribble beside the box; weights that know it keep it either way.
+        Whether LiteMedSAM learns to take a scribble beside the box. Weights that take one keep it in either case.
     variants : int
-        Each image is seen in so many augmented variants, whose frozen maps can be kept; 0 makes each one anew.
+        Number of augmented variants of each image, so that their frozen maps can be kept; 0 augments each image anew.
     fresh : int
-        So many images of a step are new, the others are images of earlier steps, whose frozen maps are kept already; 0
-        makes all of them new.
+        Number of new images per step. The others were seen in earlier steps, so that their frozen maps are kept
+        already; 0 makes all images new.
     focus : int
-        Side in pixels of the part of the frame that the decoder sees in some steps, a multiple of 4.
+        Side in pixels of the part of the frame that the decoder sees in some steps, a multiple of 4, at least 32.
     focus_share : float
-        Share of the images, in [0, 1], of which the decoder sees that part alone, where the object fits into it.
+        Share of the images, in [0, 1], for which the decoder sees only that part, if the object fits into it.
     freeze_statistics : bool
         Whether batch normalisation keeps the statistics of the initial weights.
     mixed : bool
-        bfloat16 where autocast allows it and the processor is fast in it, see `litemedsam.training.precision`.
+        Whether to compute in bfloat16 where autocast allows it and the processor is fast in it, see
+        `litemedsam.training.precision`.
     scribble : str
-        How inference will make the scribble from a box, see `litemedsam.engine.inference.automatic_prompts.SCRIBBLES`.
+        The scribble that inference will draw in a box, see `litemedsam.engine.inference.automatic_prompts.SCRIBBLES`.
     strokes : float
-        Share of the prompts, in [0, 1], that have the published random stroke instead, so that scribbles of a user's
-        own keep their meaning.
+        Share of the prompts, in [0, 1], that get the published random stroke instead, so that a user's own scribbles
+        keep their meaning.
     misplaced : float
-        Share of the prompts, in [0, 1], that have an ellipse somewhere in the box instead, so that the network goes on
+        Share of the prompts, in [0, 1], that get an ellipse elsewhere in the box instead, so that the network keeps
         looking at the image.
     propagated : float
-        Share of the boxes, in [0, 1], that are as far off as those which a volume passes on from slice to slice.
+        Share of the boxes, in [0, 1], that deviate as boxes do when a volume passes them from slice to slice.
     dropped : float
         Share of the prompts, in [0, 1], whose scribble is empty, so that a box alone keeps its meaning.
     previous : float
-        Share, of the prompts whose box was passed on, that have the mask of the slice before as scribble.
+        Share of the prompts with a passed-on box, in [0, 1], that get the mask of the previous slice as scribble.
     jitter : float
-        Sides of a box move outwards or inwards by up to this share of the box's side, or by two pixels.
+        Largest shift of a box's side, in [0, 1) of the box's length along that axis; two pixels if that is more.
     checkpoint_every : int
-        Steps.
+        Steps between two checkpoints.
     measure_scenes, measure_images : int
-        Synthetic scenes, and images of each group of held-out cases, that the measuring takes.
+        Number of synthetic scenes, and of images of each group of held-out cases, that a run is measured on.
     measure_first : bool
-        Whether the initial weights are measured, too, before the first step.
+        Whether the initial weights are also measured, before the first step.
     measure_objects : int
-        At most so many objects of each of them.
+        Largest number of objects per measured image.
     workers : int
-        Processes that make images; 0 makes them between the steps. The numbers do not depend on it.
+        Processes that make images; 0 makes them between the steps. The numbers do not depend on `workers`.
     data : tuple of str
         Folders of cases.
     """
@@ -199,7 +207,7 @@ class TrainingConfig:
 
     @property
     def prompting(self) -> Prompting:
-        """How the prompts of the steps are made."""
+        """The settings of the prompts."""
         return Prompting(
             self.prompts,
             self.jitter,
@@ -212,7 +220,7 @@ class TrainingConfig:
         )
 
     def windowed(self, step: int) -> bool:
-        """Whether a step, from 0, sees windows instead of whole frames."""
+        """Whether a step, counted from 0, sees windows instead of whole frames."""
         return int((step + 1) * self.window_share) > int(step * self.window_share)
 
 
@@ -225,18 +233,21 @@ def _has_group(pattern: str) -> bool:
 
 def _require(holds: bool, name: str, got: Any, expected: str) -> None:
     if not holds:
-        raise LiteMedSamError(f"training setting '{name}' is {got}, expected {expected}", "mend the configuration")
+        raise LiteMedSamError(
+            f"training setting '{name}' is {got}, expected {expected}",
+            f"correct {name} in the configuration file or on the command line",
+        )
 
 
 def from_mapping(values: dict[str, Any], origin: str) -> TrainingConfig:
-    """Check names and types and make a configuration.
+    """Check names and types, and make a configuration.
 
     Parameters
     ----------
     values : dict
-        Settings by name; what is absent keeps its default.
+        Settings by name; the others keep their defaults.
     origin : str
-        Where they come from, for the error.
+        Where the settings come from, for the error.
 
     Returns
     -------
@@ -250,7 +261,9 @@ def from_mapping(values: dict[str, Any], origin: str) -> TrainingConfig:
     known = {field.name: type(field.default) for field in fields(TrainingConfig)}
     unknown = sorted(set(values) - set(known))
     if unknown:
-        raise LiteMedSamError(f"{origin}: unknown settings {', '.join(unknown)}", f"known are {', '.join(known)}")
+        raise LiteMedSamError(
+            f"{origin}: unknown settings {', '.join(unknown)}", f"remove or rename them; known: {', '.join(known)}"
+        )
     checked: dict[str, Any] = {}
     for name, value in values.items():
         wanted = known[name]
@@ -260,8 +273,8 @@ def from_mapping(values: dict[str, Any], origin: str) -> TrainingConfig:
             value = tuple(value)
         if type(value) is not wanted:
             raise LiteMedSamError(
-                f"{origin}: setting '{name}' is {value!r}, expected a value of type {wanted.__name__}",
-                "mend the configuration",
+                f"{origin}: setting '{name}' is {value!r}, expected {_TOML_TYPES[wanted]}",
+                f"correct {name} in the configuration file",
             )
         checked[name] = value
     return replace(TrainingConfig(), **checked)
@@ -273,7 +286,7 @@ def read_config(path: str | Path) -> TrainingConfig:
     Parameters
     ----------
     path : path
-        A file, or the name of a recipe in the package: ``default`` or ``finetune``.
+        A file, or the name of a recipe in the package, such as ``default`` or ``finetune``.
 
     Returns
     -------
@@ -282,7 +295,7 @@ def read_config(path: str | Path) -> TrainingConfig:
     Raises
     ------
     LiteMedSamError
-        When the file is absent or no TOML, and as `from_mapping`.
+        When the file is absent or not TOML, and as `from_mapping`.
     """
     packaged = RECIPES / f"{path}.toml"
     path = packaged if packaged.is_file() else Path(path)
@@ -294,5 +307,7 @@ def read_config(path: str | Path) -> TrainingConfig:
             f"{path}: cannot be read ({error.strerror or error})", f"give a TOML file or a recipe's name ({names})"
         ) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise LiteMedSamError(f"{path}: not a TOML file ({error})", "mend the configuration") from error
+        raise LiteMedSamError(
+            f"{path}: not a TOML file ({error})", "correct its syntax, and save it as UTF-8"
+        ) from error
     return from_mapping(values, str(path))

@@ -1,4 +1,4 @@
-"""From a sample to what the network takes: the frame, the prompts and the targets, made as inference makes them."""
+"""From a sample to the network's input and targets. Frame and prompts are made as in inference."""
 
 from dataclasses import dataclass
 
@@ -9,12 +9,12 @@ from ..engine.inference.frame import Frame, to_frame
 from .prompting import Prompting, tight_box
 from .samples import Sample
 
-# Windows start where the network's own 8 × 8 windows do in all of its stages.
+# Windows start on the grid of the network's own 8 × 8 windows, at every stage.
 _STRIDE = 32
-# What a box needs beside it, so that the window shows where the object ends.
+# Margin around a box, so that the window shows where the object ends.
 _SURROUND = 1.25
 _SMALLEST_SCALE = 0.75
-# Objects of a crowd that are tried beside the one that the window is laid around.
+# Largest number of objects, in random order, that may share a window; the window lies around the first.
 _TRIED = 12
 
 
@@ -25,7 +25,7 @@ class Example:
     Attributes
     ----------
     pixels : ndarray
-        float32 (3, S, S) in [0, 1]; the whole frame where it is larger than S.
+        float32 (3, S, S) in [0, 1]; the whole frame if it is larger than S.
     boxes : ndarray
         float32 (n, 4), x_min, y_min, x_max, y_max in pixels of the frame.
     points : ndarray
@@ -37,7 +37,7 @@ class Example:
     valid : ndarray
         bool (S, S), false on the frame's padding.
     origin : tuple of int
-        x, y of the window's first pixel in the frame, multiples of 4; (0, 0) of a whole frame.
+        x, y of the window's first pixel in the frame, multiples of 4; (0, 0) for a whole frame.
     """
 
     pixels: np.ndarray
@@ -50,7 +50,7 @@ class Example:
 
 
 def focused(rng: np.random.Generator, example: Example, side: int) -> Example:
-    """The part of a whole frame around one of its objects, for a decoder that need not see all of it.
+    """Cut a whole frame down to the part around one of its objects, to make the decoder's step cheaper.
 
     Parameters
     ----------
@@ -58,13 +58,13 @@ def focused(rng: np.random.Generator, example: Example, side: int) -> Example:
     example : Example
         A whole frame.
     side : int
-        Of the part in pixels, a multiple of 4.
+        Side of the part in pixels, a multiple of 4.
 
     Returns
     -------
     Example
-        With the pixels of the whole frame, and the objects whose boxes lie in the part; the example itself where the
-        chosen object's does not.
+        The pixels of the whole frame, and the objects whose boxes lie in the part. If the chosen object does not fit
+        into a part, the example is returned unchanged.
     """
     size = example.valid.shape[-1]
     low, high = np.floor(example.boxes[:, :2]), np.ceil(example.boxes[:, 2:]) + 1
@@ -113,7 +113,7 @@ def make_example(
     -------
     example : Example
     chosen : ndarray
-        int (n,), which of the sample's objects.
+        int (n,), indices of the chosen objects in the sample.
     """
     chosen = rng.permutation(len(sample.masks))[: prompting.objects]
     return _example(rng, sample, size, chosen, prompting), chosen
@@ -138,13 +138,13 @@ def _example(rng: np.random.Generator, sample: Sample, size: int, chosen: np.nda
 
 
 def make_window(rng: np.random.Generator, sample: Sample, size: int, side: int, prompting: Prompting) -> Example:
-    """An example of a window around one object, somewhere in the frame.
+    """Make an example of a window around one object, anywhere in the frame.
 
     Parameters
     ----------
     rng : numpy.random.Generator
     sample : Sample
-        Is made smaller than the frame where the object would not fit into the window.
+        It is shrunk further if the object would not fit into the window.
     size : int
         Side of the frame in pixels.
     side : int
@@ -154,7 +154,7 @@ def make_window(rng: np.random.Generator, sample: Sample, size: int, side: int, 
     Returns
     -------
     Example
-        With the objects whose boxes lie in the window as a whole; coordinates are those of the frame.
+        With the objects whose boxes lie entirely in the window; coordinates are those of the frame.
     """
     order = rng.permutation(len(sample.masks))[:_TRIED]
     box = tight_box(sample.masks[order[0]])
@@ -181,6 +181,6 @@ def make_window(rng: np.random.Generator, sample: Sample, size: int, side: int, 
 
 
 def _start(rng: np.random.Generator, low: float, high: float, side: int, end: int) -> int:
-    """Where a window of `side` pixels within [0, end) may begin so that it holds [low, high)."""
+    """Draw the start of a window of `side` pixels within [0, end) that contains [low, high)."""
     first = int(np.clip(high - side, 0, end - side))
     return int(rng.integers(first, max(first, min(int(low), end - side)) + 1))

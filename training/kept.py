@@ -1,4 +1,4 @@
-"""What the frozen part of an encoder makes of an image, kept on disk: a step then costs what learns alone."""
+"""Maps of an encoder's frozen stages, kept on disk, so that a step only computes what learns."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from ..models.interface import ImageFeatures, TrainableModel
 from .config import TrainingConfig
 from .precision import takes_bfloat16
 
-# Of the largest value: bfloat16 keeps eight bits.
+# Relative to the largest value; bfloat16 keeps eight bits.
 _AGREEMENT = 0.1
 
 Encode = Callable[[np.ndarray], tuple[np.ndarray, ...]]
@@ -32,7 +32,7 @@ def all_stages(model: TrainableModel) -> tuple[nn.Module, ...]:
 
 
 def digest_of(model: TrainableModel, count: int) -> str:
-    """A name for the weights of the encoder's first `count` stages.
+    """Name the weights of the encoder's first `count` stages.
 
     Parameters
     ----------
@@ -53,7 +53,7 @@ def digest_of(model: TrainableModel, count: int) -> str:
 
 
 def encode_with(model: TrainableModel, count: int, mixed: bool) -> Encode:
-    """The frozen stages in PyTorch: pixels float32 (3, S, S) to the maps of ``encode_first``, each (C, S', S')."""
+    """An encoder in PyTorch: pixels float32 (3, S, S) to the maps of ``encode_first``, float32 (C, S', S') each."""
 
     def encode(pixels: np.ndarray) -> tuple[np.ndarray, ...]:
         with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16, enabled=mixed):
@@ -64,18 +64,18 @@ def encode_with(model: TrainableModel, count: int, mixed: bool) -> Encode:
 
 
 def encode_in_bundle(bundle: Path, model: TrainableModel, count: int) -> Encode:
-    """The whole encoder in OpenVINO, in bfloat16 where the processor has it: about twice as fast as PyTorch.
+    """An encoder in OpenVINO: the whole one, in bfloat16 if the processor has it; about twice as fast as PyTorch.
 
     Raises
     ------
     LiteMedSamError
-        When the encoder learns in part, or the bundle's encoder gives another embedding than the model's.
+        When not the whole encoder is frozen, or the bundle's encoder gives another embedding than the model's.
     """
     if count != model.stages or model.name != "litemedsam":
         raise LiteMedSamError(
-            f"{bundle}: a bundle's encoder gives LiteMedSAM's embedding alone, and {count} of {model.stages} stages of "
+            f"{bundle}: contains the whole encoder of LiteMedSAM, but {count} of {model.stages} stages of "
             f"{model.name} are frozen",
-            "leave the bundle out, or set freeze_encoder",
+            "leave out --encoder, or set freeze_encoder = true",
         )
     network = Network.load(bundle, "openvino", "bf16", torch.get_num_threads())
     cells = model.frame // 4
@@ -87,27 +87,29 @@ def encode_in_bundle(bundle: Path, model: TrainableModel, count: int) -> Encode:
     drawn = np.random.default_rng(0).random((3, model.frame, model.frame), np.float32)
     own, found = encode_with(model, count, False)(drawn)[0], encode(drawn)[0]
     if np.abs(own - found).max() > _AGREEMENT * np.abs(own).max():
-        raise LiteMedSamError(f"{bundle}: its encoder is not that of the weights", "export the weights first")
+        raise LiteMedSamError(
+            f"{bundle}: its encoder has other weights than the network", "export the initial weights to a bundle first"
+        )
     return encode
 
 
 @dataclass(frozen=True)
 class FrozenStages:
-    """How images reach the part of the network that learns.
+    """The frozen stages of the encoder, and where their maps are kept.
 
     Attributes
     ----------
     count : int
-        Stages of the encoder that stay as they are, from the first on.
+        Number of frozen stages, from the first on.
     kept : KeptMaps, optional
-        Where their maps are kept; computed anew each time without.
+        Stores their maps; without it, they are computed in every step.
     """
 
     count: int = 0
     kept: KeptMaps | None = None
 
     def features(self, model: TrainableModel, images: Sequence[np.ndarray], device: torch.device) -> ImageFeatures:
-        """What `model.encode` gives of images float32 (3, S, S), with gradients of the stages that learn alone."""
+        """`model.encode` of images float32 (3, S, S); gradients only reach the stages that learn."""
         if self.kept is not None:
             maps = [self.kept(image) for image in images]
             joined = tuple(torch.cat(parts).to(device) for parts in zip(*maps, strict=True))
@@ -119,16 +121,16 @@ class FrozenStages:
 
 
 class KeptMaps:
-    """The frozen stages' maps of images, in half precision, one file per image.
+    """Half-precision maps of the frozen stages, one file per image.
 
     Parameters
     ----------
     folder : path
-        Shared by runs with the same frozen weights; made if absent.
+        May be shared by runs with the same frozen weights; created if absent.
     name : str
-        Of the frozen weights and of how they compute; see `digest_of`.
+        Names the frozen weights and how they compute; see `digest_of`.
     encode : callable
-        pixels float32 (3, S, S) to the maps, float32 (C, S', S') each.
+        Computes the maps, float32 (C, S', S') each, from pixels float32 (3, S, S).
     """
 
     def __init__(self, folder: str | Path, name: str, encode: Encode):
@@ -140,7 +142,7 @@ class KeptMaps:
             raise LiteMedSamError(f"{self._folder}: cannot be made ({error.strerror or error})") from error
 
     def path(self, pixels: np.ndarray) -> Path:
-        """Where the maps of an image are kept: the name depends on every one of its pixels."""
+        """File for the maps of an image; its name depends on every pixel."""
         key = blake2b(np.ascontiguousarray(pixels).tobytes(), digest_size=16, person=str(pixels.shape[-1]).encode())
         return self._folder / f"{key.hexdigest()}.npz"
 
@@ -155,12 +157,12 @@ class KeptMaps:
         Returns
         -------
         tuple of Tensor
-            float32 (1, C, S', S') each, rounded to half precision, whether they were kept or made just now.
+            float32 (1, C, S', S') each, rounded to half precision, whether they were read or just computed.
 
         Raises
         ------
         LiteMedSamError
-            When they cannot be written, or what is kept cannot be read.
+            When the maps cannot be written, or the kept file cannot be read.
         """
         path = self.path(pixels)
         maps = self._read(path)
@@ -177,7 +179,7 @@ class KeptMaps:
         except FileNotFoundError:
             return None
         except (OSError, ValueError, EOFError, KeyError, BadZipFile) as error:
-            raise LiteMedSamError(f"{path}: kept maps that cannot be read ({error})", "remove the file") from error
+            raise LiteMedSamError(f"{path}: kept maps cannot be read ({error})", "remove the file") from error
 
     @staticmethod
     def _write(path: Path, maps: tuple[np.ndarray, ...]) -> None:
@@ -193,50 +195,52 @@ class KeptMaps:
 
 
 def frozen_stages(config: TrainingConfig, model: TrainableModel) -> int:
-    """How many of the encoder's stages stay as they are.
+    """Number of the encoder's stages that are frozen.
 
     Raises
     ------
     LiteMedSamError
-        When the encoder has fewer.
+        When the configuration freezes more stages than the encoder has.
     """
     if config.frozen_stages > model.stages:
         raise LiteMedSamError(
             f"training setting 'frozen_stages' is {config.frozen_stages}, expected at most {model.stages}",
-            "mend the configuration",
+            f"set frozen_stages to at most {model.stages}, or freeze_encoder = true",
         )
     return model.stages if config.freeze_encoder else config.frozen_stages
 
 
 @dataclass(frozen=True)
 class Keep:
-    """Where the frozen stages' maps are kept, and what makes them.
+    """Where the maps of the frozen stages are kept, and what computes them.
 
     Attributes
     ----------
     folder : Path
     encoder : Path, optional
-        A bundle of the same encoder, whose bfloat16 graph makes them instead of PyTorch; for an encoder that is frozen
-        as a whole.
+        A bundle of the same encoder; its bfloat16 graph computes the maps instead of PyTorch. The whole encoder must be
+        frozen.
     """
 
     folder: Path
     encoder: Path | None = None
 
     def maps(self, config: TrainingConfig, model: TrainableModel) -> KeptMaps:
-        """What keeps the maps of a model's frozen stages.
+        """The store for the maps of a model's frozen stages.
 
         Raises
         ------
         LiteMedSamError
-            When the bundle is of another encoder, or only a part of the encoder is frozen.
+            When the bundle holds another encoder, the steps are not float32, or only a part of the encoder is frozen.
         """
         count = frozen_stages(config, model)
         name = digest_of(model, count)
         mixed = takes_bfloat16(config, torch.device("cpu"))
         if self.encoder is not None and mixed:
-            # PyTorch's bfloat16 kernels and OpenVINO's do not live in one process: it dies of a segmentation fault.
-            raise LiteMedSamError(f"{self.encoder}: goes with float32 steps only", "set mixed = false, or leave it out")
+            # PyTorch's and OpenVINO's bfloat16 kernels crash in one process with a segmentation fault.
+            raise LiteMedSamError(
+                f"{self.encoder}: --encoder needs steps in float32", "set mixed = false, or leave out --encoder"
+            )
         if self.encoder is None:
             rounded = "-bf16" if mixed else ""
             return KeptMaps(self.folder, f"{name}-torch{rounded}", encode_with(model, count, mixed))

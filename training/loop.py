@@ -1,8 +1,8 @@
 """The training loop: one run in one folder, resumable to the exact step.
 
-A run's folder holds ``log.jsonl`` (a line per step), ``measures.jsonl`` (a line per checkpoint), ``last.pth`` (all
-that resuming needs), ``averaged-STEP.pth`` and ``best.pth`` (averaged weights in half precision, published names)
-and ``examples-STEP.png``.
+A run's folder contains ``log.jsonl`` (one line per step), ``measures.jsonl`` (one line per checkpoint), ``last.pth``
+(the state to resume from), ``averaged-STEP.pth`` and ``best.pth`` (averaged weights in half precision, under the
+published names) and ``examples-STEP.png``.
 """
 
 import json
@@ -31,7 +31,7 @@ LAST, BEST, LOG, MEASURES = "last.pth", "best.pth", "log.jsonl", "measures.jsonl
 
 
 def export_state(state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    """A network's state for keeping: floating tensors in half precision, the others as they are, on the CPU."""
+    """A network's state on the CPU: floating-point tensors in half precision, the others unchanged."""
     return {
         name: (tensor.half() if tensor.is_floating_point() else tensor).detach().cpu().contiguous()
         for name, tensor in state.items()
@@ -39,7 +39,7 @@ def export_state(state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
 
 
 def save_atomically(content: Any, path: Path) -> None:
-    """`torch.save` by way of `write_atomically`."""
+    """Write with `torch.save`, through `write_atomically`."""
     write_atomically(path, lambda file: torch.save(content, file), "give another folder with --out")
 
 
@@ -49,7 +49,7 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     Raises
     ------
     LiteMedSamError
-        When it is absent, damaged or of another format.
+        When the file is absent, damaged or of another format.
     """
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
@@ -59,18 +59,16 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
         ) from error
     except DAMAGED as error:
         raise LiteMedSamError(
-            f"{path}: not a checkpoint of a run ({str(error)[:120]})", "give --init to start a new run from weights"
+            f"{path}: not a checkpoint of a run ({str(error)[:120]})", "start a new run in another folder (--out)"
         ) from error
     found = content.get("format") if isinstance(content, dict) else None
     if found != FORMAT:
-        raise LiteMedSamError(
-            f"{path}: format {found}, expected {FORMAT}", "give --init to start a new run from weights"
-        )
+        raise LiteMedSamError(f"{path}: format {found}, expected {FORMAT}", "start a new run in another folder (--out)")
     return content
 
 
 def _keep_lines(path: Path, last_step: int) -> None:
-    """Drop what an interrupted run logged beyond its last checkpoint."""
+    """Drop the lines that an interrupted run logged after its last checkpoint."""
     if path.is_file():
         lines = path.read_text(encoding="utf-8").splitlines()
         kept = [line for line in lines if line.endswith("}") and json.loads(line)["step"] <= last_step]
@@ -83,7 +81,7 @@ def _append(path: Path, line: dict[str, Any]) -> None:
 
 
 def initial_model(config: TrainingConfig, init: str | Path | None) -> TrainableModel:
-    """The network with a checkpoint's weights, or with random ones drawn from the seed."""
+    """The network with the weights of a checkpoint, or with random weights drawn from the seed."""
     if init is None:
         torch.manual_seed(config.seed)
         return SwinLiteMedSAM(config.frame)
@@ -104,48 +102,48 @@ def train(
     stop: Callable[[int], bool] = lambda step: False,
     report: Callable[[str], None] = lambda line: None,
 ) -> Path:
-    """Train, or go on with a run.
+    """Start a run, or continue it.
 
     Parameters
     ----------
     config : TrainingConfig
-        When resuming, must be the run's own but for `steps`: the rate then follows the new length from here on.
+        To resume, it must equal the run's own, except for `steps`; the learning rate then follows the new length.
     out : path
-        The run's folder, made if absent.
+        The run's folder; created if absent.
     init : path, optional
-        Published or own weights to start from; random ones otherwise.
+        Initial weights, published or your own; random weights by default.
     resume : bool
-        Go on from ``last.pth`` in `out`; `init` is then not looked at.
+        Continue from ``last.pth`` in `out`; `init` is then ignored.
     device : str
         ``cpu`` or ``cuda``.
     keep : Keep, optional
-        Where and how the maps of the encoder's frozen stages are kept.
+        Where the maps of the encoder's frozen stages are stored, and what computes them.
     stop : callable
-        Asked after each step, given the number of steps done, whether to leave; ``last.pth`` is then written.
+        Called after each step with the number of steps done; if it returns true, the run writes ``last.pth`` and ends.
     report : callable
-        Takes lines for the user.
+        Receives lines for the user.
 
     Returns
     -------
     Path
-        ``best.pth``: half precision, published parameter names.
+        ``best.pth``: half precision, under the published parameter names.
 
     Raises
     ------
     LiteMedSamError
-        On bad cases, weights, checkpoints or folders, or a loss that is no longer a number.
+        On bad cases, weights, checkpoints or folders, or when the loss is infinite or not a number.
     """
     out = Path(out)
     if device == "cuda" and not torch.cuda.is_available():
-        raise LiteMedSamError("device cuda: there is none, or this PyTorch has no CUDA", "use --device cpu")
+        raise LiteMedSamError("device cuda: this machine or this PyTorch has no CUDA", "use --device cpu")
     if not resume and (out / LAST).exists():
-        raise LiteMedSamError(f"{out}: holds a run already", "give --resume to go on with it, or another folder")
+        raise LiteMedSamError(f"{out}: contains a run already", "continue it with --resume, or give another --out")
     saved = read_checkpoint(out / LAST) if resume else None
     if saved is not None:
         _same(out, config, from_mapping(saved["config"], str(out / LAST)))
     learnt, measured = split(read_folders(config.data, config.subjects), config.held_out, config.apart)
     if config.data and not learnt:
-        raise LiteMedSamError(f"{len(measured)} cases, all of them held out", "give more cases or set held_out = 0")
+        raise LiteMedSamError(f"all {len(measured)} cases are held out", "give more cases or set held_out = 0")
     samples = held_out_samples(config, measured)
     model = initial_model(config, init) if saved is None else resumed_model(config, saved)
     run = Run(config, model, torch.device(device), None if keep is None else keep.maps(config, model))
@@ -168,13 +166,13 @@ def train(
             _record(run, out, samples, report)
         elif stop(run.step):
             save_atomically(run.checkpoint(), out / LAST)
-            report(f"stopped after step {run.step}; --resume goes on")
+            report(f"stopped after step {run.step}; continue with --resume")
             break
     return out / BEST
 
 
 def resumed_model(config: TrainingConfig, saved: dict[str, Any]) -> TrainableModel:
-    """The network of a run that goes on, with its weights: what is kept of its frozen stages is named by them."""
+    """The network of a resumed run, with its last weights. Their digest names the kept maps, so they load first."""
     name = saved["network"]
     model = next(known for known in MODELS if known.name == name)(config.frame)
     model.prompts = tuple(saved["prompts"])
@@ -183,13 +181,13 @@ def resumed_model(config: TrainingConfig, saved: dict[str, Any]) -> TrainableMod
 
 
 def _same(out: Path, given: TrainingConfig, saved: TrainingConfig) -> None:
-    # Workers and folders' places change no number; a run may turn out to have more or less time than planned.
+    # Workers and paths of folders change no number. The length may change: there may be more or less time than planned.
     given = replace(given, workers=saved.workers, data=saved.data, steps=saved.steps)
     differing = [name for name, value in asdict(saved).items() if asdict(given)[name] != value]
     if differing:
         raise LiteMedSamError(
             f"{out}: the run was started with other settings ({', '.join(differing)})",
-            "resume with the run's own configuration, or start a new run with --init",
+            "resume with the run's own configuration, or start a new run in another folder (--out)",
         )
 
 

@@ -5,14 +5,14 @@ from typing import NamedTuple
 import torch
 import torch.nn.functional as F
 
-# A mask of a whole frame is mostly background: weighing all pixels alike teaches the network to mark nothing.
+# Most of a frame is background: equal weights for all pixels teach the network to mark nothing.
 OUTSIDE = 0.3
 MARGIN = 0.25
 _SMALLEST_MARGIN = 4.0
 
 
 class Losses(NamedTuple):
-    """Means over n prompts; each a Tensor (), `dsc` without gradient and of the masks after the threshold."""
+    """Means over n prompts, each a Tensor (). `dsc` is that of the thresholded masks and has no gradient."""
 
     total: torch.Tensor
     dice: torch.Tensor
@@ -22,7 +22,7 @@ class Losses(NamedTuple):
 
 
 def window(boxes: torch.Tensor, size: int) -> torch.Tensor:
-    """Where a mask may be expected: the boxes enlarged by a quarter on each side.
+    """The pixels where a mask may be: the boxes enlarged by a quarter on each side.
 
     Parameters
     ----------
@@ -53,7 +53,7 @@ def _mean_over(values: torch.Tensor, where: torch.Tensor) -> torch.Tensor:
 def mask_losses(
     logits: torch.Tensor, iou: torch.Tensor, boxes: torch.Tensor, targets: torch.Tensor, valid: torch.Tensor
 ) -> Losses:
-    """Dice and cross-entropy inside the window, cross-entropy outside, and the error of the IoU.
+    """Dice and cross-entropy inside the window, cross-entropy outside, and the squared error of the IoU.
 
     Parameters
     ----------
@@ -66,7 +66,7 @@ def mask_losses(
     targets : Tensor
         float32 (n, S, S) in [0, 1].
     valid : Tensor
-        bool (S, S), where the image is.
+        bool (S, S), true where the image is.
 
     Returns
     -------

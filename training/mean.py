@@ -1,4 +1,4 @@
-"""The mean of several states of a run: often better than each, where they lie in one valley of the loss.
+"""The mean of several states of a run. It is often better than each of them, if they lie in one valley of the loss.
 
     python -m litemedsam.training.mean OUT.pth STATE.pth STATE.pth ...
 
@@ -18,35 +18,35 @@ from .loop import save_atomically
 
 
 def mean_state(paths: Sequence[Path]) -> dict[str, torch.Tensor]:
-    """The mean of checkpoints, entry by entry.
+    """Average checkpoints entry by entry.
 
     Parameters
     ----------
     paths : sequence of Path
-        Of one network.
+        Checkpoints of one network.
 
     Returns
     -------
     dict of str to Tensor
-        Of the first one's dtypes; entries that are no floating-point numbers are the first one's.
+        With the dtypes of the first checkpoint; entries that are not floating-point are copied from it.
 
     Raises
     ------
     LiteMedSamError
-        When there are none, one cannot be read, or their entries or shapes differ.
+        When there is no path, a file cannot be read, or entries or shapes differ.
     """
     if not paths:
-        raise LiteMedSamError("no states to take the mean of", "name at least one checkpoint")
+        raise LiteMedSamError("no checkpoints to average", "name at least one checkpoint")
     states = [read_state(path) for path in paths]
     shapes = [{name: tensor.shape for name, tensor in state.items()} for state in states]
     for path, found in zip(paths, shapes, strict=True):
         if found != shapes[0]:
-            raise LiteMedSamError(f"{path}: not of the same network as {paths[0]}", "name states of one run")
+            raise LiteMedSamError(f"{path}: not of the same network as {paths[0]}", "name checkpoints of one run")
     return {name: _mean([state[name] for state in states]) for name in states[0]}
 
 
 def mean_checkpoint(paths: Sequence[Path]) -> dict[str, Any]:
-    """`mean_state` as a checkpoint, with what the first one says beside its state; raises what that raises."""
+    """`mean_state` as a checkpoint, with the other entries of the first file; raises as `mean_state`."""
     mean = mean_state(paths)
     _, others = read_content(paths[0])
     return {"model": mean, **others} if others else mean

@@ -1,4 +1,4 @@
-"""DSC of a network on held-out images, for choosing between states of a run."""
+"""DSC of a network on held-out images, to choose between states of a run."""
 
 from collections import defaultdict
 
@@ -20,12 +20,12 @@ from .scenes import draw_scene
 
 WHOLE = FrozenStages()
 SYNTHETIC = "synthetic"
-# Apart from the steps' streams, which begin with the seed.
+# Differs from the first number of the steps' random streams, which is the run's seed.
 _STREAM = 2**31 - 1
 
 
 def held_out_samples(config: TrainingConfig, cases: list[Case]) -> dict[str, list[Sample]]:
-    """What a run measures itself on.
+    """Choose the images that a run is measured on.
 
     Parameters
     ----------
@@ -44,7 +44,7 @@ def held_out_samples(config: TrainingConfig, cases: list[Case]) -> dict[str, lis
     for case in cases:
         groups[case.group].append(case.samples)
     for group in sorted(groups):
-        # The middle slice of each case first, then its neighbours.
+        # The middle slice of each case comes first, then its neighbours.
         ordered = [sorted(samples, key=_distance_to_middle(samples)) for samples in groups[group]]
         rounds = [samples[k] for k in range(max(map(len, ordered))) for samples in ordered if k < len(samples)]
         chosen[group] = rounds[: config.measure_images]
@@ -57,21 +57,21 @@ def _distance_to_middle(samples: tuple[Sample, ...]):
 
 
 def prompts_of(model: TrainableModel, example: Example, device: torch.device) -> dict[str, torch.Tensor]:
-    """The prompts of an example that the model's `decode` takes, by their names."""
+    """The prompts of an example that the model's `decode` takes, by name."""
     return {name: torch.from_numpy(getattr(example, name)).to(device) for name in model.prompts}
 
 
 def segment(
     model: TrainableModel, sample: Sample, config: TrainingConfig, device: torch.device, frozen: FrozenStages = WHOLE
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Masks of a sample's objects from their tight boxes.
+    """Segment a sample's objects from their tight boxes.
 
     Parameters
     ----------
     model : TrainableModel
     sample : Sample
     config : TrainingConfig
-        Gives the frame and the precision.
+        For the frame and the precision.
     device : torch.device
     frozen : FrozenStages
 
@@ -80,7 +80,7 @@ def segment(
     found : ndarray
         bool (n, H, W), n at most `config.measure_objects`.
     chosen : ndarray
-        int (n,), which of the sample's objects.
+        int (n,), indices of the segmented objects in the sample.
     """
     height, width = sample.image.shape[:2]
     example, chosen = make_example(
@@ -98,7 +98,7 @@ def segment(
 
 
 def _box_region(mask: np.ndarray) -> np.ndarray:
-    """The inside of a mask's box, to which inference keeps masks, too."""
+    """The inside of a mask's box, bool (H, W); inference clips masks to it too."""
     x_min, y_min, x_max, y_max = tight_box(mask).astype(int)
     region = np.zeros(mask.shape, bool)
     region[y_min : y_max + 1, x_min : x_max + 1] = True
@@ -112,12 +112,12 @@ def measure(
     device: torch.device,
     frozen: FrozenStages = WHOLE,
 ) -> dict[str, float]:
-    """Mean DSC by group, and over the groups under ``mean``.
+    """Mean DSC of each group; ``mean`` is the mean over the groups.
 
     Parameters
     ----------
     model : TrainableModel
-        Left at the configuration's frame.
+        Its frame is set to the configuration's.
     samples : dict of str to list of Sample
         As `held_out_samples` gives them; may be empty.
     config : TrainingConfig
@@ -127,7 +127,7 @@ def measure(
     Returns
     -------
     dict of str to float
-        Empty without samples.
+        Empty if there are no samples.
     """
     set_frame(model, config.frame)
     was_training = model.training
@@ -144,5 +144,5 @@ def measure(
 
 
 def set_frame(model: TrainableModel, size: int) -> None:
-    """Let the network take images of another side; its weights do not depend on it."""
+    """Set the side of the network's input in pixels; the weights do not depend on it."""
     model.frame = model.prompt_encoder.frame = size

@@ -1,4 +1,4 @@
-"""Whole synthetic volumes, cut into slices."""
+"""Synthetic volumes, cut into slices."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ _DEPTH = 16
 
 @dataclass(frozen=True)
 class _Solid:
-    """A body whose section shrinks away from its middle slice, and drifts sideways."""
+    """A body whose section shrinks with the distance from its middle slice, and drifts sideways."""
 
     outline: np.ndarray
     centre: np.ndarray
@@ -36,7 +36,7 @@ class _Solid:
 
 @dataclass(frozen=True)
 class Phantom:
-    """A volume.
+    """A synthetic volume.
 
     Attributes
     ----------
@@ -50,7 +50,7 @@ class Phantom:
     labels: np.ndarray
 
     def slices(self) -> list[Sample]:
-        """The slices that bear an object of at least 12 pixels."""
+        """The slices with an object of at least 12 pixels."""
         samples = []
         for image, labels in zip(self.images, self.labels, strict=True):
             numbers, counts = np.unique(labels[labels > 0], return_counts=True)
@@ -80,25 +80,25 @@ def _solid(rng: np.random.Generator, depth: int, side: int) -> _Solid:
 
 
 def draw_phantom(rng: np.random.Generator, depth: int = _DEPTH, side: int = 128) -> Phantom:
-    """Draw a body with one to six solids in it.
+    """Draw a volume: a body with one to six solids in it.
 
     Parameters
     ----------
     rng : numpy.random.Generator
-        All randomness comes from it.
+        The only source of randomness.
     depth, side : int
         The volume is (depth, side, side).
 
     Returns
     -------
     Phantom
-        Later solids cover earlier ones; a solid may be hidden altogether.
+        Later solids cover earlier solids; a solid may be hidden entirely.
     """
     return _draw(rng, depth, side, range(depth))
 
 
 def draw_slice(rng: np.random.Generator, side: int = 256) -> Sample:
-    """One slice of a phantom of 16 slices, with at least one object; only this slice is drawn."""
+    """Draw one slice of a phantom of 16 slices, with at least one object; the other slices are not drawn."""
     while True:
         samples = _draw(rng, _DEPTH, side, [int(rng.integers(_DEPTH))]).slices()
         if samples:
@@ -109,7 +109,7 @@ def _draw(rng: np.random.Generator, depth: int, side: int, wanted: Sequence[int]
     shape = (side, side)
     solids = [_solid(rng, depth, side) for _ in range(int(rng.integers(1, 7)))]
     level, strength = rng.uniform(0.2, 0.8), rng.uniform(0, 0.1)
-    # Two textures blended along z keep neighbouring slices alike.
+    # Blending two textures along z makes neighbouring slices alike.
     ends = [smooth_noise(rng, shape, side / rng.uniform(4, 40)) for _ in range(2)]
     body = filled(ellipse_outline((side / 2, side / 2), tuple(rng.uniform(0.38, 0.55, 2) * side), 0), shape)
     acquisition = int(rng.integers(2**31))
@@ -124,6 +124,6 @@ def _draw(rng: np.random.Generator, depth: int, side: int, wanted: Sequence[int]
             alpha = mask.astype(np.float32)
             alpha = cv2.GaussianBlur(alpha, (0, 0), solid.soft) if solid.soft > 0.3 else alpha
             picture += alpha * (solid.level + grain - picture)
-        # One scanner for all slices: the same chain, drawn anew from the same seed.
+        # All slices come from one scanner: the same seed gives each the same chain.
         images[k] = acquire(np.random.default_rng(acquisition), picture)
     return Phantom(images, labels)

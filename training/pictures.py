@@ -1,4 +1,4 @@
-"""Pictures of what a network does with held-out images."""
+"""Pictures of a network's masks on held-out images."""
 
 from pathlib import Path
 
@@ -41,7 +41,7 @@ def save_examples(
     device: torch.device,
     frozen: FrozenStages = WHOLE,
 ) -> None:
-    """Write a PNG: up to three images of each group in a row, true outlines green, found ones red."""
+    """Write a PNG: one row per group, up to three images each; true outlines are green, predicted outlines red."""
     rows = []
     for members in samples.values():
         tiles = [_outlined(sample, *segment(model, sample, config, device, frozen)) for sample in members[:_COLUMNS]]

@@ -1,4 +1,4 @@
-"""From masks to prompts, as a user or the slice before would give them."""
+"""From masks to prompts, as a user or the previous slice would give them."""
 
 from dataclasses import dataclass, replace
 
@@ -11,25 +11,25 @@ from ..engine.inference.prompt import Prompt, PromptSource, Target
 from ..engine.inference.protocols import CORRECTED
 
 _JITTER_PIXELS = 2.0
-# By what share of its side an edge of a box that was passed on may be off.
+# Largest deviation of a passed-on box's edge, as a share of the side.
 _SLICE_CHANGE = 0.15
-# How far a slice's mask is turned (degrees), moved and uneven (shares of its sides) against the next one's: deviations.
+# Standard deviations of a mask from that of the next slice: turn (degrees), shift and unevenness (shares of the sides).
 _SLICE_TURN, _SLICE_SHIFT, _SLICE_ROUGHNESS = 6.0, 0.05, 0.12
-# How large a misplaced ellipse is, as a share of the one that fills the box, and how far beyond the box it may reach.
+# Size of a misplaced ellipse, as a share of the ellipse that fills the box, and how far it may reach beyond the box.
 _MISPLACED_SIZES = (0.3, 1.0)
 _MISPLACED_BEYOND = 0.05
 
 
 @dataclass(frozen=True)
 class MisplacedEllipse:
-    """Prompts whose scribble is an ellipse somewhere in the box, which tells where the object is but not how large.
+    """Prompts whose scribble is an ellipse somewhere in the box. It shows where the object is, but not its size.
 
-    A network that only ever sees the ellipse that fills the box learns to repeat it and no longer looks at the image.
+    A network that only sees box-filling ellipses learns to repeat them and no longer looks at the image.
 
     Attributes
     ----------
     seed : int
-        Of the ellipse and the points.
+        Seed of the ellipse and the points.
     """
 
     seed: int
@@ -47,24 +47,24 @@ class MisplacedEllipse:
 
 @dataclass(frozen=True)
 class Prompting:
-    """How prompts are made from masks.
+    """The settings of prompts that are made from masks.
 
     Attributes
     ----------
     objects : int
-        At most so many of an image.
+        Largest number of objects per image.
     jitter : float
-        Half of the boxes stay tight, the others move by up to this share of their sides; 0 keeps all tight.
+        Half of the boxes stay tight. In the others, each side moves by up to this share of its length; 0 moves none.
     scribble : str
         A key of `litemedsam.engine.inference.automatic_prompts.SCRIBBLES`.
     strokes, misplaced : float
-        Share of the prompts that have a random stroke, or a `MisplacedEllipse`, instead.
+        Share of the prompts, in [0, 1], that get a random stroke, or a `MisplacedEllipse`, instead.
     propagated : float
-        Share of the boxes that are as far off as those which a volume passes on from slice to slice.
+        Share of the boxes, in [0, 1], that deviate as boxes do when a volume passes them from slice to slice.
     dropped : float
-        Share of the prompts whose scribble is empty, so that a box alone keeps its meaning.
+        Share of the prompts, in [0, 1], whose scribble is empty, so that a box alone keeps its meaning.
     previous : float
-        Share, of the prompts whose box was passed on, that have the `neighbouring` slice's mask as scribble.
+        Share of the prompts with a passed-on box, in [0, 1], that get the mask of the previous slice as scribble.
     """
 
     objects: int
@@ -77,7 +77,7 @@ class Prompting:
     previous: float = 0.0
 
     def box(self, rng: np.random.Generator, mask: np.ndarray) -> tuple[np.ndarray, bool]:
-        """The box float64 (4,), in pixels of the image, of a mask bool (H, W), and whether it was passed on."""
+        """The box of a mask bool (H, W), float64 (4,) in pixels of the image, and whether it was passed on."""
         box = tight_box(mask)
         if self.propagated > 0 and rng.random() < self.propagated:
             return passed_on_box(rng, box, mask.shape), True
@@ -94,21 +94,21 @@ class Prompting:
         pixels: np.ndarray,
         frame: Frame,
     ) -> Prompt:
-        """The prompt of one object.
+        """Make the prompt of one object.
 
         Parameters
         ----------
         rng : numpy.random.Generator
         number : int
-            The object's, from 1.
+            Number of the object, from 1.
         mask : ndarray
-            bool (H, W), in the image.
+            bool (H, W), in pixels of the image.
         target : ndarray
-            float32 (S, S) in [0, 1], in the frame.
+            float32 (S, S) in [0, 1], in pixels of the frame.
         pixels : ndarray
             float32 (3, S, S), the frame.
         frame : Frame
-            Where the image lies in it.
+            Position of the image in the frame.
         """
         box, passed_on = self.box(rng, mask)
         made = self.source(rng).prompt(Target(number), CORRECTED.box_in_frame(box, frame), np.any(pixels, axis=0))
@@ -119,7 +119,7 @@ class Prompting:
         return made
 
     def source(self, rng: np.random.Generator) -> PromptSource:
-        """Where the prompt of one object comes from."""
+        """Draw a source of prompts for one object."""
         kind, seed = rng.random(), int(rng.integers(2**31))
         if kind < self.misplaced:
             return MisplacedEllipse(seed)
@@ -128,7 +128,7 @@ class Prompting:
 
 
 def tight_box(mask: np.ndarray) -> np.ndarray:
-    """The box float64 (4,), x_min, y_min, x_max, y_max, last pixels included, of a mask bool (H, W), not empty."""
+    """The box of a non-empty mask bool (H, W): float64 (4,), x_min, y_min, x_max, y_max, last pixels included."""
     ys, xs = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
     return np.array([xs[0], ys[0], xs[-1], ys[-1]], float)
 
@@ -144,7 +144,7 @@ def moved_box(rng: np.random.Generator, box: np.ndarray, shape: tuple[int, int],
     shape : tuple of int
         (H, W) of the image.
     amount : float
-        Share of the box's side by which a side moves at most, or two pixels if that is more.
+        Largest shift of a side, as a share of its length; two pixels if that is more.
 
     Returns
     -------
@@ -152,7 +152,7 @@ def moved_box(rng: np.random.Generator, box: np.ndarray, shape: tuple[int, int],
         float64 (4,), whole numbers.
     """
     sides = np.array([box[2] - box[0], box[3] - box[1]] * 2) + 1
-    # Small boxes would be lost if two pixels were taken off them.
+    # Moving a side two pixels inwards would empty a small box.
     reach = np.maximum(amount * sides, np.minimum(_JITTER_PIXELS, 0.12 * sides))
     outward = np.where(rng.random() < 0.75, rng.uniform(0, 1, 4), rng.uniform(-1, 1, 4)) * reach
     moved = np.rint(box + outward * np.array([-1, -1, 1, 1]))
@@ -162,7 +162,7 @@ def moved_box(rng: np.random.Generator, box: np.ndarray, shape: tuple[int, int],
 
 
 def passed_on_box(rng: np.random.Generator, box: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
-    """A tight box as the slice before would pass it on: too large or too small at each side.
+    """Move a tight box as passing it on from the previous slice does: each side a little outwards or inwards.
 
     Parameters
     ----------
@@ -183,7 +183,7 @@ def passed_on_box(rng: np.random.Generator, box: np.ndarray, shape: tuple[int, i
 
 
 def neighbouring(rng: np.random.Generator, mask: np.ndarray) -> np.ndarray:
-    """A mask as the slice before may have given it: moved, turned, stretched, its outline uneven.
+    """Change a mask into one that the previous slice may have given: moved, turned, stretched, its outline uneven.
 
     Parameters
     ----------
@@ -194,7 +194,7 @@ def neighbouring(rng: np.random.Generator, mask: np.ndarray) -> np.ndarray:
     Returns
     -------
     ndarray
-        bool (S, S); the mask itself where nothing would be left of it.
+        bool (S, S); the mask unchanged if nothing would be left.
     """
     if not mask.any():
         return mask
@@ -210,6 +210,6 @@ def neighbouring(rng: np.random.Generator, mask: np.ndarray) -> np.ndarray:
         rng.normal(0, 0.25, (32, 32)).astype(np.float32), mask.shape[::-1], interpolation=cv2.INTER_CUBIC
     )
     uneven = cv2.GaussianBlur(moved, (0, 0), width) + noise > 0.5
-    # Noise alone marks nothing far from the object.
+    # Keeps the noise from marking pixels far from the object.
     uneven &= cv2.GaussianBlur(moved, (0, 0), width) > 0.05
     return uneven if uneven.any() else mask

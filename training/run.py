@@ -1,4 +1,4 @@
-"""What a run is between two steps: the network, its average, the optimiser; and how a step changes them."""
+"""The state of a run between two steps (network, average, optimiser), and one step."""
 
 import copy
 import math
@@ -18,12 +18,12 @@ from .losses import Losses, mask_losses
 from .measure import prompts_of
 from .precision import takes_bfloat16
 
-# Of what a run keeps of itself.
+# Version of the checkpoint's layout.
 FORMAT = 2
 
 
 def rate_at(config: TrainingConfig, step: int) -> float:
-    """Learning rate of a step, from 0: linear rise, then a cosine down to `last_rate` of the peak."""
+    """Learning rate of a step, counted from 0: a linear rise, then a cosine down to `last_rate` of the peak."""
     rise = min(1.0, (step + 1) / (config.warm_up + 1))
     progress = max(0, step - config.warm_up) / max(1, config.steps - config.warm_up)
     fall = config.last_rate + (1 - config.last_rate) * 0.5 * (1 + math.cos(math.pi * min(1.0, progress)))
@@ -43,7 +43,7 @@ def decode_window(
     ----------
     model : TrainableModel
     features : ImageFeatures
-        Of the window's pixels alone, or of the whole frame.
+        Feature maps of the window alone, or of the whole frame.
     prompts : dict of str to Tensor
         As `PromptableModel.decode` takes them, in pixels of the frame; ``scribbles`` (n, 1, S, S) of the window.
     origin : tuple of int
@@ -79,7 +79,7 @@ class Run:
         With its initial weights; the run owns it from now on.
     device : torch.device
     kept : KeptMaps, optional
-        Keeps what the frozen stages of the encoder make of an image.
+        Stores the maps that the encoder's frozen stages compute from an image.
 
     Attributes
     ----------
@@ -88,7 +88,7 @@ class Run:
     step : int
         Steps done.
     best : float
-        Best mean DSC measured so far, −1 before.
+        Best mean DSC measured so far; −1 before the first measurement.
     """
 
     def __init__(
@@ -107,7 +107,7 @@ class Run:
         self._train_mode()
 
     def _groups(self) -> list[dict[str, Any]]:
-        """What learns, by weight decay and rate; vectors do not decay."""
+        """Parameter groups by weight decay and learning rate; vectors do not decay."""
         encoder = {id(p) for p in self.model.image_encoder.parameters()}
         trained = [p for p in self.model.parameters() if p.requires_grad]
         groups = []
@@ -123,7 +123,7 @@ class Run:
         if self.config.freeze_statistics:
             for module in _statistics(self.model):
                 module.eval()
-        # What is frozen answers as it does where its maps are kept.
+        # Frozen stages must compute the same maps as those that are kept on disk.
         for stage in all_stages(self.model)[: self.frozen.count]:
             stage.eval()
 
@@ -133,17 +133,17 @@ class Run:
         Parameters
         ----------
         examples : tuple of Example
-            The step's images, all of one side.
+            The step's images, all of the same side.
 
         Returns
         -------
         dict of str to float
-            What the log says of the step.
+            The step's line of the log.
 
         Raises
         ------
         LiteMedSamError
-            When the loss is no longer a number.
+            When the loss is infinite or not a number.
         """
         config = self.config
         rate = rate_at(config, self.step)
@@ -154,7 +154,8 @@ class Run:
         means = Losses(*(torch.stack(values).mean() for values in zip(*parts, strict=True)))
         if not torch.isfinite(means.total):
             raise LiteMedSamError(
-                f"step {self.step}: the loss is {means.total.item()}", "lower learning_rate and resume from last.pth"
+                f"step {self.step}: the loss is {means.total.item()}, expected a finite number",
+                "start a new run with a lower learning_rate, in another folder (--out)",
             )
         self.optimiser.zero_grad(set_to_none=True)
         means.total.backward()
@@ -182,7 +183,7 @@ class Run:
 
     @torch.no_grad()
     def _average(self) -> None:
-        # The initial weights would otherwise stay in the average of a short run.
+        # The average starts late: otherwise a short run would keep much of its initial weights.
         decay = min(self.config.ema, (1 + self.step) / (10 + self.step))
         own: list[torch.Tensor] = list(self.model.parameters())
         torch._foreach_lerp_(list(self.averaged.parameters()), own, 1 - decay)
@@ -190,7 +191,7 @@ class Run:
             kept.copy_(now)
 
     def checkpoint(self) -> dict[str, Any]:
-        """All that `restore` needs: tensors and plain values only."""
+        """Everything that `restore` needs, as tensors and plain values."""
         return {
             "format": FORMAT,
             "config": {**asdict(self.config), "data": list(self.config.data)},
@@ -205,7 +206,7 @@ class Run:
         }
 
     def restore(self, content: dict[str, Any]) -> None:
-        """Go on from a checkpoint of the same configuration."""
+        """Continue from a checkpoint of the same configuration."""
         self.model.load_state_dict(content["model"])
         self.averaged.load_state_dict(content["averaged"])
         self.optimiser.load_state_dict(content["optimiser"])

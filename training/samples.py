@@ -1,4 +1,4 @@
-"""What a training image is."""
+"""A training image and its objects."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""Random outlines, surfaces and strokes that the synthetic scenes are drawn from."""
+"""Random outlines, surfaces and strokes, the parts of the synthetic scenes."""
 
 import cv2
 import numpy as np
@@ -8,7 +8,7 @@ _OUTLINE_POINTS = 72
 
 
 def smooth_noise(rng: np.random.Generator, shape: tuple[int, int], cell: float) -> np.ndarray:
-    """Noise without detail finer than a cell.
+    """Noise without detail below the size of a cell.
 
     Parameters
     ----------
@@ -16,7 +16,7 @@ def smooth_noise(rng: np.random.Generator, shape: tuple[int, int], cell: float) 
     shape : tuple of int
         (H, W).
     cell : float
-        Distance of independent values in pixels; below 1.5 the noise is white.
+        Distance of independent values in pixels; below 1.5, the noise is white.
 
     Returns
     -------
@@ -33,7 +33,7 @@ def smooth_noise(rng: np.random.Generator, shape: tuple[int, int], cell: float) 
 
 
 def texture(rng: np.random.Generator, shape: tuple[int, int], finest: float = 1.0) -> np.ndarray:
-    """A surface of two to four octaves, some of it drawn out in one direction.
+    """Noise of two to four octaves, at times stretched along one direction.
 
     Parameters
     ----------
@@ -84,7 +84,7 @@ def filled(points: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
 
 
 def ellipse_outline(centre: tuple[float, float], radii: tuple[float, float], angle: float) -> np.ndarray:
-    """Outline (k, 2) of an ellipse, x first; the angle in radians."""
+    """Outline float64 (k, 2) of an ellipse, x first; `angle` in radians."""
     return _placed(np.ones(_OUTLINE_POINTS, np.float32), centre, radii, angle)
 
 
@@ -106,7 +106,7 @@ def _placed(
 def irregular_outline(
     rng: np.random.Generator, centre: tuple[float, float], radii: tuple[float, float], roughness: float
 ) -> np.ndarray:
-    """A wavy, perhaps bent or squarish outline around a centre.
+    """A wavy outline around a centre, at times bent or nearly square.
 
     Parameters
     ----------
@@ -114,7 +114,7 @@ def irregular_outline(
     centre, radii : tuple of float
         x first, in pixels.
     roughness : float
-        0 for smooth, 1 for deep notches.
+        0 is smooth, 1 has deep notches.
 
     Returns
     -------
@@ -140,7 +140,7 @@ def blob(
     radius: float,
     roughness: float | None = None,
 ) -> np.ndarray:
-    """One random object: ellipse, wavy shape, cut or hollowed shape, or a cloud with a ragged edge.
+    """One random object: an ellipse, a wavy, cut or hollow shape, or a cloud with a ragged edge.
 
     Parameters
     ----------
@@ -152,12 +152,12 @@ def blob(
     radius : float
         Mean radius in pixels.
     roughness : float, optional
-        As in `irregular_outline`; drawn at random by default.
+        As in `irregular_outline`; random by default.
 
     Returns
     -------
     ndarray
-        bool (H, W), perhaps empty.
+        bool (H, W); may be empty.
     """
     stretch = np.exp(rng.normal(0, 0.3))
     radii = (radius * stretch, radius / stretch)
@@ -183,7 +183,7 @@ def blob(
 def half_plane(
     rng: np.random.Generator, shape: tuple[int, int], centre: tuple[float, float], distance: float
 ) -> np.ndarray:
-    """Pixels (H, W) on the near side of a random line at a distance in pixels from the centre."""
+    """Pixels bool (H, W) on the near side of a random line, at a distance in pixels from the centre."""
     heading = rng.uniform(0, 2 * np.pi)
     y, x = np.ogrid[: shape[0], : shape[1]]
     return (x - centre[0]) * np.cos(heading) + (y - centre[1]) * np.sin(heading) < distance
@@ -219,7 +219,7 @@ def tube(
 
 
 def dome(mask: np.ndarray) -> np.ndarray:
-    """How deep inside a mask a pixel lies: float32 (H, W), 0 outside and at the edge, 1 at the deepest."""
+    """Depth of each pixel inside a mask: float32 (H, W), 0 outside and at the edge, 1 at the deepest pixel."""
     depth = cv2.distanceTransform(mask.astype(np.uint8), cv2.DIST_L2, 3)
     return depth / max(float(depth.max()), 1e-6)
 
@@ -245,7 +245,7 @@ def cell_mosaic(rng: np.random.Generator, shape: tuple[int, int], radius: float)
     Returns
     -------
     ndarray
-        int32 (H, W), 0 on the walls, 1, 2, … in the cells.
+        int32 (H, W), 0 on the walls; 1, 2, … in the cells.
     """
     height, width = shape
     count = max(4, int(height * width / (3.5 * radius**2)))

@@ -1,4 +1,4 @@
-"""The images of every step, as a function of the seed and the step alone."""
+"""The images of every step; they depend only on the seed and the step."""
 
 import signal
 from collections import Counter
@@ -22,20 +22,20 @@ _SCENE_SIDES = (0.85, 1.4)
 
 
 def case_weights(cases: list[Case], balance: float) -> np.ndarray:
-    """How often each case is drawn: float64 (n,), sum 1; a group of n cases weighs n to the power `balance`."""
+    """Probability of each case: float64 (n,), sum 1; a group of n cases weighs n ** balance."""
     groups = Counter(case.group for case in cases)
     weights = np.array([groups[case.group] ** (balance - 1) for case in cases])
     return weights / weights.sum()
 
 
 class Stream(torch.utils.data.Dataset):
-    """Entry k is the tuple of Examples of step k.
+    """A dataset whose entry k is the tuple of Examples of step k.
 
     Parameters
     ----------
     config : TrainingConfig
     cases : list of Case
-        May be empty: then all images are synthetic.
+        If empty, all images are synthetic.
     """
 
     def __init__(self, config: TrainingConfig, cases: list[Case]):
@@ -49,20 +49,20 @@ class Stream(torch.utils.data.Dataset):
     def _sample(self, rng: np.random.Generator, seen: int) -> Sample:
         if self._weights is None or rng.random() < self._config.synthetic:
             side = int(seen * rng.uniform(*_SCENE_SIDES))
-            # No draw at a share of 0, so that such runs keep their numbers.
+            # At a share of 0 nothing is drawn, so that such runs keep their numbers.
             if self._config.phantoms and rng.random() < self._config.phantoms:
                 return draw_slice(rng, side)
             return draw_scene(rng, side)
         case = self._cases[int(rng.choice(len(self._cases), p=self._weights))]
         k = int(rng.integers(len(case.samples)))
         if self._config.variants:
-            # A variant depends on its number alone, so that its frozen maps are made once.
+            # The seed of a variant is its number, so that its frozen maps are computed once.
             name = int.from_bytes(sha256(case.name.encode()).digest()[:4])
             rng = np.random.default_rng([name, k, int(rng.integers(self._config.variants))])
         return augment(rng, case.samples[k])
 
     def __getitem__(self, step: int) -> tuple[Example, ...]:
-        """The images of a step, from 0."""
+        """The images of a step, counted from 0."""
         config = self._config
         if config.windowed(step):
             return tuple(self._window(self._rng(step, index)) for index in range(config.window_images))
@@ -74,7 +74,7 @@ class Stream(torch.utils.data.Dataset):
     def _whole(self, step: int, index: int) -> Example:
         config, rng = self._config, self._rng(step, index)
         if config.fresh and index >= config.fresh and step:
-            # What an earlier step saw first, with prompts of its own.
+            # A new image of an earlier step, with prompts of its own.
             sample = self._sample(self._rng(int(rng.integers(step)), int(rng.integers(config.fresh))), config.frame)
         else:
             sample = self._sample(rng, config.frame)
@@ -85,12 +85,12 @@ class Stream(torch.utils.data.Dataset):
 
     def _window(self, rng: np.random.Generator) -> Example:
         config = self._config
-        # Scenes of the window's own size cost less to draw and hold objects that fit.
+        # Scenes of the window's size cost less to draw, and their objects fit into it.
         sample = self._sample(rng, config.window)
         return make_window(rng, sample, config.frame, config.window, config.prompting)
 
     def batches(self, start: int) -> Iterator[tuple[Example, ...]]:
-        """Entries from `start` on, made ahead by the configured workers."""
+        """Entries from `start` on, made in advance by the configured workers."""
         return iter(
             torch.utils.data.DataLoader(
                 self,
@@ -109,7 +109,7 @@ def _unchanged(examples: Any) -> Any:
 
 
 def _prepare_worker(_: int) -> None:
-    # The cores belong to the network.
+    # The network needs the cores.
     cv2.setNumThreads(0)
-    # Batch systems send it to every process of a job; the loop takes its last step and ends its workers itself.
+    # Batch systems send SIGTERM to every process of a job. The loop finishes its step and ends its workers itself.
     signal.signal(signal.SIGTERM, signal.SIG_IGN)

@@ -135,8 +135,8 @@ def test_the_recipes_are_configurations():
     ("text", "said"),
     [
         ("step = 3", "unknown settings step"),
-        ("steps = 'many'", "expected a value of type int"),
-        ("steps = true", "expected a value of type int"),
+        ("steps = 'many'", "expected a whole number"),
+        ("steps = true", "expected a whole number"),
         ("frame = 100", "multiple of 32"),
         ("ema = 1", "below 1"),
         ("steps = ", "not a TOML file"),

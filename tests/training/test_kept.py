@@ -196,5 +196,5 @@ def test_weights_say_which_prompts_they_learnt(tmp_path, cases, weights):
 
 def test_a_bundle_s_encoder_is_for_a_wholly_frozen_litemedsam():
     for model, count in ((LiteMedSAM(SIDE), 4), (SwinLiteMedSAM(SIDE), 6)):
-        with pytest.raises(LiteMedSamError, match="LiteMedSAM's embedding alone"):
+        with pytest.raises(LiteMedSamError, match="the whole encoder of LiteMedSAM"):
             encode_in_bundle("bundle", model, count)

@@ -41,8 +41,8 @@ def test_states_of_different_networks_are_refused(tmp_path):
     for other in (saved(tmp_path / "2.pth", a=torch.zeros(3)), saved(tmp_path / "3.pth", b=torch.zeros(2))):
         with pytest.raises(LiteMedSamError, match="not of the same network"):
             mean_state([one, other])
-    with pytest.raises(LiteMedSamError, match="no states"):
+    with pytest.raises(LiteMedSamError, match="no checkpoints"):
         mean_state([])
     done = subprocess.run([sys.executable, "-m", "litemedsam.training.mean"], capture_output=True, text=True)
     assert done.returncode == 1
-    assert "no states" in done.stderr
+    assert "no checkpoints" in done.stderr

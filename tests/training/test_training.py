@@ -107,7 +107,7 @@ def test_sigterm_to_the_whole_group_leaves_a_checkpoint_and_no_worker(tmp_path):
     told, _ = run.communicate(timeout=120)
     assert run.returncode == 0
     done = len(log.read_text().splitlines())
-    assert f"stopped after step {done}; --resume goes on" in told
+    assert f"stopped after step {done}; continue with --resume" in told
     assert read_checkpoint(tmp_path / "run" / "last.pth")["step"] == done
     with pytest.raises(ProcessLookupError):
         os.killpg(run.pid, 0)
@@ -125,7 +125,7 @@ def test_a_run_is_not_overwritten_or_resumed_with_other_settings(tmp_path):
     with pytest.raises(LiteMedSamError, match="cannot be read"):
         train(TINY, tmp_path, resume=True)
     (tmp_path / "last.pth").write_bytes(b"")
-    with pytest.raises(LiteMedSamError, match="holds a run already"):
+    with pytest.raises(LiteMedSamError, match="contains a run already"):
         train(TINY, tmp_path)
     with pytest.raises(LiteMedSamError, match="not a checkpoint"):
         train(TINY, tmp_path, resume=True)

@@ -1,6 +1,6 @@
-"""Synthetic scenes that look to a network like medicine: domain randomisation, no patient data.
+"""Synthetic scenes that look like medical images to a network: domain randomisation, no patient data.
 
-Each family draws a picture in the manner of one way of imaging, and the true mask of every object in it.
+Each family imitates one kind of imaging. It draws a picture and the true mask of every object in it.
 """
 
 from .families import FAMILIES, draw_scene

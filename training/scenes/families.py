@@ -1,4 +1,4 @@
-"""The families of scenes and their shares, and one scene drawn, taken up by a detector, and marked."""
+"""The families of scenes and their shares. One scene is drawn, passed through a simulated detector and marked."""
 
 from collections.abc import Callable
 
@@ -27,7 +27,7 @@ FAMILIES: dict[str, tuple[Family, float]] = {
     "breast": (breast, 0.05),
     "emission": (emission, 0.03),
 }
-"""How each family is drawn, and its share of the scenes."""
+"""For each family, the function that draws it and its share of the scenes."""
 
 
 def _write_text(rng: np.random.Generator, pixels: np.ndarray) -> None:
@@ -49,16 +49,16 @@ def draw_scene(rng: np.random.Generator, side: int = 256, family: str | None = N
     Parameters
     ----------
     rng : numpy.random.Generator
-        All randomness comes from it.
+        The only source of randomness.
     side : int
         Longer side of the scene in pixels, at least 32; emission scenes are up to six times smaller.
     family : str, optional
-        A key of `FAMILIES`; by default drawn by their weights.
+        A key of `FAMILIES`; random by their shares by default.
 
     Returns
     -------
     Sample
-        The image, grey or in colour, and at least one object of at least 12 pixels.
+        The image, grey or in colour, with at least one object of at least 12 pixels.
     """
     names = list(FAMILIES)
     weights = np.array([weight for _, weight in FAMILIES.values()])

@@ -1,4 +1,4 @@
-"""Scenes in the manner of photographs: skin, the gut, the back of the eye, cells under a microscope."""
+"""Scenes that imitate photographs: skin, the gut, the back of the eye, cells under a microscope."""
 
 import cv2
 import numpy as np
@@ -35,7 +35,7 @@ def _round_view(rng: np.random.Generator, canvas: Canvas, smallest: float = 0.47
 
 
 def skin(rng: np.random.Generator, size: Size) -> Canvas:
-    """A pigmented lesion on skin, with patches, hairs and at times the round edge of a dermatoscope."""
+    """A pigmented lesion on skin, with patches, hairs and sometimes the round edge of a dermatoscope."""
     tone = np.array([0.85, 0.66, 0.58]) * rng.uniform(0.6, 1.15) + rng.normal(0, 0.06, 3)
     base = tone + 0.03 * texture(rng, size)[..., None] + rng.normal(0, 0.015, 3) * texture(rng, size)[..., None]
     canvas = Canvas(base.astype(np.float32))
@@ -60,7 +60,7 @@ def skin(rng: np.random.Generator, size: Size) -> Canvas:
 
 
 def endoscopy(rng: np.random.Generator, size: Size) -> Canvas:
-    """Polyps on the wet, lit, folded wall of a gut; holes and highlights."""
+    """Polyps on the wet, lit and folded wall of a gut, with holes and highlights."""
     tone = np.array([0.75, 0.38, 0.28]) * rng.uniform(0.7, 1.2) + rng.normal(0, 0.06, 3)
     relief = texture(rng, size, 4)
     light = 1 + 0.12 * relief
@@ -131,7 +131,7 @@ def fundus(rng: np.random.Generator, size: Size) -> Canvas:
 
 
 def cells(rng: np.random.Generator, size: Size) -> Canvas:
-    """Cells or nuclei on a ground: fluorescent, bright-field, stained, or a mosaic without gaps."""
+    """Cells or nuclei on a background: fluorescent, bright-field, stained, or a mosaic without gaps."""
     style = rng.random()
     radius = max(size) * float(np.exp(rng.uniform(np.log(0.012), np.log(0.09))))
     if style < 0.2:

@@ -1,4 +1,4 @@
-"""Scenes in the manner of X-ray projections: chest and breast."""
+"""Scenes that imitate X-ray projections: chest and breast."""
 
 import cv2
 import numpy as np
@@ -45,7 +45,7 @@ def chest(rng: np.random.Generator, size: Size) -> Canvas:
 def _lung_outline(
     rng: np.random.Generator, centre: tuple[float, float], radii: tuple[float, float], side: int
 ) -> np.ndarray:
-    """Outline (k, 2) of a lung field: pointed above, broad and hollow below; side −1 or 1 of the midline."""
+    """Outline float (k, 2) of a lung field, pointed above, broad and hollow below; `side` is −1 or 1."""
     theta = np.linspace(0, 2 * np.pi, 90, endpoint=False)
     x, y = np.cos(theta), np.sin(theta)
     narrow = 1 + rng.uniform(0.1, 0.4) * y

@@ -1,4 +1,4 @@
-"""Scenes in the manner of cross-sections: CT and MR, ultrasound, retinal layers, emission."""
+"""Scenes that imitate cross-sections: CT and MR, ultrasound, retinal layers, emission."""
 
 import cv2
 import numpy as np
@@ -35,7 +35,7 @@ def _organs(rng: np.random.Generator, canvas: Canvas, room: np.ndarray, level: f
 
 
 def tomography(rng: np.random.Generator, size: Size) -> Canvas:
-    """A slice through a body, as CT and MR show it: shell, lungs, organs with walls and lesions."""
+    """A slice through a body as in CT and MR: shell, lungs, organs with walls and lesions."""
     height, width = size
     canvas = Canvas(np.full(size, rng.choice([0.0, rng.uniform(0, 0.1)]), np.float32))
     level = rng.uniform(0.2, 0.75)
@@ -71,7 +71,7 @@ def tomography(rng: np.random.Generator, size: Size) -> Canvas:
 
 
 def abstract(rng: np.random.Generator, size: Size) -> Canvas:
-    """Organs without a body, grey or in colour: what no family foresees."""
+    """Organs without a body, grey or in colour, for images that no other family covers."""
     level = rng.uniform(0.1, 0.9)
     canvas = Canvas(surfaced(rng, size, level, rng.uniform(0.02, 0.2)))
     _organs(rng, canvas, np.ones(size, bool), level, int(rng.integers(1, 8)))
@@ -140,7 +140,7 @@ def ultrasound(rng: np.random.Generator, size: Size) -> Canvas:
 
 
 def layers(rng: np.random.Generator, size: Size) -> Canvas:
-    """Layers with fluid between them, as optical coherence tomography shows a retina."""
+    """Layers with fluid between them, as in optical coherence tomography of a retina."""
     height, width = size
     count = int(rng.integers(3, 9))
     curve = height * 0.06 * smooth_noise(rng, (1, width), width / 2)[0]
@@ -175,7 +175,7 @@ def layers(rng: np.random.Generator, size: Size) -> Canvas:
 
 
 def emission(rng: np.random.Generator, size: Size) -> Canvas:
-    """Uptake in a body, small and noisy, as PET shows it."""
+    """Small and noisy uptake in a body, as in PET."""
     canvas = Canvas(np.full(size, 0.02, np.float32))
     body = blob(rng, size, (size[1] / 2, size[0] / 2), max(size) * 0.42, 0.2)
     canvas.paint(body, surfaced(rng, size, rng.uniform(0.03, 0.2), 0.03), 1)

@@ -107,7 +107,9 @@ def test_pictures_are_chosen_by_name(tmp_path, file_name, path, matches):
             asked(tmp_path, content, picture(), path)
 
 
-def test_folders_decide_between_pictures_of_one_name(tmp_path):
+def test_folders_decide_between_pictures_of_one_name(tmp_path, monkeypatch):
+    # The folder that a relative path starts from counts as well.
+    monkeypatch.chdir(tmp_path)
     content = changed("images", 1, file_name="b/case.png", width=None, height=None)
     content["images"][0]["file_name"] = "a/case.png"
     assert len(asked(tmp_path, content, picture(), "set/a/case.png").prompts) == 2
