@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from ..atomic import write_atomically
+from ..engine.system.standard_streams import run_command
 from ..errors import LiteMedSamError, broken_installation
 from ..inputs import InputFiles
 
@@ -110,3 +111,8 @@ def _check_outputs(folders: list[Path], *outputs: Path | None) -> None:
 
 def _write(path: Path, text: str) -> None:
     write_atomically(path, lambda file: file.write(text.encode()), "choose a file that can be written")
+
+
+def command() -> None:
+    """`main` as a process of its own."""
+    run_command(main)

@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from .. import __version__
+from ..engine.system.standard_streams import run_command
 from ..errors import LiteMedSamError, broken_installation
 
 
@@ -81,3 +82,8 @@ def main(
         click.echo(f"auto here: {choose(found.card, native_precisions('openvino'), quantised).text()}")
     size = sum(file.stat().st_size for file in bundle.iterdir())
     click.echo(f"wrote {bundle} ({size / 1e6:.1f} MB)")
+
+
+def command() -> None:
+    """`main` as a process of its own."""
+    run_command(main)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from ..engine.system.standard_streams import run_command
 from ..errors import LiteMedSamError
 from .config import TrainingConfig, read_config
 
@@ -92,3 +93,8 @@ def _train(
         return train(settings, out, init, resume, device, kept, lambda step: bool(asked), click.echo)
     finally:
         signal.signal(signal.SIGTERM, before)
+
+
+def command() -> None:
+    """`main` as a process of its own."""
+    run_command(main)

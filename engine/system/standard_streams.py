@@ -3,7 +3,8 @@
 import io
 import os
 import sys
-from typing import Any, TextIO
+from collections.abc import Callable
+from typing import Any, NoReturn, TextIO
 
 
 class _Lossy(io.FileIO):
@@ -55,6 +56,29 @@ class StandardStreams:
             print(f"Error: standard output: cannot be written ({reason})", file=sys.stderr)
         sys.stderr.flush()
         return int(self._output.error is not None or self._error.error is not None)
+
+
+def run_command(main: Callable[[], Any]) -> NoReturn:
+    """Run a command of click with streams that never fail, and exit.
+
+    Parameters
+    ----------
+    main : callable
+        Ends with `SystemExit`, as commands of click do.
+
+    Raises
+    ------
+    SystemExit
+        With the command's own code, or with 1 where that is 0 and something was lost, see `StandardStreams.finish`.
+    """
+    streams = StandardStreams()
+    code: Any = 0
+    try:
+        main()
+    except SystemExit as left:
+        code = left.code
+    lost = streams.finish()
+    sys.exit(code or lost)
 
 
 def _open_if_closed(number: int) -> None:

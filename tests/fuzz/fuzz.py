@@ -3,7 +3,8 @@
     pip install atheris
     python tests/fuzz/fuzz.py READER WORK_FOLDER -max_total_time=600
 
-READER is a key of `readers.READERS`. WORK_FOLDER keeps what reaches new code, and under ``findings`` one input for
+READER is a key of `readers.READERS`. WORK_FOLDER keeps what reaches new code; it begins with what earlier runs kept in
+``reached/READER.zip``. Under ``findings`` lies one input for
 each place at which a reader raised anything but `LiteMedSamError`; inputs that crash the process, take longer than
 five seconds or more than 1 GB are left in ``findings`` by libFuzzer. What was found goes to ``corpus/READER`` once
 it is fixed. Other arguments go to libFuzzer.
@@ -15,6 +16,7 @@ import sys
 import tempfile
 import traceback
 import warnings
+import zipfile
 from pathlib import Path
 
 import atheris
@@ -46,6 +48,9 @@ def main() -> None:
     read, suffix = READERS[reader]
     findings = Path(work) / "findings"
     findings.mkdir(parents=True, exist_ok=True)
+    reached = HERE / "reached" / f"{reader}.zip"
+    if reached.is_file():
+        zipfile.ZipFile(reached).extractall(work)
     path = Path(tempfile.mkdtemp()) / f"input{suffix}"
     warnings.simplefilter("ignore")
     seen = set()

@@ -1,5 +1,7 @@
 """Damaged and malicious files end in a result or a refusal, in bounded time and memory."""
 
+import zipfile
+
 import pytest
 from fuzz.process import HERE, survive
 from fuzz.readers import READERS
@@ -27,6 +29,14 @@ def test_the_corpus_and_what_is_made_of_it(reader):
     assert inputs == len(corpus) + COUNTS[reader]
     # Not everything is refused, nor everything taken.
     assert refusals > 0
+
+
+@pytest.mark.parametrize("reader", sorted(path.stem for path in (HERE / "reached").iterdir()))
+def test_what_guided_fuzzing_reached(reader, tmp_path):
+    zipfile.ZipFile(HERE / "reached" / f"{reader}.zip").extractall(tmp_path)
+    seed = min((HERE / "corpus" / reader).iterdir())
+    inputs = sorted(tmp_path.iterdir())
+    assert int(survive(reader, seed, *inputs).split()[0]) == 1 + len(inputs)
 
 
 def test_at_least_two_thousand_inputs():

@@ -4,8 +4,10 @@ import os
 import shlex
 import subprocess
 import sys
+from configparser import ConfigParser
 
 import pytest
+from places import ROOT
 
 
 @pytest.fixture
@@ -67,3 +69,32 @@ def test_help_on_a_full_output(tmp_path):
     )
     assert run.returncode == 1
     assert run.stderr == "Error: standard output: cannot be written (No space left on device)\n"
+
+
+COMMANDS = {"eval": "evaluation", "export": "export", "train": "training"}
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize(
+    ("redirection", "code", "told"),
+    [
+        (">&- 2>&- <&-", 0, ""),
+        ("2>&-", 0, ""),
+        ("| true", 1, "Error: standard output: cannot be written (Broken pipe)\n"),
+        ("> /dev/full", 1, "Error: standard output: cannot be written (No space left on device)\n"),
+    ],
+)
+def test_the_other_commands_do_not_need_their_streams_either(command, redirection, code, told):
+    if "full" in redirection and not os.path.exists("/dev/full"):
+        pytest.skip("no /dev/full")
+    call = f"from litemedsam.{COMMANDS[command]}.cli import command; command()"
+    line = f"{shlex.quote(sys.executable)} -c {shlex.quote(call)} --help {redirection}"
+    run = subprocess.run(["bash", "-c", f"set -o pipefail; {line}"], capture_output=True, text=True, check=False)
+    assert (run.returncode, run.stderr) == (code, told)
+
+
+def test_the_package_s_commands_keep_their_streams():
+    parser = ConfigParser()
+    parser.read(ROOT / "setup.cfg")
+    entries = parser["options.entry_points"]["console_scripts"].split("\n")
+    assert all(entry.endswith(":command") for entry in entries if entry)
