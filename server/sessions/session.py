@@ -55,6 +55,7 @@ class ScanSession:
         self._masks = MaskKeeper(opened.predict, pool, self.listeners.publish)
         self._history = History()
         self._saved = 0
+        self._serial = 0
         self._changing = RLock()
 
     # What there is.
@@ -81,10 +82,12 @@ class ScanSession:
         }
 
     def state(self) -> dict[str, Any]:
-        """What changes: the objects with their masks' figures, and the history."""
+        """What changes: the objects with their masks' figures, and the history; later ones have a higher ``serial``."""
         with self._changing:
             history = self._history
+            self._serial += 1
             return {
+                "serial": self._serial,
                 "version": history.version,
                 "undo": history.undoable,
                 "redo": history.redoable,
