@@ -122,7 +122,8 @@ class Browser:
     def choose(self, name: str, planes: dict[str, tuple[float, float, float, float]]) -> None:
         """Open an offered scan; `planes` gives width, height and the size of a pixel of each plane."""
         self.planes = planes
-        code = """const found = [...document.querySelectorAll("#files button")].find((e) => e.textContent === arguments[0]);
+        code = """const all = [...document.querySelectorAll("#files button")];
+        const found = all.find((each) => each.textContent === arguments[0]);
         found?.click(); return Boolean(found)"""
         self.until(lambda: self.script(code, name), f"{name} in the list of files")
         self.until(lambda: self.find("#scan-name").text == name.rpartition("/")[2], "the scan")
@@ -165,7 +166,8 @@ class Browser:
         def new() -> Path | None:
             found = [path for path in self.downloads.iterdir() if path not in before]
             # The name is taken by an empty file before the content comes.
-            whole = [path for path in found if path.name[0] != "." and path.stat().st_size]
+            whole = [path for path in found if path.name[0] != "." and path.suffix != ".crdownload"]
+            whole = [path for path in whole if path.stat().st_size]
             return whole[0] if whole else None
 
         saved: Path = self.until(new, "the download")

@@ -339,7 +339,8 @@ def test_every_control_has_a_name_for_a_screen_reader(page):
     page.choose("scan.nii.gz", PLANES)
     page.drag("axial", START, END)
     objects(page, [""])
-    code = """return [...document.querySelectorAll("button, input, select, dialog, section, [role=group]")].filter((each) => {
+    code = """const all = document.querySelectorAll("button, input, select, dialog, section, [role=group]");
+        return [...all].filter((each) => {
         const name = each.getAttribute("aria-label") || each.getAttribute("aria-labelledby") || each.textContent.trim()
             || each.labels?.[0]?.textContent.trim() || each.title;
         return !name;
