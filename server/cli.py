@@ -52,7 +52,11 @@ class _Size(click.ParamType):  # type: ignore[type-arg, unused-ignore]
 )
 @click.option("--allow-host", "allow_hosts", multiple=True, help="Another name under which the server is reached.")
 @click.option("--allow-origin", "allow_origins", multiple=True, help="Origin of another page that may use the API.")
-@click.option("--model", type=click.Path(path_type=Path), help="Bundle folder; the default model when absent.")
+@click.option(
+    "--model",
+    type=click.Path(path_type=Path),
+    help="Bundle folder, or the name of a bundle in the package; the default model when absent.",
+)
 @click.option(
     "--backend", type=click.Choice(["openvino", "onnxruntime"]), default="openvino", show_default=True, help="Runtime."
 )

@@ -7,6 +7,9 @@ from dataclasses import dataclass, field
 from threading import Thread
 from typing import TYPE_CHECKING
 
+from ..engine.bundle.info import ENCODER
+from ..engine.bundle.packaged import bundle_folder
+from ..errors import LiteMedSamError
 from .files.data_folder import DataFolder
 from .files.uploads import Uploads
 from .sessions.store import SessionStore
@@ -45,8 +48,11 @@ class Services:
         Raises
         ------
         LiteMedSamError
-            For data that are not there.
+            For data and bundles that are not there.
         """
+        bundle = bundle_folder(settings.engine.bundle)
+        if not (bundle / ENCODER).is_file():
+            raise LiteMedSamError(f"{bundle}: holds no {ENCODER}", "give a folder made by litemedsam-export")
         data = DataFolder(settings.data)
         loading: Future[Predictor] = Future()
         # A daemon: a server that is stopped while it loads ends at once.

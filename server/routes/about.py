@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from starlette.responses import JSONResponse, Response
 
 from ... import __version__
-from ...engine.bundle.info import default_bundle
+from ...engine.bundle.packaged import packaged_bundles
 from ...engine.scan.intensity import PRESETS
 from .answers import in_thread, services_of
 
@@ -35,7 +35,7 @@ async def about(request: Request) -> Response:
 def _about(services: Services) -> dict[str, Any]:
     predictor = services.predictor()
     info = predictor.network.info
-    own = services.settings.engine.bundle in (None, default_bundle())
+    own = predictor.bundle in packaged_bundles().values()
     return {
         "version": __version__,
         "notice": NOTICE,

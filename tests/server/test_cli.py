@@ -88,6 +88,7 @@ def test_a_port_in_use_is_one_line(process):
     ("arguments", "words", "code"),
     [
         (["absent.nii.gz", "--port", "0"], "no such file or folder", 1),
+        (["--model", "absent", "--port", "0"], "absent: holds no encoder.onnx", 1),
         (["--no-token", "--host", "0.0.0.0"], "127.0.0.1 alone", 2),
         (["--no-token", "--token", "abcdefgh"], "exclude each other", 2),
         (["--token", "short"], "at least 8", 2),
