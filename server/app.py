@@ -13,6 +13,7 @@ from starlette.exceptions import HTTPException
 from starlette.routing import Route
 
 from ..errors import LiteMedSamError
+from .protocols import monai_label
 from .routes import about, files, objects, page, sessions
 from .routes.answers import answer_error
 from .security.access import Access
@@ -52,7 +53,7 @@ ROUTES = (
     Route(f"{_SESSION}/export", sessions.export, methods=["POST"]),
     Route(f"{_SESSION}/events", sessions.events, methods=["GET"]),
 )
-"""All routes; ``/api/openapi.json`` describes those under ``/api/``."""
+"""The server's own routes; ``/api/openapi.json`` describes those under ``/api/``."""
 
 
 def application(settings: ServerSettings, services: Services) -> Gate:
@@ -87,12 +88,13 @@ def application(settings: ServerSettings, services: Services) -> Gate:
             await run_in_threadpool(services.close)
 
     handlers = {LiteMedSamError: answer_error, HTTPException: answer_error, Exception: answer_error}
-    app = Starlette(routes=ROUTES, exception_handlers=handlers, lifespan=lifespan)
+    app = Starlette(routes=(*ROUTES, *monai_label.ROUTES), exception_handlers=handlers, lifespan=lifespan)
     # A path with a slash too many is another path: no redirects.
     app.router.redirect_slashes = False
-    app.state.services = services
+    access = Access(settings.token, settings.port)
+    app.state.services, app.state.access, app.state.images = services, access, monai_label.UploadedImages()
     hosts = HostRule(settings.host, settings.allow_hosts)
-    return Gate(app, hosts, origins, Access(settings.token, settings.port), ("/healthz",))
+    return Gate(app, hosts, origins, access, ("/healthz", *monai_label.FREE))
 
 
 async def _tidy(services: Services) -> None:

@@ -48,14 +48,7 @@ async def json_object(
     LiteMedSamError
         For bodies that are too large, slow, no JSON object, or of other keys.
     """
-    declared = declared_length(request)
-    if declared is not None and declared > _LARGEST_JSON:
-        raise Refusal(TOO_LARGE, f"a body of {declared} bytes, expected at most {_LARGEST_JSON}")
-    try:
-        async with asyncio.timeout(_PATIENCE_SECONDS):
-            content = await _counted(request)
-    except TimeoutError as error:
-        raise Refusal(TOO_SLOW, "the body did not come in time") from error
+    content = await limited_body(request)
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     # Pages of other sites can send forms and plain text without asking, but no JSON.
     if content and kind != "application/json":
@@ -73,6 +66,24 @@ async def json_object(
         what = f"unknown key {unknown[0][:20]!r}" if unknown else f"lacks {missing[0]}"
         raise LiteMedSamError(f"the body: {what}, expected the keys: {known}")
     return value
+
+
+async def limited_body(request: Request) -> bytes:
+    """The body of a small request.
+
+    Raises
+    ------
+    LiteMedSamError
+        When it is too large or slow.
+    """
+    declared = declared_length(request)
+    if declared is not None and declared > _LARGEST_JSON:
+        raise Refusal(TOO_LARGE, f"a body of {declared} bytes, expected at most {_LARGEST_JSON}")
+    try:
+        async with asyncio.timeout(_PATIENCE_SECONDS):
+            return await _counted(request)
+    except TimeoutError as error:
+        raise Refusal(TOO_SLOW, "the body did not come in time") from error
 
 
 async def _counted(request: Request) -> bytes:

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ...engine.inference.prompt import POINTS
 from ...engine.io.dicom.format import Dicom
 from ...engine.io.formats import format_of
-from ...engine.objects.objects import Objects
+from ...engine.objects.objects import ObjectPrompt, Objects
 from ...engine.objects.prepare import Prepared, prepare
+from ...engine.objects.user_prompts import user_prompts
 from ...engine.running.job import Request
 from ...engine.scan.intensity import scaling_named
 from ...engine.sessions.volume import VolumeSession
@@ -22,6 +24,7 @@ from .planes import Plane, planes_of
 
 if TYPE_CHECKING:
     from ...engine.inference.case_segmenter import Progress
+    from ...engine.inference.prompt import PromptSource
     from ...engine.predictor import Predictor
     from ...engine.scan.scan import Scan
     from ...engine.sessions.image import ImageSession
@@ -73,6 +76,7 @@ class OpenScan:
     planes : tuple of Plane
         The first is the one that the model sees.
     session : ImageSession or VolumeSession
+    predictor : Predictor
     own_format : str
         A key of `litemedsam.engine.io.formats.FORMATS`.
     """
@@ -84,6 +88,7 @@ class OpenScan:
     display: Display
     planes: tuple[Plane, ...]
     session: ImageSession | VolumeSession
+    predictor: Predictor
     own_format: str
 
     @classmethod
@@ -129,7 +134,7 @@ class OpenScan:
         display = Display.of(scan, prepared.view, scaling)
         zeros = np.broadcast_to(np.uint8(0), case.pixels.shape)
         prepared = replace(prepared, case=replace(case, pixels=zeros))
-        return cls(name, reading, scan, prepared, display, planes, session, format_of(path).name)
+        return cls(name, reading, scan, prepared, display, planes, session, predictor, format_of(path).name)
 
     @property
     def grid(self) -> tuple[int, ...]:
@@ -173,14 +178,39 @@ class OpenScan:
                 raise LiteMedSamError(f"box: {axis} from {low} to {high}, expected an ascending range in 0..{size - 1}")
         return numbers
 
-    def predict(self, box: Box, progress: Progress) -> ObjectMask:
-        """The mask of a box; raises as `VolumeSession.predict`."""
+    def predict(self, box: Box, progress: Progress, points: np.ndarray | None = None) -> ObjectMask:
+        """The mask of a box.
+
+        Parameters
+        ----------
+        box : Box
+        progress : callable
+            See `VolumeSession.predict`.
+        points : ndarray, optional
+            float64 (k, 2) or (k, 3) on the object, as seen; of each slice the last four count.
+
+        Raises
+        ------
+        LiteMedSamError
+            As `VolumeSession.predict`, and for points that the model does not take.
+        """
+        boxes = np.array([box], np.float64)
         if isinstance(self.session, VolumeSession):
-            volume = self.session.predict(np.array([box], np.float64), None, progress)
+            prompts = None if points is None else self._prompts(boxes[0], points)
+            volume = self.session.predict(boxes, prompts, progress)
             return ObjectMask.of(volume.masks[0], box, float(volume.scores[0]))
         progress(0, 1)
-        image = self.session.predict(np.array([box], np.float64))
+        image = self.session.predict(boxes, None if points is None else points[None, -POINTS:])
         return ObjectMask.of(image.masks[0], box, float(image.scores[0]))
+
+    def _prompts(self, box: np.ndarray, points: np.ndarray) -> PromptSource:
+        """The prompts of one object with points on some of its slices."""
+        slices = np.rint(points[:, 2])
+        kept = np.concatenate([points[slices == z][-POINTS:] for z in np.unique(slices)])
+        objects = Objects((ObjectPrompt(box, points=kept),))
+        case = replace(self.prepared.case, boxes=objects.boxes)
+        prepared = replace(self.prepared, case=case, objects=objects)
+        return user_prompts(prepared, self.predictor.prompts, self.predictor.network.info)
 
     def measure(self, mask: ObjectMask) -> dict[str, float | None]:
         """Volume in ml or area in mm², where the size of a voxel is known."""

@@ -212,6 +212,10 @@ class ScanSession:
         self.listeners.publish("state", {"version": version})
         return saved
 
+    def at_the_end(self, cleanup: Callable[[], None]) -> None:
+        """Call a function when the session ends."""
+        self._cleanup = cleanup
+
     def close(self) -> None:
         """End the session: stop computing, free memory, remove uploaded files."""
         self._masks.want(())
