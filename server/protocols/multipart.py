@@ -45,6 +45,9 @@ async def form_of(request: Request, most_bytes: int) -> AsyncIterator[FormData]:
     declared = declared_length(request)
     if declared is not None and declared > limit:
         raise _too_large(limit)
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind != "multipart/form-data":
+        raise LiteMedSamError(f"the body is {kind[:40] or 'of no type'}, expected multipart/form-data")
     received = 0
 
     async def counted() -> Message:
