@@ -72,24 +72,39 @@ function listFiles(files, opened) {
   );
 }
 
-function listRunning(running, resume) {
+function inlineButton(text, label, action) {
+  const made = document.createElement("button");
+  made.type = "button";
+  made.textContent = text;
+  made.setAttribute("aria-label", label);
+  made.addEventListener("click", action);
+  return made;
+}
+
+async function closeRunning(session) {
+  if (session.unsaved && !confirm(`${session.name} has objects that were not saved. Close it?`)) return;
+  try {
+    await api.closeSession(session.id);
+    whenClosed(session.id);
+    listRunning((await api.sessions()).sessions);
+  } catch (error) {
+    api.showError(error);
+  }
+}
+
+function listRunning(running) {
   by("running").hidden = running.length === 0;
   by("running-list").replaceChildren(
     ...running.map((session) => {
       const item = document.createElement("li");
       const name = document.createElement("span");
+      name.className = "gap";
       name.textContent = session.name;
-      const again = document.createElement("button");
-      again.type = "button";
-      again.textContent = "Show";
-      again.setAttribute("aria-label", `Show ${session.name}`);
-      again.addEventListener("click", () => {
+      const show = inlineButton("Show", `Show ${session.name}`, () => {
         by("open-dialog").close();
-        resume(session.id);
+        whenResumed(session.id);
       });
-      const gap = document.createElement("span");
-      gap.className = "gap";
-      item.append(name, gap, again);
+      item.append(name, show, inlineButton("Close", `Close ${session.name}`, () => closeRunning(session)));
       return item;
     }),
   );
@@ -98,8 +113,11 @@ function listRunning(running, resume) {
 let known = [];
 let whenOpened = null;
 let whenResumed = null;
+let whenClosed = null;
 
 export async function showOpen() {
+  // What was listed before may have changed.
+  listRunning([]);
   by("open-dialog").showModal();
   try {
     const [{ files }, { sessions }] = await Promise.all([api.files(), api.sessions()]);
@@ -107,14 +125,14 @@ export async function showOpen() {
     by("offered").hidden = files.length === 0;
     if (files.length) by("filter").focus();
     listFiles(known, whenOpened);
-    listRunning(sessions, whenResumed);
+    listRunning(sessions);
   } catch (error) {
     api.showError(error);
   }
 }
 
-export function prepareOpen(opened, resume) {
-  [whenOpened, whenResumed] = [opened, resume];
+export function prepareOpen(opened, resume, closed) {
+  [whenOpened, whenResumed, whenClosed] = [opened, resume, closed];
   by("filter").addEventListener("input", () => listFiles(known, opened));
   by("choose-files").addEventListener("change", (event) => {
     uploadAll(event.target.files, opened);

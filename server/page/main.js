@@ -6,6 +6,7 @@ import { download, prepareOpen, prepareSave, showHelp, showOpen, showSave } from
 import { HELP, prepareKeys } from "./keys.js";
 import { focusName, showObjects } from "./objects.js";
 import { View } from "./view.js";
+import { listWindows, presetWindow, showWindow } from "./windows.js";
 
 const by = (id) => document.getElementById(id);
 
@@ -23,9 +24,8 @@ const shared = {
   unsaved: false,
 };
 let views = [];
-let presets = [];
 let stream = null;
-let steps = [];
+let steps = Promise.resolve();
 
 const chosenObject = () => shared.objects.find((each) => each.key === shared.chosen);
 
@@ -43,7 +43,6 @@ function change(call) {
     }
   });
 }
-steps = Promise.resolve();
 
 function showState(state) {
   // Answers may overtake each other.
@@ -79,9 +78,7 @@ async function refresh() {
 function ended(error) {
   api.showError(error);
   if (error.status === 404 || error.status === 410) {
-    stream?.close();
-    shared.unsaved = false;
-    history.replaceState(null, "", "/");
+    if (shared.session) closed(shared.session.id);
   }
 }
 
@@ -98,6 +95,7 @@ const listActions = {
 };
 
 let asking = null;
+
 function place(changed) {
   for (const [axis, k] of Object.entries(changed)) if (Number(axis) < shared.place.length) shared.place[axis] = k;
   for (const view of views) view.plane.through in changed && shared.session.volume ? view.load() : view.paint();
@@ -123,29 +121,8 @@ async function showPosition() {
 function setWindow(level, width) {
   if (shared.session.window.fixed) return;
   shared.window = { level: Number(level.toPrecision(6)), width: Number(Math.max(width, 1e-6).toPrecision(6)) };
-  showWindows();
+  showWindow(shared.window);
   for (const view of views) view.load();
-}
-
-function showWindows() {
-  const { level, width } = shared.window;
-  const at = presets.findIndex(([, l, w]) => l === level && w === width);
-  presets.forEach((_, n) => by("windows").children[n].setAttribute("aria-pressed", n === at));
-}
-
-function listWindows(session, known) {
-  const own = ["usual", session.window.level, session.window.width];
-  const named = Object.entries(known).map(([name, [l, w]]) => [name, l, w]);
-  presets = session.window.fixed ? [] : [own, ...(session.window.hounsfield || session.window.level === 40 ? named : [])];
-  by("windows").hidden = presets.length < 2;
-  by("windows").replaceChildren(
-    ...presets.map(([name, l, w]) => {
-      const made = document.createElement("button");
-      made.textContent = name;
-      made.addEventListener("click", () => setWindow(l, w));
-      return made;
-    }),
-  );
 }
 
 const viewActions = {
@@ -166,12 +143,31 @@ const viewActions = {
 };
 
 let known = {};
-
-function show(session) {
+function leave() {
   stream?.close();
   for (const view of views) view.close();
+  views = [];
+  Object.assign(shared, { session: null, chosen: null, objects: [], stamp: "", serial: 0, unsaved: false });
+  history.replaceState(null, "", "/");
+}
+
+// A session that was closed on this page.
+function closed(id) {
+  if (shared.session?.id !== id) return;
+  leave();
+  by("welcome").hidden = false;
+  by("views").className = "";
+  for (const name of ["undo", "redo", "save"]) by(name).disabled = true;
+  for (const name of ["busy", "notes-section", "windows"]) by(name).hidden = true;
+  for (const name of ["scan-name", "position"]) by(name).textContent = "";
+  document.title = "litemedsam";
+  showObjects([], null, false, listActions);
+}
+
+function show(session) {
+  leave();
   by("welcome").hidden = true;
-  Object.assign(shared, { session, chosen: null, objects: [], stamp: "", serial: 0 });
+  shared.session = session;
   shared.place = session.size.map((size) => Math.floor(size / 2));
   shared.window = { level: session.window.level, width: session.window.width };
   by("views").className = session.planes.length > 1 ? "volume" : "image";
@@ -180,8 +176,8 @@ function show(session) {
   by("scan-name").textContent = session.name;
   by("notes-section").hidden = session.notes.length === 0;
   by("notes").replaceChildren(...session.notes.map((note) => Object.assign(document.createElement("li"), { textContent: note })));
-  listWindows(session, known);
-  showWindows();
+  listWindows(session, known, setWindow);
+  showWindow(shared.window);
   history.replaceState(null, "", `/#session=${session.id}`);
   showState(session.state);
   place(Object.fromEntries(shared.place.map((k, axis) => [axis, k])));
@@ -294,7 +290,7 @@ const keyActions = {
     by("opacity").value = Number(by("opacity").value) + by_;
     by("opacity").dispatchEvent(new Event("input"));
   },
-  preset: (n) => presets[n] && setWindow(presets[n][1], presets[n][2]),
+  preset: (n) => presetWindow(n, setWindow),
   slice: (by_) => views.length && focusedView().step(by_),
   zoom: (by_) => views.length && focusedView().magnify(by_),
   reset: () => views.length && focusedView().reset(),
@@ -318,7 +314,7 @@ function prepare() {
   window.addEventListener("beforeunload", (event) => {
     if (shared.unsaved) event.preventDefault();
   });
-  prepareOpen(show, resume);
+  prepareOpen(show, resume, closed);
   prepareSave(async (format) => {
     try {
       download(await api.save(shared.session.id, format));
@@ -337,8 +333,9 @@ function showAbout(about) {
   by("model-name").textContent = `Model ${model.name}, licence ${model.licence}`;
   const lines = [model.description, `precision ${model.precision} in ${model.backend}`, `weights ${model.weights}`, ...model.card];
   by("model").replaceChildren(...lines.map((line) => Object.assign(document.createElement("p"), { textContent: line })));
-  if (shared.session) listWindows(shared.session, known);
-  if (shared.session) showWindows();
+  if (!shared.session) return;
+  listWindows(shared.session, known, setWindow);
+  showWindow(shared.window);
 }
 
 async function start() {

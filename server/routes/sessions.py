@@ -32,7 +32,8 @@ def session_of(request: Request) -> ScanSession:
 async def sessions(request: Request) -> Response:
     """All open sessions."""
     found = services_of(request).store.all()
-    return JSONResponse({"sessions": [{"id": each.key, "name": each.opened.name} for each in found]})
+    listed = [{"id": each.key, "name": each.opened.name, "unsaved": each.unsaved} for each in found]
+    return JSONResponse({"sessions": listed})
 
 
 async def open_session(request: Request) -> Response:

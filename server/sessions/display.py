@@ -39,6 +39,8 @@ class Display:
         In the scan's own units.
     fixed : bool
         Whether the values are colours of 8 bits, which no window changes.
+    hounsfield : bool
+        Whether they are, or are taken for, Hounsfield units.
     """
 
     values: np.ndarray
@@ -47,6 +49,7 @@ class Display:
     level: float
     width: float
     fixed: bool
+    hounsfield: bool
 
     @classmethod
     def of(cls, scan: Scan, view: View, scaling: Scaling | None) -> Display:
@@ -55,8 +58,10 @@ class Display:
         padding = None if scan.padding is None else view.see(scan.padding)
         fixed = scan.coloured and scan.voxels.dtype == np.uint8
         ready = scan.ready or scan.voxels.dtype == np.uint8
-        level, width = (127.5, 255.0) if ready else _first_window(scan, scaling)
-        return cls(values, padding, scan.inverted, level, width, fixed)
+        present = scan.voxels if scan.padding is None else scan.voxels[~scan.padding]
+        hounsfield = scan.modality == "CT" or (not ready and usual_scaling(present, scan.modality)[1])
+        level, width = (127.5, 255.0) if ready else _first_window(present, scan.modality, scaling)
+        return cls(values, padding, scan.inverted, level, width, fixed, hounsfield)
 
     def picture(self, plane: Plane, k: int, level: float | None, width: float | None) -> bytes:
         """One slice as PNG, grey or in colour, 8 bits.
@@ -95,10 +100,9 @@ def png(pixels: np.ndarray) -> bytes:
     return bytes(cv2.imencode(".png", np.ascontiguousarray(pixels), _PACKING)[1])
 
 
-def _first_window(scan: Scan, scaling: Scaling | None) -> tuple[float, float]:
+def _first_window(values: np.ndarray, modality: str, scaling: Scaling | None) -> tuple[float, float]:
     """Level and width that come close to what the model sees."""
-    values = scan.voxels if scan.padding is None else scan.voxels[~scan.padding]
-    scaling = usual_scaling(values, scan.modality)[0] if scaling is None else scaling
+    scaling = usual_scaling(values, modality)[0] if scaling is None else scaling
     if isinstance(scaling, Window):
         return scaling.level, scaling.width
     some = values.ravel()[:: max(values.size // _SAMPLE, 1)]

@@ -73,7 +73,7 @@ class ScanSession:
                 "level": opened.display.level,
                 "width": opened.display.width,
                 "fixed": opened.display.fixed,
-                "hounsfield": opened.scan.modality == "CT",
+                "hounsfield": opened.display.hounsfield,
             },
             "modelWindow": opened.reading.window,
             "notes": [note.replace(opened.scan.name, opened.name) for note in opened.prepared.notes],
@@ -91,9 +91,14 @@ class ScanSession:
                 "version": history.version,
                 "undo": history.undoable,
                 "redo": history.redoable,
-                "unsaved": bool(history.objects) and history.version != self._saved,
+                "unsaved": self.unsaved,
                 "objects": [self._object(number, each) for number, each in enumerate(history.objects, start=1)],
             }
+
+    @property
+    def unsaved(self) -> bool:
+        """Whether there are objects, and a change since they were saved last."""
+        return bool(self._history.objects) and self._history.version != self._saved
 
     def _object(self, number: int, drawn: DrawnObject) -> dict[str, Any]:
         found = self._masks.get(drawn.box)

@@ -349,3 +349,28 @@ def test_every_control_has_a_name_for_a_screen_reader(page):
     }).map((each) => each.outerHTML)"""
     assert page.script(code) == []
     assert all(view.get_attribute("aria-label") for view in page.all(".view"))
+
+
+def test_open_scans_are_listed_shown_and_closed(page):
+    page.choose("slice.png", IMAGE)
+    page.drag("image", START, END)
+    objects(page, [""])
+    page.find("#open").click()
+    page.choose("scan.nii.gz", PLANES)
+    here = page.driver.current_url
+    page.find("#open").click()
+    code = """const all = [...document.querySelectorAll("#running-list li")];
+        const found = all.filter((each) => each.textContent.startsWith(arguments[0])).at(-1);
+        found?.querySelector(`[aria-label="${arguments[1]} ${arguments[0]}"]`).click(); return Boolean(found)"""
+    page.until(lambda: page.script(code, "slice.png", "Show"), "the picture in the list")
+    page.until(lambda: page.find("#scan-name").text == "slice.png", "the picture")
+    objects(page, [""])
+    assert page.driver.current_url != here
+    page.keys(Keys.CONTROL, "z")
+    objects(page, [])
+    page.find("#open").click()
+    page.until(lambda: page.script(code, "slice.png", "Close"), "the picture in the list")
+    page.until(lambda: page.find("#welcome").is_displayed(), "no scan")
+    page.find("#open-close").click()
+    assert not page.all(".view")
+    assert page.find("#save").get_attribute("disabled")
