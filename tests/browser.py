@@ -16,7 +16,7 @@ from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
 
 CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
-_PATIENCE_SECONDS = 20
+_PATIENCE_SECONDS = 40
 # Errors that a test provokes would be listed under "network"; all others are the page's own.
 _QUIET = ("--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync")
 
@@ -51,7 +51,7 @@ class Browser:
         self.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": scheme})
 
     def until(self, condition: Callable[[], Any], what: str = "") -> Any:
-        """The first true value of a condition; fails after twenty seconds."""
+        """The first true value of a condition; fails after forty seconds."""
         end = time.monotonic() + _PATIENCE_SECONDS
         while time.monotonic() < end:
             found = condition()

@@ -83,9 +83,10 @@ function inlineButton(text, label, action) {
 
 async function closeRunning(session) {
   if (session.unsaved && !confirm(`${session.name} has objects that were not saved. Close it?`)) return;
+  // First, since the server ends the page's stream of events.
+  whenClosed(session.id);
   try {
     await api.closeSession(session.id);
-    whenClosed(session.id);
     listRunning((await api.sessions()).sessions);
   } catch (error) {
     api.showError(error);

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
-from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse, Response
 
 from ...errors import LiteMedSamError
@@ -19,7 +17,6 @@ if TYPE_CHECKING:
 
     from ..services import Services
 
-_log = logging.getLogger("litemedsam.server")
 _LONGEST_NUMBER = 9
 
 Endpoint = Callable[["Request"], Awaitable[Response]]
@@ -67,13 +64,10 @@ def real_number(request: Request, name: str) -> float | None:
 
 
 async def answer_error(request: Request, error: Exception) -> Response:
-    """The answer to an error of ours, of HTTP, or of a client that has gone."""
+    """The answer to an error of ours, of HTTP, or any other, which the gate logs."""
     if isinstance(error, LiteMedSamError):
         return JSONResponse(error_body(error), status_of(error))
     if isinstance(error, HTTPException):
         body = error_body(LiteMedSamError(f"{request.method} {request.url.path[:80]}: {error.detail}"))
         return JSONResponse(body, error.status_code, error.headers)
-    if not isinstance(error, ClientDisconnect):
-        # Without the message, which may name files.
-        _log.error("internal error: %s", type(error).__name__, exc_info=_log.isEnabledFor(logging.DEBUG))
     return JSONResponse(error_body(LiteMedSamError("internal error of the server")), 500)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from .access import Access
     from .hosts import HostRule, OriginRule
 
+_log = logging.getLogger("litemedsam.server")
 # Nothing but the page's own files; no inline script, no frame, no other host.
 _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; connect-src 'self'; "
@@ -87,10 +89,14 @@ class Gate:
             await send(message)
 
         refused = self._refusal(scope, headers, entering)
-        if refused is None:
-            await self._app(scope, receive, with_headers)
-        else:
+        if refused is not None:
             await refused(scope, receive, with_headers)
+            return
+        try:
+            await self._app(scope, receive, with_headers)
+        except Exception as error:  # noqa: BLE001 - answered with 500 already
+            # Without the message and its trace, which may name files.
+            _log.error("internal error: %s", type(error).__name__, exc_info=_log.isEnabledFor(logging.DEBUG))
 
     def _refusal(self, scope: Scope, headers: Headers, entering: bool) -> Response | None:
         """The answer to a request that goes no further."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ...engine.inference.prompt import POINTS
-from ...engine.io.dicom.format import Dicom
+from ...engine.io.format_choice import format_choice
 from ...engine.io.formats import format_of
 from ...engine.objects.objects import ObjectPrompt, Objects
 from ...engine.objects.prepare import Prepared, prepare
@@ -117,8 +117,8 @@ class OpenScan:
     @classmethod
     def _read(cls, path: Path, name: str, reading: Reading, predictor: Predictor) -> OpenScan:
         scaling = scaling_named(reading.window) if reading.window else None
-        dicom = Dicom(reading.series or None, reading.allow_uneven)
-        scan = Request(path, time_point=reading.time_point, dicom=dicom).read()
+        formats = format_choice(reading.series or None, reading.allow_uneven)
+        scan = Request(path, time_point=reading.time_point, formats=formats).read()
         if scan.is_volume is None:
             # An npz file leaves it to its boxes; here the shape decides.
             coloured = scan.voxels.ndim == 3 and scan.voxels.shape[2] == 3

@@ -328,5 +328,19 @@ def test_no_name_of_a_file_is_logged(client, caplog):
     assert "scan" not in caplog.text
 
 
+def test_an_internal_error_says_nothing_about_files(client, caplog, capfd, monkeypatch):
+    def broken(self):
+        raise RuntimeError("/secret/path of patient")
+
+    monkeypatch.setattr("litemedsam.server.files.data_folder.DataFolder.scans", broken)
+    answer = client.get("/api/files")
+    assert answer.status_code == HTTPStatus.INTERNAL_SERVER_ERROR
+    assert answer.json()["error"]["text"] == "internal error of the server"
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    told = caplog.text + "".join(capfd.readouterr())
+    assert "internal error: RuntimeError" in told
+    assert "secret" not in told
+
+
 def test_the_settings_listen_on_this_machine_alone_unless_told():
     assert ServerSettings().host == "127.0.0.1"
