@@ -33,6 +33,9 @@ _WHERE = {
     "onnxruntime": "runs the graphs",
     "nibabel": "NIfTI",
     "tqdm": "progress bars",
+    "starlette": "the server, with the extra serve",
+    "uvicorn": "the server, with the extra serve",
+    "python-multipart": "the server, with the extra serve",
 }
 
 
@@ -65,14 +68,14 @@ def _asked_by(names: list[str]) -> dict[str, list[str]]:
 
 
 def optional() -> dict[str, list[str]]:
-    """Packages of the extras, by the extra; tests left out."""
+    """Packages of the extras, by the extra; those of the tests and of the image left out."""
     parser = ConfigParser()
     parser.read(ROOT / "setup.cfg")
     extras = dict(parser["options.extras_require"])
     return {
         extra: [line for line in lines.split() if not line.startswith("litemedsam")]
         for extra, lines in extras.items()
-        if extra not in ("test", "all")
+        if extra not in ("test", "all", "serve")
     }
 
 
@@ -93,8 +96,9 @@ def page() -> str:
         [
             "# Dependencies",
             "",
-            "These packages are installed with litemedsam, in the versions of the image (`docker/requirements.txt`,",
-            "by hash). `python docker/list_dependencies.py` writes this page, and a test compares the two.",
+            "These packages are installed with `litemedsam[serve]`, in the versions of the image",
+            "(`docker/requirements.txt`, by hash); without the extra, those of the server are left out.",
+            "`python docker/list_dependencies.py` writes this page, and a test compares the two.",
             "`pip-audit --require-hashes -r docker/requirements.txt` looks for known weaknesses; it needs the network.",
             "",
             "| package | version | licence | for |",

@@ -111,6 +111,19 @@ class View:
         first = np.where(turned, np.maximum(last - high, 0), low)
         return np.concatenate([first, np.where(turned, last - low, high)], axis=1)
 
+    def stored_boxes(self, boxes: np.ndarray) -> np.ndarray:
+        """The opposite of `see_boxes`, for boxes (N, 4) or (N, 6) of whole pixels as seen."""
+        rank = len(self.axes)
+        low, high = boxes[:, :rank], boxes[:, rank:]
+        last, turned = self._last(), np.array(self.reversed)
+        order = list(np.argsort(self.axes))
+        first, end = np.where(turned, last - high, low), np.where(turned, last - low, high)
+        return np.concatenate([first[:, order], end[:, order]], axis=1)
+
+    def stored_point(self, point: np.ndarray) -> np.ndarray:
+        """The opposite of `see_points`, for one point (2,) or (3,)."""
+        return np.asarray(np.where(self.reversed, self._last() - point, point)[np.argsort(self.axes)])
+
     def see_points(self, points: np.ndarray) -> np.ndarray:
         """Points (n, 2) x, y or (n, 3) x, y, z, one number per axis, in stored indices, as seen."""
         chosen = points[:, list(self.axes)]
@@ -123,8 +136,8 @@ class View:
         return self.through, int(self._last()[2]) - z if self.reversed[2] else z
 
 
-def _patient_axes(affine: np.ndarray) -> tuple[int, ...]:
-    """Which of right, anterior, superior each of x, y, z is closest to, each once."""
+def patient_axes(affine: np.ndarray) -> tuple[int, ...]:
+    """Which of right, anterior, superior (0, 1, 2) each of x, y, z is closest to, each once; affine (4, 4) to RAS."""
     cosines = np.abs(affine[:3, :3] / np.linalg.norm(affine[:3, :3], axis=0))
     return max(permutations(range(3)), key=lambda order: sum(cosines[order[axis], axis] for axis in range(3)))
 
@@ -148,7 +161,7 @@ def radiological_view(geometry: Geometry, shape: tuple[int, ...]) -> View:
     -------
     View
     """
-    along = _patient_axes(geometry.affine)
+    along = patient_axes(geometry.affine)
     single = [axis for axis in range(3) if shape[2 - axis] == 1]
     if len(single) == 1:
         through = along[single[0]]

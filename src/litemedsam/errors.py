@@ -49,8 +49,19 @@ class LiteMedSamError(Exception):
         Where and what; line breaks become spaces, see also `readable`.
     remedy : str, optional
         What to do about it; appended after a semicolon.
+
+    Attributes
+    ----------
+    message : str
+        Without the remedy, on one line.
+    remedy : str
+        Empty where there is none.
     """
 
     def __init__(self, message: str, remedy: str | None = None):
-        text = message if remedy is None else f"{message}; {remedy}"
-        super().__init__(readable(" ".join(text.split())))
+        self.message, self.remedy = _one_line(message), _one_line(remedy or "")
+        super().__init__(_one_line(message if remedy is None else f"{message}; {remedy}"))
+
+
+def _one_line(text: str) -> str:
+    return readable(" ".join(text.split()))

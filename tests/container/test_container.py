@@ -217,6 +217,35 @@ print(*(folder.load(core(), path, floats, {}) is not None for path in files))
     assert done.stdout == "True True\n", done.stderr
 
 
+def test_the_server_runs_locked_down_and_stops_cleanly(docker: Docker, tmp_path, small_cases):
+    folders, name = Folders.under(tmp_path, **small_cases), "litemedsam-served"
+    ask = """
+import json, sys, urllib.request
+def get(path, **headers):
+    request = urllib.request.Request(f"http://127.0.0.1:8000{path}", headers=headers)
+    return json.load(urllib.request.urlopen(request))
+token = {"Authorization": f"Bearer {sys.argv[1]}"}
+names = sorted(file["name"] for file in get("/api/files", **token)["files"])
+print(get("/healthz"), names, get("/api/about", **token)["model"]["name"])
+"""
+    data = ("-v", f"{folders.inputs}:/data:ro")
+    started = docker("run", "--detach", "--name", name, "--network", "none", *HARDENED, *data, IMAGE, "serve")
+    assert started.returncode == 0, started.stderr
+    try:
+        for _ in range(100):
+            said = re.search(r"http://127\.0\.0\.1:8000/\?token=(\S+)", docker("logs", name).stdout)
+            if said:
+                break
+            time.sleep(0.2)
+        done = docker("exec", name, "python", "-c", ask, said[1])
+        expected = ["2DBox_colour.npz", "2DBox_grey.npz", "3DBox_two.npz"]
+        assert done.stdout == f"{{'ok': True}} {expected} swin_litemedsam\n", done.stderr
+        docker("stop", name)
+        assert docker("inspect", "-f", "{{.State.ExitCode}}", name).stdout == "0\n"
+    finally:
+        docker("rm", "--force", name)
+
+
 def test_the_timing_protocol(docker: Docker, tmp_path, small_cases):
     folders = Folders.under(tmp_path, **{name: small_cases[name] for name in ("2DBox_grey", "2DBox_colour")})
     (folders.inputs / "3DBox_broken.npz").write_bytes(b"not a case")

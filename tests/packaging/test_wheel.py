@@ -41,7 +41,7 @@ def packages() -> dict[str, Path]:
 
 def test_every_source_folder_is_listed():
     listed = set(packages().values())
-    rooms = ("src/litemedsam", "models", "training", "export", "engine", "evaluation")
+    rooms = ("src/litemedsam", "models", "training", "export", "engine", "evaluation", "server")
     found = {path.parent for room in rooms for path in (ROOT / room).rglob("__init__.py")}
     assert found == listed
 
@@ -55,6 +55,8 @@ def test_the_wheel_holds_the_source_folders_and_nothing_else(wheel):
     for name, folder in packages().items():
         expected |= {"/".join([*name.split("."), path.name]) for path in folder.glob("*.py")}
     expected |= {f"litemedsam/training/recipes/{path.name}" for path in (ROOT / "training" / "recipes").iterdir()}
+    expected |= {f"litemedsam/server/page/{path.name}" for path in (ROOT / "server" / "page").iterdir()}
+    expected |= {"litemedsam/server/openapi.json"}
     held = {name for name in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in name}
     assert held == expected
 

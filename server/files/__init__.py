@@ -1,0 +1,1 @@
+"""Files that may be opened: those below the data folder, and uploads."""

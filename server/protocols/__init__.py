@@ -1,0 +1,1 @@
+"""Protocols of other programs, translated into sessions."""

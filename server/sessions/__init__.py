@@ -1,0 +1,1 @@
+"""Open scans with their objects, masks and history; nothing here knows HTTP."""
