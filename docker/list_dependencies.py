@@ -12,6 +12,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 LIST = ROOT / "docs" / "dependencies.md"
+IN_THE_IMAGE = ("images", "dicom", "nrrd", "serve")
 _PIN = re.compile(r"^([A-Za-z0-9_.-]+)==(\S+)", re.MULTILINE)
 _NAME = re.compile(r"[A-Za-z0-9_.-]+")
 # Packages write the same licence in many ways.
@@ -36,6 +37,10 @@ _WHERE = {
     "starlette": "the server, with the extra serve",
     "uvicorn": "the server, with the extra serve",
     "python-multipart": "the server, with the extra serve",
+    "pydicom": "DICOM, with the extra dicom",
+    "highdicom": "DICOM segmentations, with the extra dicom",
+    "pillow": "pictures, with the extra images",
+    "pynrrd": "NRRD, with the extra nrrd",
 }
 
 
@@ -75,7 +80,7 @@ def optional() -> dict[str, list[str]]:
     return {
         extra: [line for line in lines.split() if not line.startswith("litemedsam")]
         for extra, lines in extras.items()
-        if extra not in ("test", "all", "serve")
+        if extra not in ("test", "all", *IN_THE_IMAGE)
     }
 
 
@@ -96,8 +101,8 @@ def page() -> str:
         [
             "# Dependencies",
             "",
-            "These packages are installed with `litemedsam[serve]`, in the versions of the image",
-            "(`docker/requirements.txt`, by hash); without the extra, those of the server are left out.",
+            "These packages are installed with `litemedsam[all,serve]`, in the versions of the image",
+            "(`docker/requirements.txt`, by hash); without an extra, its packages are left out.",
             "`python docker/list_dependencies.py` writes this page, and a test compares the two.",
             "`pip-audit --require-hashes -r docker/requirements.txt` looks for known weaknesses; it needs the network.",
             "",
