@@ -78,7 +78,7 @@ def main(quick, full, no_cases, backends, asked, litemedsam, threads, repeats, j
     import published
 
     backends, repeats = backends or ("openvino",), repeats or (3 if quick else 5)
-    native = available(bundle_folder(), native_precisions("openvino"))
+    native = available(bundle_folder("swin-litemedsam"), native_precisions("openvino"))
     # The command's own choice if it has one, else the fastest.
     by_default = "auto" if "auto" in precisions_of_the_command() else native[-1]
     asked = asked or tuple(dict.fromkeys(("f32", by_default)))
@@ -93,7 +93,10 @@ def main(quick, full, no_cases, backends, asked, litemedsam, threads, repeats, j
     click.echo(f"the published script's start-up: {start_up:.2f} s{note}")
     graphs = []
     with tempfile.TemporaryDirectory() as folder:
-        for bundle in (bundle_folder(), litemedsam or untrained_litemedsam(Path(folder) / "litemedsam")):
+        for bundle in (
+            bundle_folder("swin-litemedsam"),
+            litemedsam or untrained_litemedsam(Path(folder) / "litemedsam"),
+        ):
             for backend in backends:
                 for precision in available(bundle, native_precisions(backend)):
                     graphs.append(time_graphs(bundle, backend, precision, threads, repeats))

@@ -64,6 +64,8 @@ def test_the_commands_of_the_readme_run(docker: Docker, tmp_path, small_cases, o
     commands = re.findall(r"```bash\n(.*?)```", section, re.DOTALL)
     # The build is what made the image of this test.
     assert commands.pop(0) == "docker build -t litemedsam:cpu .\n"
+    # The server runs until it is stopped, see below.
+    assert commands.pop().endswith(" serve\n")
     assert len(commands) == 2
     for command in commands:
         script = f"set -e; {command.replace('litemedsam:cpu', IMAGE)}"

@@ -13,7 +13,7 @@ from click.testing import CliRunner
 from litemedsam.engine.bundle.card import CARD_KEY, Agreement
 from litemedsam.engine.bundle.digests import sha256_of
 from litemedsam.engine.bundle.info import DECODER, ENCODER, BundleInfo
-from litemedsam.engine.bundle.packaged import bundle_folder
+from litemedsam.engine.bundle.packaged import bundle_folder, packaged_bundles
 from litemedsam.engine.inference.network import Network
 from litemedsam.export import fold, swin, writer
 from litemedsam.export.calibration import Parted
@@ -25,7 +25,7 @@ from litemedsam.models.windows import partition_windows
 
 from litemedsam.errors import LiteMedSamError
 
-WEIGHTS = Path(__file__).parents[2] / "training" / "weights" / "swin_litemedsam.pth"
+WEIGHTS = Path(__file__).parents[2] / "training" / "weights"
 
 
 def export(*arguments):
@@ -95,25 +95,29 @@ def test_the_same_checkpoint_gives_the_same_bytes(stand_in_checkpoint, stand_in_
         assert again == (stand_in_bundle("swin_litemedsam", 0) / name).read_bytes()
 
 
-def test_the_default_bundle_is_what_its_weights_give(tmp_path):
+@pytest.mark.parametrize("name", packaged_bundles())
+def test_a_bundle_of_the_package_is_what_its_weights_give(tmp_path, name):
     """Byte for byte, but for the accuracy card, which needs cases."""
-    recorded = onnx.load(bundle_folder() / ENCODER)
+    bundle, weights = bundle_folder(name), WEIGHTS / f"{name.replace('-', '_')}.pth"
+    recorded = onnx.load(bundle / ENCODER)
     metadata = {entry.key: entry.value for entry in recorded.metadata_props if entry.key != CARD_KEY}
-    info = BundleInfo.from_metadata(bundle_folder(), metadata)
-    options = writer.ExportOptions(half_weights=True, description=info.description, scribble=info.scribble)
-    model = load_checkpoint(WEIGHTS)
-    described = writer.described(model, sha256_of(WEIGHTS), options)
+    info = BundleInfo.from_metadata(bundle, metadata)
+    options = writer.ExportOptions(True, info.description, scribble=info.scribble, passage=info.passage)
+    model = load_checkpoint(weights)
+    described = writer.described(model, sha256_of(weights), options)
     if described.tools != info.tools:
-        pytest.skip(f"the default bundle was made with {info.tools}")
+        pytest.skip(f"the bundle was made with {info.tools}")
     assert described == info
     writer.write_graphs(tmp_path, model, described)
-    assert (tmp_path / DECODER).read_bytes() == (bundle_folder() / DECODER).read_bytes()
+    assert (tmp_path / DECODER).read_bytes() == (bundle / DECODER).read_bytes()
     onnx.helper.set_model_props(recorded, dict(sorted(metadata.items())))
     assert (tmp_path / ENCODER).read_bytes() == recorded.SerializeToString()
 
 
-def test_the_default_bundle_is_small():
-    assert sum((bundle_folder() / name).stat().st_size for name in (ENCODER, DECODER)) <= 32e6
+def test_the_bundles_of_the_package_are_small():
+    for bundle in packaged_bundles().values():
+        assert sum((bundle / name).stat().st_size for name in (ENCODER, DECODER)) <= 32e6
+    assert sum(path.stat().st_size for bundle in packaged_bundles().values() for path in bundle.iterdir()) <= 80e6
 
 
 @pytest.mark.parametrize("wrapped", ["plain", "model", "module", "half", "published_extras"])

@@ -15,7 +15,7 @@ from litemedsam.engine.backends.registry import load_graph
 from litemedsam.engine.bundle.info import DECODER, ENCODER
 from litemedsam.engine.bundle.packaged import bundle_folder
 
-GRAPH = bundle_folder() / DECODER
+GRAPH = bundle_folder("swin-litemedsam") / DECODER
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from litemedsam.errors import LiteMedSamError
 
 @pytest.fixture(scope="module")
 def encoder(backend):
-    return load_graph(bundle_folder() / ENCODER, backend, "f32", 2)
+    return load_graph(bundle_folder("swin-litemedsam") / ENCODER, backend, "f32", 2)
 
 
 @pytest.fixture(scope="module")
@@ -25,7 +25,7 @@ def embedding(encoder):
 
 @pytest.fixture(scope="module")
 def decoder(backend):
-    return load_graph(bundle_folder() / DECODER, backend, "f32", 2)
+    return load_graph(bundle_folder("swin-litemedsam") / DECODER, backend, "f32", 2)
 
 
 def image(seed):
@@ -43,7 +43,7 @@ def prompts(count):
 
 
 def test_metadata_travel_in_the_file(backend, encoder):
-    info = BundleInfo.from_metadata(bundle_folder() / ENCODER, encoder.metadata)
+    info = BundleInfo.from_metadata(bundle_folder("swin-litemedsam") / ENCODER, encoder.metadata)
     assert info.model == "swin_litemedsam"
     assert info.frame == 256
     assert info.prompts == ("boxes", "points", "scribbles")
@@ -79,18 +79,18 @@ def test_prompts_do_not_influence_each_other(decoder, embedding):
 
 
 def test_threads_do_not_change_a_bit(backend, decoder, embedding):
-    single = load_graph(bundle_folder() / ENCODER, backend, "f32", 1)
+    single = load_graph(bundle_folder("swin-litemedsam") / ENCODER, backend, "f32", 1)
     found = single.run({"image": image(0)})
     for name, array in embedding.items():
         np.testing.assert_array_equal(found[name], array)
-    other = load_graph(bundle_folder() / DECODER, backend, "f32", 1)
+    other = load_graph(bundle_folder("swin-litemedsam") / DECODER, backend, "f32", 1)
     feed = {**embedding, **prompts(3)}
     np.testing.assert_array_equal(decoder.run(feed)["logits"], other.run(feed)["logits"])
 
 
 def test_damaged_graphs_are_refused(backend, tmp_path):
     path = tmp_path / ENCODER
-    path.write_bytes((bundle_folder() / ENCODER).read_bytes()[:100_000])
+    path.write_bytes((bundle_folder("swin-litemedsam") / ENCODER).read_bytes()[:100_000])
     with pytest.raises(LiteMedSamError, match=r"encoder\.onnx: (.* cannot load it|not an ONNX file)"):
         load_graph(path, backend, "f32", 1)
 

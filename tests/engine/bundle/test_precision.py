@@ -112,7 +112,7 @@ def test_available_is_what_the_bundle_has_and_the_processor_computes(tmp_path, f
 def bundle(tmp_path):
     """The default bundle with a card under which every modality passes in bf16, and none in int8."""
     folder = tmp_path / "bundle"
-    shutil.copytree(bundle_folder(), folder)
+    shutil.copytree(bundle_folder("swin-litemedsam"), folder)
     model = onnx.load(folder / ENCODER)
     properties = {entry.key: entry.value for entry in model.metadata_props}
     card = {"bf16": GOOD, "int8": replace(GOOD, mean_dsc={"CT": 0.5})}
