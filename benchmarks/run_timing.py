@@ -91,7 +91,7 @@ def main(quick, full, no_cases, backends, asked, litemedsam, threads, repeats, j
     lacking = ", ".join(published.missing())
     note = f", without {lacking}, which is not installed" if lacking else ""
     click.echo(f"the published script's start-up: {start_up:.2f} s{note}")
-    graphs = []
+    graphs, swin = [], bundle_folder("swin-litemedsam")
     with tempfile.TemporaryDirectory() as folder:
         for bundle in (
             bundle_folder("swin-litemedsam"),
