@@ -93,10 +93,7 @@ def main(quick, full, no_cases, backends, asked, litemedsam, threads, repeats, j
     click.echo(f"the published script's start-up: {start_up:.2f} s{note}")
     graphs, swin = [], bundle_folder("swin-litemedsam")
     with tempfile.TemporaryDirectory() as folder:
-        for bundle in (
-            bundle_folder("swin-litemedsam"),
-            litemedsam or untrained_litemedsam(Path(folder) / "litemedsam"),
-        ):
+        for bundle in (swin, litemedsam or untrained_litemedsam(Path(folder) / "litemedsam")):
             for backend in backends:
                 for precision in available(bundle, native_precisions(backend)):
                     graphs.append(time_graphs(bundle, backend, precision, threads, repeats))
