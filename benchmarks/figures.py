@@ -12,7 +12,7 @@ from cases import FOUR_BOXES, SIX_OBJECTS, STANDARD, StandardCase
 from graphs import ENCODER_GFLOP, GraphTiming
 from litemedsam.engine.inference.streams import Streams, streams_of
 from litemedsam.engine.predictor import Predictor
-from processes import Timing, time_process
+from processes import MODEL, Timing, time_process
 
 SLICES, BOXES = (10, 40, 120, 300), (1, 31, 81, 161, 241)
 
@@ -128,7 +128,7 @@ def deviation_from_line(x: Sequence[float], y: Sequence[float]) -> float:
 
 def of_growth(precision: str, threads: int) -> list[Figure]:
     """Measure the growth of the cost with slices, boxes and objects, in a warm process."""
-    predictor = Predictor(precision=precision, threads=threads)
+    predictor = Predictor(MODEL, precision=precision, threads=threads)
 
     def seconds(case: StandardCase) -> tuple[float, float]:
         arrays = case.arrays()

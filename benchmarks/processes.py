@@ -17,6 +17,8 @@ from litemedsam.engine.cli.main import main as infer
 from litemedsam.engine.predictor import Predictor
 
 # A small process in between, because the kernel counts the parent's memory at the start towards the child.
+# The network that the published script runs.
+MODEL = "swin-litemedsam"
 _TIMED = """
 import resource, subprocess, sys, time
 start = time.perf_counter()
@@ -93,7 +95,7 @@ def time_process(
         path, report = Path(name) / "case.npz", Path(name) / "report.json"
         np.savez(path, **arrays)
         command = [sys.executable, "-m", "litemedsam", path, "-o", Path(name) / "out", "-q", "--report", report]
-        command += ["--backend", backend, "--precision", precision, "--threads", str(threads)]
+        command += ["--model", MODEL, "--backend", backend, "--precision", precision, "--threads", str(threads)]
         timed = [sys.executable, "-ISc", _TIMED, *(str(part) for part in command)]
         done = subprocess.run(timed, stdout=subprocess.PIPE, text=True)
         if done.returncode != 0:
@@ -109,7 +111,7 @@ def time_process(
 
 
 def _warm_seconds(arrays: dict[str, np.ndarray], backend: str, precision: str, threads: int) -> float:
-    predictor = Predictor(backend=backend, precision=precision, threads=threads)
+    predictor = Predictor(MODEL, backend=backend, precision=precision, threads=threads)
     case = checked_case("case", arrays["imgs"], arrays["boxes"])
     # The same kind of case and at least as many objects as threads, so that the same graphs load.
     small, boxes = case.pixels[:1], case.boxes[: 2 * threads].copy()

@@ -21,7 +21,7 @@ from litemedsam.engine.backends.registry import native_precisions
 from litemedsam.engine.bundle.packaged import bundle_folder
 from litemedsam.engine.bundle.precision import available
 from litemedsam.engine.system.resources import available_processors
-from processes import Timing, precisions_of_the_command, time_process
+from processes import MODEL, Timing, precisions_of_the_command, time_process
 
 
 def chart(timings: list[Timing]) -> np.ndarray:
@@ -70,7 +70,7 @@ def chart(timings: list[Timing]) -> np.ndarray:
 @click.option("--json", "json_file", type=click.Path(path_type=Path), help="Write all figures here.")
 @click.option("--chart", "chart_file", type=click.Path(path_type=Path), help="Write a PNG chart here.")
 def main(quick, full, no_cases, backends, asked, litemedsam, threads, repeats, json_file, chart_file) -> None:
-    """Time the default model and LiteMedSAM, graphs alone and the default model on whole cases.
+    """Time Swin-LiteMedSAM and LiteMedSAM, graphs alone and the former on whole cases.
 
     Needs PyTorch for the published pipeline.
     """
@@ -78,7 +78,7 @@ def main(quick, full, no_cases, backends, asked, litemedsam, threads, repeats, j
     import published
 
     backends, repeats = backends or ("openvino",), repeats or (3 if quick else 5)
-    native = available(bundle_folder("swin-litemedsam"), native_precisions("openvino"))
+    native = available(bundle_folder(MODEL), native_precisions("openvino"))
     # The command's own choice if it has one, else the fastest.
     by_default = "auto" if "auto" in precisions_of_the_command() else native[-1]
     asked = asked or tuple(dict.fromkeys(("f32", by_default)))
@@ -91,7 +91,7 @@ def main(quick, full, no_cases, backends, asked, litemedsam, threads, repeats, j
     lacking = ", ".join(published.missing())
     note = f", without {lacking}, which is not installed" if lacking else ""
     click.echo(f"the published script's start-up: {start_up:.2f} s{note}")
-    graphs, swin = [], bundle_folder("swin-litemedsam")
+    graphs, swin = [], bundle_folder(MODEL)
     with tempfile.TemporaryDirectory() as folder:
         for bundle in (swin, litemedsam or untrained_litemedsam(Path(folder) / "litemedsam")):
             for backend in backends:
