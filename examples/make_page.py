@@ -21,7 +21,7 @@ from browser import Browser  # noqa: E402
 
 # Width, height and size of a pixel in mm of each plane of the volume.
 PLANES = {"axial": (112, 128, 1, 1), "coronal": (112, 16, 1, 4), "sagittal": (128, 16, 1, 4)}
-NAMES = ("left organ", "right organ")
+NAMES = ("bright organ", "dark organ")
 
 
 def write_volume(path: Path) -> np.ndarray:

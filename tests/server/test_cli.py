@@ -1,5 +1,6 @@
 """The command: starts, prints its address, serves, and ends cleanly."""
 
+import json
 import re
 import signal
 import subprocess
@@ -72,6 +73,34 @@ def test_the_command_serves_and_ends_cleanly_with_an_open_stream(process, tmp_pa
     out, err = one.communicate(timeout=20)
     assert (one.returncode, out, err) == (0, "", "")
     assert not list(tmp_path.glob("litemedsam-*"))
+
+
+def test_a_signal_during_a_propagation_ends_it(process, scans, tmp_path):
+    """The volume has many slices, so that the masks take seconds."""
+    import nibabel
+    import numpy as np
+
+    volume = np.random.default_rng(0).integers(0, 255, (96, 96, 3000), np.uint8)
+    nibabel.Nifti1Image(volume, np.diag([-1.0, -1, 1, 1])).to_filename(tmp_path / "long.nii")
+    one, address = process(tmp_path / "long.nii")
+    page, _, token = address.partition("?token=")
+    bearer = {"Authorization": f"Bearer {token}"}
+
+    def post(path, body):
+        headers = {**bearer, "Content-Type": "application/json"}
+        with urllib.request.urlopen(urllib.request.Request(page + path, body.encode(), headers), timeout=60) as answer:
+            return json.load(answer)
+
+    key = next(
+        file["id"] for file in json.loads(asked(f"{page}api/files", **bearer))["files"] if file["name"] == "long.nii"
+    )
+    session = post("api/sessions", json.dumps({"file": key}))["id"]
+    state = post(f"api/sessions/{session}/objects", json.dumps({"box": [5, 5, 0, 90, 90, 2999]}))
+    assert state["objects"][0]["pending"]
+    assert json.loads(asked(f"{page}api/sessions/{session}/state", **bearer))["objects"][0]["pending"]
+    one.send_signal(signal.SIGTERM)
+    assert one.wait(15) == 0
+    assert one.stderr.read() == ""
 
 
 def test_a_port_in_use_is_one_line(process):
