@@ -1,5 +1,6 @@
 // The page: one session of the server, its views, its objects.
 
+import { showAbout } from "./about.js";
 import * as api from "./api.js";
 import * as boxes from "./box.js";
 import { download, prepareOpen, prepareSave, showHelp, showOpen, showSave } from "./dialogs.js";
@@ -136,6 +137,19 @@ const viewActions = {
     around.sort((a, b) => size(a.box) - size(b.box));
     if (around.length) listActions.choose(around[0].key);
   },
+  // Sets a point on the chosen object, or takes away the one that is there.
+  point(changed) {
+    place(changed);
+    if (!takesPoints) return;
+    const at = [...shared.place];
+    change((id) => {
+      const object = chosenObject();
+      if (!object) return api.state(id);
+      const others = object.points.filter((point) => point.some((k, axis) => k !== at[axis]));
+      const points = others.length < object.points.length ? others : [...others, at];
+      return api.changeObject(id, object.key, { points });
+    });
+  },
   window(dx, dy) {
     const speed = Math.max(shared.window.width, 1) / 300;
     setWindow(shared.window.level + dy * speed, shared.window.width + dx * speed);
@@ -143,6 +157,7 @@ const viewActions = {
 };
 
 let known = {};
+let takesPoints = false;
 function leave() {
   stream?.close();
   for (const view of views) view.close();
@@ -233,7 +248,7 @@ const keyActions = {
   save: () => shared.objects.length && showSave(shared.session),
   undo: () => step("undo"),
   redo: () => step("redo"),
-  help: () => showHelp(HELP),
+  help: () => showHelp(HELP.filter(([key]) => takesPoints || !key.startsWith("t,"))),
   cancel() {
     const dragging = views.map((view) => view.cancel()).some(Boolean);
     if (!dragging && !by("busy").hidden) step("undo");
@@ -274,6 +289,7 @@ const keyActions = {
     const clip = (k, axis) => Math.min(Math.max(k, 0), shared.session.size[axis] - 1);
     place(Object.fromEntries(Object.entries(step).map(([axis, d]) => [axis, clip(shared.place[axis] + d, axis)])));
   },
+  point: () => shared.session && viewActions.point({}),
   next(by) {
     const at = shared.objects.findIndex((each) => each.key === shared.chosen);
     const count = shared.objects.length;
@@ -326,13 +342,10 @@ function prepare() {
   prepareKeys(keyActions);
 }
 
-function showAbout(about) {
-  const { model } = about;
+function learn(about) {
   known = about.windows;
-  by("notice").textContent = about.notice;
-  by("model-name").textContent = `Model ${model.name}, licence ${model.licence}`;
-  const lines = [model.description, `precision ${model.precision} in ${model.backend}`, `weights ${model.weights}`, ...model.card];
-  by("model").replaceChildren(...lines.map((line) => Object.assign(document.createElement("p"), { textContent: line })));
+  takesPoints = about.prompts.includes("points");
+  showAbout(about);
   if (!shared.session) return;
   listWindows(shared.session, known, setWindow);
   showWindow(shared.window);
@@ -343,7 +356,7 @@ async function start() {
   // The token is in a cookie now; the address may be shown to others.
   const id = /^#session=([\w-]+)$/.exec(location.hash)?.[1];
   history.replaceState(null, "", id ? `/#session=${id}` : "/");
-  api.about().then(showAbout, api.showError);
+  api.about().then(learn, api.showError);
   if (!(id && (await resume(id)))) showOpen();
 }
 

@@ -2,6 +2,7 @@
 
 import * as api from "./api.js";
 import * as boxes from "./box.js";
+import { paintBox, paintCrosshair, paintPoints } from "./paint.js";
 
 const KEPT = 160;
 const HANDLE = 7;
@@ -140,27 +141,13 @@ export class View {
       pen.drawImage(this.masks, ...frame);
       pen.globalAlpha = 1;
     }
-    if (plane.count > 1) this.crosshair(pen, frame, scale);
+    if (plane.count > 1) paintCrosshair(pen, this.layout(), plane, shared.place);
     for (const object of shared.objects) this.box(pen, object);
-    if (this.drag?.shape) this.outlineOf(pen, this.drag.shape, "#ffffff", [5, 4], false);
+    for (const object of shared.objects) if (object.visible) paintPoints(pen, this.layout(), plane, this.slice, object);
+    if (this.drag?.shape) paintBox(pen, this.layout(), this.drag.shape, "#ffffff", [5, 4], false);
     this.title.textContent = plane.name === "image" ? "" : `${plane.name} ${this.slice + 1} / ${plane.count}`;
     if (this.slider) this.slider.value = this.slice;
     this.element.dataset.shown = this.shown ?? "";
-  }
-
-  crosshair(pen, [left, top, wide, tall], scale) {
-    const { plane, shared } = this;
-    const x = left + (boxes.across(plane, shared.place[plane.across]) + 0.5) * scale[0];
-    const y = top + (boxes.down(plane, shared.place[plane.down]) + 0.5) * scale[1];
-    pen.strokeStyle = "#ffd84d88";
-    pen.lineWidth = 1;
-    pen.setLineDash([]);
-    pen.beginPath();
-    pen.moveTo(left, y);
-    pen.lineTo(left + wide, y);
-    pen.moveTo(x, top);
-    pen.lineTo(x, top + tall);
-    pen.stroke();
   }
 
   box(pen, object) {
@@ -168,31 +155,7 @@ export class View {
     if (!object.visible || (this.drag?.key === object.key && this.drag.shape)) return;
     const here = this.plane.name === "image" || boxes.covers(object.box, this.plane.through, this.slice);
     if (!here && !chosen) return;
-    this.outlineOf(pen, boxes.edges(object.box, this.plane), object.colour, here ? [] : [2, 4], chosen && here);
-  }
-
-  outlineOf(pen, edges, colour, dash, handles) {
-    const { scale, left, top } = this.layout();
-    const [x0, x1] = [left + edges.left * scale[0], left + edges.right * scale[0]];
-    const [y0, y1] = [top + edges.top * scale[1], top + edges.bottom * scale[1]];
-    pen.setLineDash(dash);
-    for (const [style, width] of [["#000000aa", 3.5], [colour, 1.5]]) {
-      pen.strokeStyle = style;
-      pen.lineWidth = width;
-      pen.strokeRect(x0, y0, x1 - x0, y1 - y0);
-    }
-    pen.setLineDash([]);
-    if (!handles) return;
-    pen.fillStyle = colour;
-    pen.strokeStyle = "#000000";
-    pen.lineWidth = 1;
-    for (const x of [x0, (x0 + x1) / 2, x1]) {
-      for (const y of [y0, (y0 + y1) / 2, y1]) {
-        if (x === (x0 + x1) / 2 && y === (y0 + y1) / 2) continue;
-        pen.fillRect(x - 3.5, y - 3.5, 7, 7);
-        pen.strokeRect(x - 3.5, y - 3.5, 7, 7);
-      }
-    }
+    paintBox(pen, this.layout(), boxes.edges(object.box, this.plane), object.colour, here ? [] : [2, 4], chosen && here);
   }
 
   // Which edges of the chosen box are under a point of the picture; all of them on its border between the handles.
@@ -221,6 +184,7 @@ export class View {
     const screen = [event.clientX, event.clientY];
     if (event.button === 2) this.drag = { kind: "window", last: screen };
     else if (event.button === 1 || event.shiftKey) this.drag = { kind: "pan", last: screen };
+    else if (event.button === 0 && event.altKey) this.actions.point(this.toVoxel(start));
     else if (event.button === 0) this.drag = { screen, start, ...this.choice(start) };
     event.preventDefault();
   }

@@ -56,7 +56,12 @@ def prompts_json(opened: OpenScan, objects: Sequence[DrawnObject]) -> Export:
     """The prompts in this project's own form of ``--boxes``."""
     entries = []
     for each, box in zip(objects, stored_boxes(opened, objects).astype(int).tolist(), strict=True):
-        entries.append({**({"name": each.name} if each.name else {}), "box": box})
+        entry: dict[str, object] = {"name": each.name} if each.name else {}
+        entry["box"] = box
+        if each.points:
+            view = opened.prepared.view
+            entry["points"] = [view.stored_point(np.array(point)).astype(int).tolist() for point in each.points]
+        entries.append(entry)
     content = json.dumps({"version": 1, "space": "voxel", "objects": entries}, indent=1, ensure_ascii=False)
     return Export(f"{stem_of(opened.name)}.boxes.json", content.encode() + b"\n")
 

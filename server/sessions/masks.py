@@ -15,7 +15,7 @@ from ...errors import LiteMedSamError
 
 if TYPE_CHECKING:
     from ...engine.inference.case_segmenter import Progress
-    from .objects import Box
+    from .objects import Box, Prompt
 
 # Masks that no present object has; an undo computes them again once they are dropped.
 _KEPT_BYTES = 256_000_000
@@ -64,20 +64,20 @@ class _NotWanted(Exception):
     """Ends a computation whose box the user has changed."""
 
 
-Predict = Callable[["Box", "Progress"], ObjectMask]
+Predict = Callable[["Prompt", "Progress"], ObjectMask]
 
 
 class MaskKeeper:
-    """Computes the masks of boxes and keeps them; for several threads.
+    """Computes the masks of prompts and keeps them; for several threads.
 
-    A mask depends on its box, the image and the settings alone, so that an undone step needs no new computation.
+    A mask depends on its prompt, the image and the settings alone, so that an undone step needs no new computation.
 
     Parameters
     ----------
     predict : callable
-        Box and progress to mask; raises `LiteMedSamError`.
+        Prompt and progress to mask; raises `LiteMedSamError`.
     pool : Executor
-        Where it runs, one box of this session at a time.
+        Where it runs, one prompt of this session at a time.
     publish : callable
         Called with an event's name and content, from any thread.
     """
@@ -87,72 +87,72 @@ class MaskKeeper:
         self._pool = pool
         self._publish = publish
         self._change = Condition()
-        self._found: OrderedDict[Box, ObjectMask | LiteMedSamError] = OrderedDict()
-        self._wanted: tuple[Box, ...] = ()
+        self._found: OrderedDict[Prompt, ObjectMask | LiteMedSamError] = OrderedDict()
+        self._wanted: tuple[Prompt, ...] = ()
         self._running = False
 
-    def want(self, boxes: Iterable[Box]) -> None:
-        """The boxes of the present objects; those without a mask are computed, and others no longer."""
+    def want(self, prompts: Iterable[Prompt]) -> None:
+        """The prompts of the present objects; those without a mask are computed, and others no longer."""
         with self._change:
-            self._wanted = tuple(dict.fromkeys(boxes))
+            self._wanted = tuple(dict.fromkeys(prompts))
             # What failed is tried again when it is drawn again.
-            for box in [box for box, found in self._found.items() if isinstance(found, LiteMedSamError)]:
-                if box not in self._wanted:
-                    del self._found[box]
+            for prompt in [prompt for prompt, found in self._found.items() if isinstance(found, LiteMedSamError)]:
+                if prompt not in self._wanted:
+                    del self._found[prompt]
             self._trim()
             if not self._running and self._next() is not None:
                 self._running = True
                 self._pool.submit(self._work)
 
-    def get(self, box: Box) -> ObjectMask | LiteMedSamError | None:
-        """The mask of a box, the error that it ended with, or None while it is computed."""
+    def get(self, prompt: Prompt) -> ObjectMask | LiteMedSamError | None:
+        """The mask of a prompt, the error that it ended with, or None while it is computed."""
         with self._change:
-            return self._found.get(box)
+            return self._found.get(prompt)
 
-    def wait(self, boxes: Sequence[Box], seconds: float) -> bool:
-        """Wait until all of some boxes are computed, for a limited time; whether they are."""
+    def wait(self, prompts: Sequence[Prompt], seconds: float) -> bool:
+        """Wait until all of some prompts are computed, for a limited time; whether they are."""
         with self._change:
-            return self._change.wait_for(lambda: all(box in self._found for box in boxes), seconds)
+            return self._change.wait_for(lambda: all(prompt in self._found for prompt in prompts), seconds)
 
-    def _next(self) -> Box | None:
-        return next((box for box in self._wanted if box not in self._found), None)
+    def _next(self) -> Prompt | None:
+        return next((prompt for prompt in self._wanted if prompt not in self._found), None)
 
     def _trim(self) -> None:
-        free = [box for box in self._found if box not in self._wanted]
-        sizes = {box: found.mask.nbytes for box, found in self._found.items() if isinstance(found, ObjectMask)}
+        free = [prompt for prompt in self._found if prompt not in self._wanted]
+        sizes = {prompt: found.mask.nbytes for prompt, found in self._found.items() if isinstance(found, ObjectMask)}
         total = sum(sizes.values())
-        for box in free:
+        for prompt in free:
             if total <= _KEPT_BYTES:
                 break
-            total -= sizes.get(box, 0)
-            del self._found[box]
+            total -= sizes.get(prompt, 0)
+            del self._found[prompt]
 
     def _work(self) -> None:
         while True:
             with self._change:
-                box = self._next()
-                if box is None:
+                prompt = self._next()
+                if prompt is None:
                     self._running = False
                     self._change.notify_all()
                     return
-            found = self._computed(box)
+            found = self._computed(prompt)
             with self._change:
                 if found is not None:
-                    self._found[box] = found
+                    self._found[prompt] = found
                 self._change.notify_all()
             if found is not None:
                 self._publish("masks", {})
 
-    def _computed(self, box: Box) -> ObjectMask | LiteMedSamError | None:
-        """The mask or error of a box; None if it is no longer wanted."""
+    def _computed(self, prompt: Prompt) -> ObjectMask | LiteMedSamError | None:
+        """The mask or error of a prompt; None if it is no longer wanted."""
 
         def progress(done: int, total: int) -> None:
-            if box not in self._wanted:
+            if prompt not in self._wanted:
                 raise _NotWanted
             self._publish("progress", {"done": done, "total": total})
 
         try:
-            return self._predict(box, progress)
+            return self._predict(prompt, progress)
         except _NotWanted:
             return None
         except LiteMedSamError as error:

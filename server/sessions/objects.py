@@ -12,6 +12,12 @@ from ..refusal import CONFLICT, NOT_FOUND, Refusal
 Box = tuple[int, ...]
 """x_min, y_min, x_max, y_max or x_min, y_min, z_min, x_max, y_max, z_max as seen, ends included."""
 
+Point = tuple[int, ...]
+"""x, y or x, y, z as seen."""
+
+Prompt = tuple[Box, tuple[Point, ...]]
+"""What a mask depends on, beside the image: a box, and points on the object."""
+
 # Steps that can be undone.
 MOST_STEPS = 200
 MOST_OBJECTS = 1000
@@ -33,6 +39,8 @@ class DrawnObject:
         ``#rrggbb``.
     visible : bool
         On screen; a result contains hidden objects too.
+    points : tuple of Point
+        At most four, within the box.
     """
 
     key: int
@@ -40,6 +48,12 @@ class DrawnObject:
     name: str
     colour: str
     visible: bool = True
+    points: tuple[Point, ...] = ()
+
+    @property
+    def prompt(self) -> Prompt:
+        """What its mask depends on."""
+        return self.box, self.points
 
 
 class History:
@@ -133,7 +147,9 @@ class History:
 
 
 def changed(drawn: DrawnObject, **values: object) -> DrawnObject:
-    """An object with other values of `box`, `name`, `colour`, `visible`; absent and None leave them.
+    """An object with other values of `box`, `name`, `colour`, `visible`, `points`; absent and None leave them.
+
+    Points that lie outside another box go.
 
     Raises
     ------
@@ -147,7 +163,16 @@ def changed(drawn: DrawnObject, **values: object) -> DrawnObject:
         raise LiteMedSamError(f"colour is {str(given['colour'])[:20]!r}, expected a text such as '#ff8000'")
     if "visible" in given and not isinstance(given["visible"], bool):
         raise LiteMedSamError("visible is no truth value, expected true or false")
-    return replace(drawn, **given)  # type: ignore[arg-type]
+    after: DrawnObject = replace(drawn, **given)  # type: ignore[arg-type]
+    if "points" in given and any(not within(after.box, point) for point in after.points):
+        raise LiteMedSamError("a point lies outside its object's box", "set it inside, or make the box larger")
+    return replace(after, points=tuple(point for point in after.points if within(after.box, point)))
+
+
+def within(box: Box, point: Point) -> bool:
+    """Whether a point lies in a box."""
+    rank = len(point)
+    return all(low <= k <= high for low, k, high in zip(box[:rank], point, box[rank:], strict=True))
 
 
 def checked_name(name: object) -> str:

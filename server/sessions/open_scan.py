@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ...engine.inference.prompt import POINTS
+from ...engine.inference.prompt import POINTS, check_taken
 from ...engine.io.format_choice import format_choice
 from ...engine.io.formats import format_of
 from ...engine.objects.objects import ObjectPrompt, Objects
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from ...engine.predictor import Predictor
     from ...engine.scan.scan import Scan
     from ...engine.sessions.image import ImageSession
-    from .objects import Box
+    from .objects import Box, Point
 
 
 @dataclass(frozen=True)
@@ -177,6 +177,26 @@ class OpenScan:
             if not 0 <= low <= high < size:
                 raise LiteMedSamError(f"box: {axis} from {low} to {high}, expected an ascending range in 0..{size - 1}")
         return numbers
+
+    def checked_points(self, points: object) -> tuple[Point, ...]:
+        """Points within the grid as seen.
+
+        Raises
+        ------
+        LiteMedSamError
+            For other than up to four places of whole numbers inside, and where the model takes no points.
+        """
+        if not isinstance(points, list) or len(points) > POINTS:
+            raise LiteMedSamError(f"points is {str(points)[:60]}, expected a list of at most {POINTS} points")
+        if points:
+            check_taken(self.predictor.network.info, ("points",))
+        for point in points:
+            good = isinstance(point, list) and len(point) == len(self.grid)
+            good = good and all(isinstance(k, int) and not isinstance(k, bool) for k in point)
+            if not (good and all(0 <= k < n for k, n in zip(point, self.grid[::-1], strict=True))):
+                size = " × ".join(map(str, self.grid[::-1]))
+                raise LiteMedSamError(f"a point is {str(point)[:60]}, expected whole numbers within {size}")
+        return tuple(tuple(point) for point in points)
 
     def predict(self, box: Box, progress: Progress, points: np.ndarray | None = None) -> ObjectMask:
         """The mask of a box.

@@ -8,15 +8,18 @@ from threading import RLock
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from ...errors import LiteMedSamError
 from ..refusal import BAD_REQUEST, CONFLICT, Refusal
 from .events import Listeners
 from .exports import PROMPTS, Export, command, export, formats_of
 from .masks import MaskKeeper, ObjectMask
-from .objects import DrawnObject, History, changed, checked_name
+from .objects import DrawnObject, History, Prompt, changed, checked_name
 from .overlay import overlay
 
 if TYPE_CHECKING:
+    from ...engine.inference.case_segmenter import Progress
     from .open_scan import OpenScan
 
 _CLEANUP = Callable[[], None]
@@ -52,7 +55,7 @@ class ScanSession:
         self.used = monotonic()
         self._settings = settings
         self._cleanup = cleanup
-        self._masks = MaskKeeper(opened.predict, pool, self.listeners.publish)
+        self._masks = MaskKeeper(self._predict, pool, self.listeners.publish)
         self._history = History()
         self._saved = 0
         self._serial = 0
@@ -101,11 +104,12 @@ class ScanSession:
         return bool(self._history.objects) and self._history.version != self._saved
 
     def _object(self, number: int, drawn: DrawnObject) -> dict[str, Any]:
-        found = self._masks.get(drawn.box)
+        found = self._masks.get(drawn.prompt)
         content: dict[str, Any] = {
             "key": drawn.key,
             "number": number,
             "box": list(drawn.box),
+            "points": [list(point) for point in drawn.points],
             "name": drawn.name,
             "colour": drawn.colour,
             "visible": drawn.visible,
@@ -126,8 +130,12 @@ class ScanSession:
             self._changed()
         return key
 
-    def change(self, key: int, box: object = None, **values: object) -> None:
-        """Change an object's box, name, colour or visibility.
+    def _predict(self, prompt: Prompt, progress: Progress) -> ObjectMask:
+        box, points = prompt
+        return self.opened.predict(box, progress, np.array(points, np.float64) if points else None)
+
+    def change(self, key: int, box: object = None, points: object = None, **values: object) -> None:
+        """Change an object's box, points, name, colour or visibility.
 
         Raises
         ------
@@ -135,8 +143,9 @@ class ScanSession:
             When there is no such object, and for values that make no sense.
         """
         checked = None if box is None else self.opened.checked_box(box)
+        placed = None if points is None else self.opened.checked_points(points)
         with self._changing:
-            self._history.change(key, lambda drawn: changed(drawn, box=checked, **values))
+            self._history.change(key, lambda drawn: changed(drawn, box=checked, points=placed, **values))
             self._changed()
 
     def remove(self, key: int) -> None:
@@ -165,7 +174,7 @@ class ScanSession:
             self._changed()
 
     def _changed(self) -> None:
-        self._masks.want(each.box for each in self._history.objects)
+        self._masks.want(each.prompt for each in self._history.objects)
         self.listeners.publish("state", {"version": self._history.version})
 
     # What the user sees and takes.
@@ -181,13 +190,13 @@ class ScanSession:
         shown = [
             (found, each.colour)
             for each in self._history.objects
-            if each.visible and isinstance(found := self._masks.get(each.box), ObjectMask)
+            if each.visible and isinstance(found := self._masks.get(each.prompt), ObjectMask)
         ]
         return overlay(chosen, _checked_slice(k, chosen.count), shown, outline)
 
     def wait(self, seconds: float) -> bool:
         """Wait for the masks of all objects; whether all are there, errors included."""
-        return self._masks.wait([each.box for each in self._history.objects], seconds)
+        return self._masks.wait([each.prompt for each in self._history.objects], seconds)
 
     def export(self, form: str) -> Export:
         """The result as a file; see `formats_of`.
@@ -202,7 +211,7 @@ class ScanSession:
             raise Refusal(BAD_REQUEST, f"format {form[:20]!r}, expected one of: {', '.join(known)}")
         with self._changing:
             objects, version = self._history.objects, self._history.version
-            found = [self._masks.get(each.box) for each in objects]
+            found = [self._masks.get(each.prompt) for each in objects]
         if not objects:
             raise Refusal(CONFLICT, f"{self.opened.name}: there is nothing to save", "draw a box first")
         masks = [mask for mask in found if isinstance(mask, ObjectMask)]

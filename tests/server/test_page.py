@@ -229,6 +229,22 @@ def test_a_box_can_be_moved_and_resized(page):
     page.until(lambda: boxes(page) == [[8, 11, 28, 32]], "the left edge")
 
 
+def test_points_are_set_and_removed_at_the_crosshair(page, scans, inferred):
+    page.choose("slice.png", IMAGE)
+    page.drag("image", START, END)
+    objects(page, [""])
+    page.keys("t")
+    objects(page, [""])
+    prompts = page.save("prompts")
+    assert json.loads(prompts.read_text())["objects"] == [{"box": [9, 13, 29, 30], "points": [[24, 20]]}]
+    assert page.save("png").read_bytes() == inferred(scans / "slice.png", prompts)
+    page.keys("?")
+    page.until(lambda: "set or remove a point" in page.find("#keys").get_attribute("textContent"), "the help")
+    page.keys(Keys.ESCAPE)
+    page.keys("t")
+    page.until(lambda: "points" not in json.loads(page.save("prompts").read_text())["objects"][0], "no point")
+
+
 def boxes(page):
     """The boxes of the page's session, from the server."""
     return page.script(

@@ -143,7 +143,7 @@ def test_options_of_reading_are_those_of_the_command(client, scans):
 
 
 def test_hundreds_of_sessions_leave_nothing_behind(client, scans):
-    for _ in range(200):
+    for _ in range(100):
         session = client.post("/api/sessions", json={"upload": client.uploaded(scans / "slice.png")}).json()["id"]
         client.post(f"/api/sessions/{session}/objects", json={"box": IMAGE_BOX})
         client.delete(f"/api/sessions/{session}")

@@ -33,6 +33,9 @@ def test_every_format_has_the_same_bytes_as_the_command(client, tiny_bundle, sca
     flat = [lambda box: [*box[:2], *box[3:5]], list][len(session["size"]) == 3]
     client.drawn(session["id"], flat(VOLUME_BOX), name="liver")
     client.drawn(session["id"], flat(OTHER_BOX))
+    points = [[25, 12, 1][: len(session["size"])], [30, 20, 1][: len(session["size"])]]
+    assert client.patch(f"/api/sessions/{session['id']}/objects/2", json={"points": points}).status_code == 200
+    client.settled(session["id"])
     boxes = tmp_path / "boxes.json"
     boxes.write_bytes(client.exported(session["id"], "prompts"))
     assert [entry.get("name") for entry in json.loads(boxes.read_text())["objects"]] == ["liver", None]
@@ -83,6 +86,30 @@ def test_a_drawn_box_lies_in_the_same_place_however_the_file_is_turned(client, t
     np.testing.assert_array_equal(world(mask == 1, scan.ras), reference)
     assert state["objects"][0]["voxels"] == len(reference)
     assert state["objects"][0]["ml"] == pytest.approx(len(reference) * 1.2 * 1.4 / 1000)
+
+
+def test_points_go_with_the_box_that_holds_them(client):
+    session = client.opened("scan.nii.gz")["id"]
+    path = f"/api/sessions/{session}/objects/1"
+    client.drawn(session, VOLUME_BOX)
+    plain = client.exported(session, "npz")
+    state = client.patch(path, json={"points": [[12, 15, 2], [20, 20, 3]]}).json()
+    assert state["objects"][0]["points"] == [[12, 15, 2], [20, 20, 3]]
+    client.settled(session)
+    assert client.exported(session, "npz") != plain
+    state = client.patch(path, json={"box": [9, 13, 1, 29, 30, 2]}).json()
+    assert state["objects"][0]["points"] == [[12, 15, 2]]
+    for points in (
+        [[0, 0, 0]],
+        [[12, 15, 3]],
+        [[12, 15]],
+        [[12, 15, 2]] * 5,
+        [[12, 15, 99]],
+        "points",
+        [[12.5, 15, 2]],
+    ):
+        assert client.patch(path, json={"points": points}).status_code == 400
+    assert client.patch(path, json={"points": []}).json()["objects"][0]["points"] == []
 
 
 def test_names_of_results_never_are_the_scan_s(client):

@@ -18,25 +18,25 @@ def pool():
 
 
 class Model:
-    """Gives a mask as large as its box, and counts; waits at the boxes in `slow` until `go` is set."""
+    """Gives a mask as large as its box, and counts; waits at the prompts in `slow` until `go` is set."""
 
     def __init__(self, slow=(), bad=None):
         self.asked, self.slow, self.bad = [], slow, bad
         self.go, self.begun = Event(), Event()
 
-    def __call__(self, box, progress):
-        self.asked.append(box)
+    def __call__(self, prompt, progress):
+        self.asked.append(prompt)
         self.begun.set()
         for step in range(2):
             progress(step, 2)
-            if box in self.slow:
+            if prompt in self.slow:
                 assert self.go.wait(10)
-        if self.bad is not None and box == A:
+        if self.bad is not None and prompt == A:
             raise self.bad
-        return ObjectMask.of(np.ones((20, 20), bool), box, 0.5)
+        return ObjectMask.of(np.ones((20, 20), bool), prompt[0], 0.5)
 
 
-A, B, C = (1, 2, 4, 5), (0, 0, 9, 9), (3, 3, 3, 3)
+A, B, C = ((1, 2, 4, 5), ()), ((0, 0, 9, 9), ()), ((3, 3, 3, 3), ((3, 3),))
 
 
 def keeper(model, pool, events=None):

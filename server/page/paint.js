@@ -1,0 +1,55 @@
+// Crosshair, boxes and points on a canvas. A layout has the screen's pixels per pixel of the picture, and its corner.
+
+import * as boxes from "./box.js";
+
+export function paintCrosshair(pen, { scale, left, top }, plane, place) {
+  const x = left + (boxes.across(plane, place[plane.across]) + 0.5) * scale[0];
+  const y = top + (boxes.down(plane, place[plane.down]) + 0.5) * scale[1];
+  pen.strokeStyle = "#ffd84d88";
+  pen.lineWidth = 1;
+  pen.setLineDash([]);
+  pen.beginPath();
+  pen.moveTo(left, y);
+  pen.lineTo(left + plane.width * scale[0], y);
+  pen.moveTo(x, top);
+  pen.lineTo(x, top + plane.height * scale[1]);
+  pen.stroke();
+}
+
+// The object's points on one slice.
+export function paintPoints(pen, { scale, left, top }, plane, slice, object) {
+  for (const point of object.points) {
+    if (plane.name !== "image" && point[plane.through] !== slice) continue;
+    const x = left + (boxes.across(plane, point[plane.across]) + 0.5) * scale[0];
+    const y = top + (boxes.down(plane, point[plane.down]) + 0.5) * scale[1];
+    pen.beginPath();
+    pen.arc(x, y, 4.5, 0, 7);
+    pen.fillStyle = object.colour;
+    pen.strokeStyle = "#000000";
+    pen.lineWidth = 1.5;
+    pen.fill();
+    pen.stroke();
+  }
+}
+
+// A box by its edges, dark beneath its colour, with handles where it can be dragged.
+export function paintBox(pen, { scale, left, top }, edges, colour, dash, handles) {
+  const [x0, x1] = [left + edges.left * scale[0], left + edges.right * scale[0]];
+  const [y0, y1] = [top + edges.top * scale[1], top + edges.bottom * scale[1]];
+  pen.setLineDash(dash);
+  for (const [style, width] of [["#000000aa", 3.5], [colour, 1.5]]) {
+    pen.strokeStyle = style;
+    pen.lineWidth = width;
+    pen.strokeRect(x0, y0, x1 - x0, y1 - y0);
+  }
+  pen.setLineDash([]);
+  if (!handles) return;
+  pen.fillStyle = colour;
+  pen.strokeStyle = "#000000";
+  pen.lineWidth = 1;
+  const [x, y] = [(x0 + x1) / 2, (y0 + y1) / 2];
+  for (const [a, b] of [[x0, y0], [x, y0], [x1, y0], [x0, y], [x1, y], [x0, y1], [x, y1], [x1, y1]]) {
+    pen.fillRect(a - 3.5, b - 3.5, 7, 7);
+    pen.strokeRect(a - 3.5, b - 3.5, 7, 7);
+  }
+}
