@@ -68,6 +68,8 @@ const message = document.getElementById("message");
 export function showError(error) {
   if (error.name === "AbortError") return;
   document.getElementById("message-text").textContent = error instanceof Refused ? error.message : `The server does not answer (${error.message}).`;
+  // Within an open dialog, which covers all else.
+  (document.querySelector("dialog[open]") ?? document.body).append(message);
   message.hidden = false;
 }
 

@@ -42,3 +42,21 @@ export function moved(box, size, by) {
   }
   return changed;
 }
+
+// A box on one slice around a place, a quarter of the image wide.
+export function around(place, size) {
+  const box = [...place, ...place];
+  for (const axis of [0, 1]) {
+    const half = Math.max(Math.floor(size[axis] / 8), 2);
+    box[axis] = Math.max(place[axis] - half, 0);
+    box[size.length + axis] = Math.min(place[axis] + half, size[axis] - 1);
+  }
+  return box;
+}
+
+// Of the visible objects whose box holds a place, the one with the smallest box.
+export function smallestAround(objects, place) {
+  const size = (box) => place.reduce((all, _, axis) => all * (high(box, axis) - low(box, axis) + 1), 1);
+  const holding = objects.filter((each) => each.visible && place.every((k, axis) => covers(each.box, axis, k)));
+  return holding.sort((a, b) => size(a.box) - size(b.box))[0];
+}

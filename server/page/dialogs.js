@@ -38,9 +38,9 @@ async function openWith(wanted, opened) {
     opened(await api.openScan({ ...(await wanted()), ...reading() }));
     by("open-dialog").close();
   } catch (error) {
-    api.showError(error);
     by("reading").open = true;
-    if (!by("open-dialog").open) showOpen(opened);
+    if (!by("open-dialog").open) await showOpen();
+    api.showError(error);
   } finally {
     opening = false;
     tell("");
@@ -117,6 +117,7 @@ let whenResumed = null;
 let whenClosed = null;
 
 export async function showOpen() {
+  api.hideError();
   // What was listed before may have changed.
   listRunning([]);
   by("open-dialog").showModal();

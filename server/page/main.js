@@ -130,12 +130,9 @@ const viewActions = {
   place,
   draw: (box) => change((id) => api.addObject(id, box)),
   reshape: (key, box) => change((id) => api.changeObject(id, key, { box })),
-  // The smallest box around the crosshair.
   pick() {
-    const size = (box) => shared.place.reduce((all, _, axis) => all * (boxes.high(box, axis) - boxes.low(box, axis) + 1), 1);
-    const around = shared.objects.filter((each) => each.visible && shared.place.every((k, axis) => boxes.covers(each.box, axis, k)));
-    around.sort((a, b) => size(a.box) - size(b.box));
-    if (around.length) listActions.choose(around[0].key);
+    const found = boxes.smallestAround(shared.objects, shared.place);
+    if (found) listActions.choose(found.key);
   },
   // Sets a point on the chosen object, or takes away the one that is there.
   point(changed) {
@@ -261,17 +258,7 @@ const keyActions = {
       return boxes.withRange(box, 2, a, b);
     });
   },
-  newBox() {
-    if (!shared.session) return;
-    const { size } = shared.session;
-    const box = [...shared.place, ...shared.place];
-    for (const axis of [0, 1]) {
-      const half = Math.max(Math.floor(size[axis] / 8), 2);
-      box[axis] = Math.max(shared.place[axis] - half, 0);
-      box[size.length + axis] = Math.min(shared.place[axis] + half, size[axis] - 1);
-    }
-    viewActions.draw(box);
-  },
+  newBox: () => shared.session && viewActions.draw(boxes.around(shared.place, shared.session.size)),
   moveBox(...by) {
     reshapeChosen((box) => boxes.moved(box, shared.session.size, stepOn(focusedView().plane, by)));
   },

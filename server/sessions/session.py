@@ -57,6 +57,8 @@ class ScanSession:
         self._cleanup = cleanup
         self._masks = MaskKeeper(self._predict, pool, self.listeners.publish)
         self._history = History()
+        # Of each object, the mask that was shown last.
+        self._latest: dict[int, ObjectMask] = {}
         self._saved = 0
         self._serial = 0
         self._changing = RLock()
@@ -158,6 +160,7 @@ class ScanSession:
         """
         with self._changing:
             self._history.remove(key)
+            self._latest.pop(key, None)
             self._changed()
 
     def step(self, back: bool) -> None:
@@ -185,14 +188,22 @@ class ScanSession:
         return self.opened.display.picture(chosen, _checked_slice(k, chosen.count), level, width)
 
     def mask_picture(self, plane: str, k: int, outline: bool) -> bytes:
-        """The visible masks on one slice as PNG with transparency; raises as `slice_picture`."""
+        """The visible masks on one slice as PNG with transparency; raises as `slice_picture`.
+
+        While an object's mask is computed, the one before is shown.
+        """
         chosen = self.opened.plane(plane)
-        shown = [
-            (found, each.colour)
-            for each in self._history.objects
-            if each.visible and isinstance(found := self._masks.get(each.prompt), ObjectMask)
-        ]
+        with self._changing:
+            shown = [
+                (mask, each.colour) for each in self._history.objects if each.visible and (mask := self._shown(each))
+            ]
         return overlay(chosen, _checked_slice(k, chosen.count), shown, outline)
+
+    def _shown(self, drawn: DrawnObject) -> ObjectMask | None:
+        found = self._masks.get(drawn.prompt)
+        if isinstance(found, ObjectMask):
+            self._latest[drawn.key] = found
+        return self._latest.get(drawn.key) if found is None else found if isinstance(found, ObjectMask) else None
 
     def wait(self, seconds: float) -> bool:
         """Wait for the masks of all objects; whether all are there, errors included."""

@@ -7,6 +7,7 @@ from io import BytesIO
 import cv2
 import numpy as np
 import pytest
+from litemedsam.server.sessions.open_scan import OpenScan
 from server_client import IMAGE_BOX, VOLUME_BOX
 from synthetic_scans import phantom
 
@@ -59,6 +60,29 @@ def test_a_mask_appears_in_all_planes_in_its_colour_and_goes_with_its_object(cli
     np.testing.assert_array_equal(outline, expected[2] & ~eroded)
     client.patch(f"/api/sessions/{session}/objects/{drawn['key']}", json={"visible": False})
     assert not decoded(client.get(f"/api/sessions/{session}/masks/axial/2")).any()
+
+
+def test_while_a_mask_is_computed_the_one_before_is_shown(client, monkeypatch):
+    session = client.opened("slice.png")["id"]
+    client.drawn(session, IMAGE_BOX)
+    path, go = f"/api/sessions/{session}", threading.Event()
+    before = client.get(f"{path}/masks/image/0").content
+    predict = OpenScan.predict
+
+    def slow(self, *given):
+        assert go.wait(10)
+        return predict(self, *given)
+
+    monkeypatch.setattr(OpenScan, "predict", slow)
+    state = client.patch(f"{path}/objects/1", json={"box": [12, 13, 29, 30]}).json()
+    assert state["objects"][0]["pending"]
+    assert client.get(f"{path}/masks/image/0").content == before
+    refused = client.post(f"{path}/export", json={"format": "png"})
+    assert refused.status_code == HTTPStatus.CONFLICT
+    assert "still being computed" in refused.json()["error"]["text"]
+    go.set()
+    client.settled(session)
+    assert client.get(f"{path}/masks/image/0").content != before
 
 
 def test_everything_can_be_undone_and_redone(client):
