@@ -35,7 +35,8 @@ _HEADERS = {
     "Cache-Control": "no-store",
 }
 _PAGE = "/"
-_LOCKED = """<!doctype html><html lang="en"><meta charset="utf-8"><meta name="color-scheme" content="light dark"><title>litemedsam</title>
+_LOCKED = """<!doctype html><html lang="en"><meta charset="utf-8">
+<meta name="color-scheme" content="light dark"><title>litemedsam</title>
 <h1>litemedsam</h1><p>This address lacks the token. Open the whole address that <code>litemedsam-serve</code> printed,
 or enter its token:</p><form action="/" method="get"><label>Token <input name="token" type="password"
 autocomplete="off" autofocus required></label> <button>Open</button></form></html>"""

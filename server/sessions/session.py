@@ -203,7 +203,7 @@ class ScanSession:
         found = self._masks.get(drawn.prompt)
         if isinstance(found, ObjectMask):
             self._latest[drawn.key] = found
-        return self._latest.get(drawn.key) if found is None else found if isinstance(found, ObjectMask) else None
+        return None if isinstance(found, LiteMedSamError) else self._latest.get(drawn.key)
 
     def wait(self, seconds: float) -> bool:
         """Wait for the masks of all objects; whether all are there, errors included."""
