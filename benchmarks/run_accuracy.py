@@ -70,7 +70,7 @@ def measured(cases: Path, truths: Path, work: Path, *options: str, rivals: bool 
 
 @click.command()
 @click.argument("cases", type=_FOLDER)
-@click.option("--model", type=_FOLDER, help="A bundle; the default model without.")
+@click.option("--model", type=click.Path(path_type=Path), help="A bundle or its name; the default model without.")
 @click.option("--precision", default="f32", show_default=True)
 @click.option("--enlarged", default=0.05, show_default=True, help="Largest share by which a box's sides move.")
 @click.option("--json", "json_path", type=click.Path(dir_okay=False, path_type=Path))

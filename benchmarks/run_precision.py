@@ -18,12 +18,12 @@ _FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.argument("cases", type=_FOLDER)
-@click.option("--model", type=_FOLDER, help="A bundle; the default model without.")
+@click.option("--model", type=click.Path(path_type=Path), help="A bundle or its name; the default model without.")
 @click.option("--most", type=click.IntRange(1), default=1000, help="Cases of each modality, the first by name.")
 @click.option("--images-only", is_flag=True, help="Leave volumes out.")
 def main(cases: Path, model: Path | None, most: int, images_only: bool) -> None:
     """Compare the precisions on CASES."""
-    bundle = model or bundle_folder()
+    bundle = bundle_folder(model)
     precisions = offered(bundle)[::-1]
     by_modality: dict[str, list[NamedCase]] = {}
     for path in sorted(cases.glob("2D*.npz" if images_only else "*.npz")):

@@ -15,7 +15,7 @@ from .bundle.precision import AUTOMATIC
 from .case import Case, Segmentation, checked_case
 from .inference.automatic_prompts import AutomaticPrompts
 from .inference.budget import MemoryBudget
-from .inference.case_segmenter import CaseSegmenter, Progress
+from .inference.case_segmenter import CaseSegmenter, Corrections, Progress
 from .inference.embeddings import EmbeddingCache
 from .inference.engine import Engine
 from .inference.graphs import Graphs
@@ -107,7 +107,7 @@ class Predictor:
         self._engine = Engine(
             network,
             protocol_named(protocol, info.published_protocol, info.scribble, info.passage),
-            AutomaticPrompts(seed, info.prompts, info.scribble),
+            AutomaticPrompts(seed, info.first_prompts, info.scribble),
             policy or Growing(self.threads),
             MemoryBudget.of_process(),
             int(settings.cache_mb * MEGABYTE),
@@ -242,6 +242,7 @@ class Predictor:
         progress: Progress | None = None,
         prompts: PromptSource | None = None,
         masks: MaskSink | None = None,
+        corrections: Corrections | None = None,
     ) -> Segmentation:
         """Segment a case.
 
@@ -253,6 +254,7 @@ class Predictor:
         prompts : PromptSource, optional
             Automatic points and scribbles when absent.
         masks : MaskSink, optional
+        corrections : mapping of int to sequence of Correction, optional
             See `CaseSegmenter.segment`.
 
         Returns
@@ -268,7 +270,7 @@ class Predictor:
         with watch.stage("load"):
             streams, cache_bytes = engine.prepare(case)
         segmenter = CaseSegmenter(engine.network, engine.protocol, prompts or engine.prompts, cache_bytes, streams)
-        result = segmenter.segment(case, progress, masks)
+        result = segmenter.segment(case, progress, masks, corrections)
         return replace(result, seconds={**watch.seconds, **result.seconds})
 
     def close(self) -> None:

@@ -90,6 +90,7 @@ def decoder_graph(
     onnx.ModelProto
         The encoder's outputs and the model's prompts, of ``boxes`` float32 (n, 4), ``points`` float32 (n, 4, 2),
         both in frame pixels, and ``scribbles`` uint8 (n, S, S), to ``logits`` (n, S, S) and ``iou`` (n,), float32.
+        If the points have ``labels`` int64 (n, k), points are (n, k, 2) and scribbles float32.
     """
     g = GraphWriter(half_weights)
     encoder, decoder, cells = model.prompt_encoder, model.mask_decoder, model.frame // 4

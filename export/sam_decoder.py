@@ -10,13 +10,16 @@ import onnx
 import torch
 
 from ..models.mask_decoder import HEADS, WIDTH, Attention, MaskDecoder, ReluMLP, TwoWayLayer
-from ..models.prompt_encoder import BOTTOM_RIGHT_LABEL, POINT_LABEL, TOP_LEFT_LABEL, PromptEncoder
+from ..models.prompt_encoder import BOTTOM_RIGHT_LABEL, PADDING_LABEL, POINT_LABEL, TOP_LEFT_LABEL, PromptEncoder
 from . import fold
 from .graph import GraphWriter, Port
 from .layers import LN2D_EPS, LN_EPS
 
 PROMPTS = "prompts"
+LABELLED = "points"
 POINTS = 4
+# Number of tokens of a graph that takes any number of points.
+ANY = -1
 
 
 def _norm(g: GraphWriter, x: str, layer: torch.nn.LayerNorm) -> str:
@@ -32,18 +35,27 @@ def _scaled(layer: torch.nn.Linear, attention: Attention) -> tuple[np.ndarray, n
     return fold.array(layer.weight) * scale, fold.array(layer.bias) * scale
 
 
+def _rows(tokens: int) -> int:
+    """The size of dimension n in a reshaping whose number of tokens may be open: only one dimension may be -1."""
+    return 0 if tokens == ANY else -1
+
+
+def _heads_of(tokens: int) -> int:
+    return ANY if tokens == ANY else HEADS * tokens
+
+
 def _self_attention(g: GraphWriter, attention: Attention, placed: str, values: str, tokens: int) -> str:
     """Attention among the tokens, (n, tokens, 256) to the same shape."""
     head = WIDTH // HEADS
 
     def split(x: str, *order: int) -> str:
-        return g.transpose(g.reshape(x, -1, tokens, HEADS, head), *order)
+        return g.transpose(g.reshape(x, _rows(tokens), tokens, HEADS, head), *order)
 
     q = split(g.linear(placed, *_scaled(attention.q_proj, attention)), 0, 2, 1, 3)
     k = split(_linear(g, placed, attention.k_proj), 0, 2, 3, 1)
     v = split(_linear(g, values, attention.v_proj), 0, 2, 1, 3)
     mixed = g.transpose(g.matmul(g.softmax(g.matmul(q, k)), v), 0, 2, 1, 3)
-    return _linear(g, g.reshape(mixed, -1, tokens, WIDTH), attention.out_proj)
+    return _linear(g, g.reshape(mixed, _rows(tokens), tokens, WIDTH), attention.out_proj)
 
 
 def _head_selector(inner: int) -> np.ndarray:
@@ -53,8 +65,9 @@ def _head_selector(inner: int) -> np.ndarray:
 
 def _spread(g: GraphWriter, x: str, tokens: int, inner: int) -> str:
     """(n, tokens, inner) to (n, heads · tokens, inner), each row keeping one head's channels."""
-    rows = g.node("Mul", g.reshape(x, -1, 1, tokens, inner), g.constant(_head_selector(inner)))
-    return g.reshape(rows, -1, HEADS * tokens, inner)
+    apart = g.node("Unsqueeze", x, g.constant([1])) if tokens == ANY else g.reshape(x, -1, 1, tokens, inner)
+    rows = g.node("Mul", apart, g.constant(_head_selector(inner)))
+    return g.reshape(rows, _rows(tokens), _heads_of(tokens), inner)
 
 
 def _tokens_to_image(g: GraphWriter, attention: Attention, queries: str, placed: str, keys: str, tokens: int) -> str:
@@ -64,7 +77,7 @@ def _tokens_to_image(g: GraphWriter, attention: Attention, queries: str, placed:
     # The keys' bias shifts all scores of a row alike, so softmax does not see it.
     scores = g.matmul(g.matmul(q, g.constant(fold.array(attention.k_proj.weight))), g.transpose(placed, 0, 2, 1))
     mixed = g.linear(g.matmul(g.softmax(scores), keys), fold.array(attention.v_proj.weight))
-    mixed = g.node("Mul", g.reshape(mixed, -1, HEADS, tokens, inner), g.constant(_head_selector(inner)))
+    mixed = g.node("Mul", g.reshape(mixed, _rows(tokens), HEADS, tokens, inner), g.constant(_head_selector(inner)))
     mixed = g.node("ReduceSum", mixed, g.constant([1]), keepdims=0)
     return _linear(g, g.add(mixed, g.constant(fold.array(attention.v_proj.bias))), attention.out_proj)
 
@@ -78,7 +91,7 @@ def _image_to_tokens(g: GraphWriter, attention: Attention, placed: str, queries:
     scores = g.matmul(placed, g.matmul(g.constant(weight.T), k))
     scores = g.add(scores, g.matmul(g.constant(bias[None]), k))
     shares = g.softmax(g.reshape(scores, 0, 0, HEADS, tokens))
-    shares = g.reshape(shares, 0, 0, HEADS * tokens)
+    shares = g.reshape(shares, 0, 0, _heads_of(tokens))
     # The shares of a position sum to the number of heads, so each row adds its part of the bias.
     rows = g.linear(v, fold.array(attention.out_proj.weight), fold.array(attention.out_proj.bias) / HEADS)
     return g.matmul(shares, rows)
@@ -100,7 +113,7 @@ def transformer(
     position : str
         (p, 256).
     count : int
-        Prompt tokens per prompt.
+        Prompt tokens per prompt; `ANY` if their number is open.
 
     Returns
     -------
@@ -108,9 +121,14 @@ def transformer(
         (n, 5 + count, 256), IoU token and mask tokens first; (n, p, 256).
     """
     own = np.concatenate([fold.array(decoder.iou_token.weight), fold.array(decoder.mask_tokens.weight)])
-    total = len(own) + count
-    padded = g.node("Pad", prompt_tokens, g.constant([0, len(own), 0, 0, 0, 0]))
-    tokens = g.add(padded, g.constant(np.concatenate([own, np.zeros((count, WIDTH))])[None]))
+    if count == ANY:
+        total = ANY
+        shape = g.node("Concat", g.node("Shape", prompt_tokens, end=1), g.constant(list(own.shape)), axis=0)
+        tokens = g.node("Concat", g.node("Expand", g.constant(own), shape), prompt_tokens, axis=1)
+    else:
+        total = len(own) + count
+        padded = g.node("Pad", prompt_tokens, g.constant([0, len(own), 0, 0, 0, 0]))
+        tokens = g.add(padded, g.constant(np.concatenate([own, np.zeros((count, WIDTH))])[None]))
     body, queries = decoder.transformer, tokens
     for layer in fold.layers(TwoWayLayer, body.layers):
         placed_keys = g.add(keys, position)
@@ -168,18 +186,40 @@ def image_position(g: GraphWriter, encoder: PromptEncoder) -> str:
 
 
 def prompt_tokens(g: GraphWriter, encoder: PromptEncoder, prompts: tuple[str, ...]) -> tuple[str, int]:
-    """Tokens (n, k, 256) of the prompt inputs, points before the box's corners, and their number k."""
+    """Tokens (n, k, 256) of the prompt inputs, points before the box's corners, and their number k, or `ANY`."""
     coordinates, labels = g.reshape("boxes", -1, 2, 2), [TOP_LEFT_LABEL, BOTTOM_RIGHT_LABEL]
+    if "labels" in prompts:
+        corners = _placed(g, encoder, coordinates, labels)
+        return g.node("Concat", _labelled_tokens(g, encoder), corners, axis=1), ANY
     if "points" in prompts:
         coordinates = g.node("Concat", "points", coordinates, axis=1)
         labels = [POINT_LABEL] * POINTS + labels
-    unit = g.affine(coordinates, np.full(1, 1 / encoder.frame), np.full(1, 0.5 / encoder.frame))
+    return _placed(g, encoder, coordinates, labels), len(labels)
+
+
+def _in_unit_square(g: GraphWriter, encoder: PromptEncoder, coordinates: str) -> str:
+    return g.affine(coordinates, np.full(1, 1 / encoder.frame), np.full(1, 0.5 / encoder.frame))
+
+
+def _placed(g: GraphWriter, encoder: PromptEncoder, coordinates: str, labels: list[int]) -> str:
+    """Tokens (n, k, 256) of coordinates (n, k, 2) whose labels are the same for all prompts."""
     embeddings = [fold.array(encoder.point_embeddings[label].weight) for label in labels]
-    return g.add(_encoded(g, encoder, unit), g.constant(np.concatenate(embeddings))), len(labels)
+    encoded = _encoded(g, encoder, _in_unit_square(g, encoder, coordinates))
+    return g.add(encoded, g.constant(np.concatenate(embeddings)))
+
+
+def _labelled_tokens(g: GraphWriter, encoder: PromptEncoder) -> str:
+    """Tokens (n, k, 256) of the inputs ``points`` and ``labels``; see `PromptEncoder.labelled_tokens`."""
+    meanings = [encoder.not_a_point_embed, *encoder.point_embeddings[: POINT_LABEL + 1]]
+    table = g.constant(np.concatenate([fold.array(meaning.weight) for meaning in meanings]))
+    meaning = g.node("Gather", table, g.node("Sub", "labels", g.constant([PADDING_LABEL])), axis=0)
+    placed = g.node("Cast", g.node("Greater", "labels", g.constant([PADDING_LABEL])), to=onnx.TensorProto.FLOAT)
+    encoded = _encoded(g, encoder, _in_unit_square(g, encoder, "points"))
+    return g.add(g.node("Mul", encoded, g.node("Unsqueeze", placed, g.constant([-1]))), meaning)
 
 
 def scribble_map(g: GraphWriter, encoder: PromptEncoder, scribbles: str) -> str:
-    """Dense prompt (n, (S/4)², 256) of scribbles (n, S, S) uint8; the 4×4 patches are rows of a matrix."""
+    """Dense prompt (n, (S/4)², 256) of scribbles (n, S, S) of any type; the 4×4 patches are rows of a matrix."""
     cells = encoder.frame // 4
     first, norm1, _, second, norm2, _, last = encoder.mask_downscaling
     x = g.node("Cast", scribbles, to=onnx.TensorProto.FLOAT)
@@ -224,9 +264,11 @@ def weigh(g: GraphWriter, pixels: str, weights: str, cells: int) -> str:
 
 def prompt_ports(frame: int, prompts: tuple[str, ...]) -> list[Port]:
     """The graph's prompt inputs, for any number of prompts."""
+    labelled = "labels" in prompts
     ports = {
         "boxes": Port("boxes", np.dtype(np.float32), (PROMPTS, 4)),
-        "points": Port("points", np.dtype(np.float32), (PROMPTS, POINTS, 2)),
-        "scribbles": Port("scribbles", np.dtype(np.uint8), (PROMPTS, frame, frame)),
+        "points": Port("points", np.dtype(np.float32), (PROMPTS, LABELLED if labelled else POINTS, 2)),
+        "labels": Port("labels", np.dtype(np.int64), (PROMPTS, LABELLED)),
+        "scribbles": Port("scribbles", np.dtype(np.float32 if labelled else np.uint8), (PROMPTS, frame, frame)),
     }
     return [ports[name] for name in prompts]

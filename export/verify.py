@@ -51,7 +51,8 @@ def sample_inputs(frame: int, seed: int = 0) -> tuple[np.ndarray, dict[str, np.n
     points = (low + (high - low) * rng.random((PROMPTS, 4, 2))).astype(np.float32)
     scribbles = (rng.random((PROMPTS, frame, frame)) < 0.02).astype(np.uint8)
     scribbles[-1] = 0
-    return image, {"boxes": corners.reshape(PROMPTS, 4), "points": points, "scribbles": scribbles}
+    labels = rng.integers(-1, 2, (PROMPTS, 4))
+    return image, {"boxes": corners.reshape(PROMPTS, 4), "points": points, "labels": labels, "scribbles": scribbles}
 
 
 @torch.inference_mode()
@@ -86,6 +87,8 @@ def deviations(model: PromptableModel, bundle: Path, threads: int) -> list[Devia
     image, prompts = sample_inputs(model.frame)
     expected = reference(model, image, prompts)
     chosen = {name: prompts[name] for name in model.prompts}
+    if "labels" in chosen:
+        chosen["scribbles"] = chosen["scribbles"].astype(np.float32)
     found = []
     for backend in BACKENDS:
         encoder = load_graph(bundle / ENCODER, backend, "f32", threads)

@@ -10,7 +10,7 @@ import torch
 
 from ..archive import BROKEN, BoundedReader, refuse_disguise
 from ..errors import LiteMedSamError
-from .litemedsam import LiteMedSAM
+from .litemedsam import LEARNT, LiteMedSAM
 from .swin import shifted_window_masks
 from .swin_litemedsam import SwinLiteMedSAM
 
@@ -168,9 +168,11 @@ def load_checkpoint(path: str | Path) -> SwinLiteMedSAM | LiteMedSAM:
 def _learnt_prompts(path: Path, others: dict[str, Any]) -> tuple[str, ...]:
     """The prompts that weights of LiteMedSAM learnt; the published weights do not name them and take boxes only."""
     learnt = others.get(PROMPTS_KEY, ["boxes"])
-    if learnt not in (["boxes"], ["boxes", "scribbles"]):
-        raise LiteMedSamError(
-            f"{path}: weights that learnt the prompts {str(learnt)[:80]}, expected boxes, or boxes and scribbles",
-            "use a newer version of litemedsam",
-        )
-    return tuple(learnt)
+    for known in LEARNT:
+        if learnt == list(known):
+            return known
+    raise LiteMedSamError(
+        f"{path}: weights that learnt the prompts {str(learnt)[:80]}, "
+        f"expected one of {', or '.join(' and '.join(known) for known in LEARNT)}",
+        "use a newer version of litemedsam",
+    )

@@ -18,6 +18,9 @@ from .mask_decoder import WIDTH, MaskDecoder
 from .prompt_encoder import PromptEncoder
 from .tiny_vit import TinyViTImageEncoder
 
+# The prompts that weights of this network may have learnt.
+LEARNT = (("boxes",), ("boxes", "scribbles"), ("boxes", "points", "labels", "scribbles"))
+
 
 class ImageFeatures(NamedTuple):
     """Everything that the decoder needs from B images of side S.
@@ -54,7 +57,7 @@ class PlainMaskDecoder(MaskDecoder):
         features : ImageFeatures
             Of one image, or of n images.
         position : Tensor
-            (S/4 · S/4, 256).
+            (S/4 · S/4, 256) or (n, S/4 · S/4, 256).
         tokens : Tensor
             (n, t, 256).
         dense : Tensor
@@ -95,7 +98,7 @@ class LiteMedSAM(nn.Module):
     frame : int
         Side of the image in pixels, a multiple of 4; the published model has 256.
     prompts : tuple of str
-        ``("boxes",)`` as published, or ``("boxes", "scribbles")`` for weights that learnt a dense prompt, too.
+        One of `LEARNT`: boxes as published, with a dense prompt, or with labelled points and a dense prompt.
     """
 
     name = "litemedsam"
@@ -122,7 +125,12 @@ class LiteMedSAM(nn.Module):
         return ImageFeatures(self.image_encoder.other_stages(maps[0], count))
 
     def decode(
-        self, features: ImageFeatures, boxes: torch.Tensor, scribbles: torch.Tensor | None = None
+        self,
+        features: ImageFeatures,
+        boxes: torch.Tensor,
+        scribbles: torch.Tensor | None = None,
+        points: torch.Tensor | None = None,
+        labels: torch.Tensor | None = None,
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """Decode n boxes on one image, or n (image, box) pairs.
 
@@ -133,7 +141,9 @@ class LiteMedSAM(nn.Module):
         boxes : Tensor
             (n, 4), x_min, y_min, x_max, y_max in pixels of the frame.
         scribbles : Tensor, optional
-            (n, 1, S, S), 0 or 1: where the object may be. An empty scribble and None both mean no scribble.
+            (n, 1, S, S) in [0, 1]: where the object may be. An empty scribble and None both mean no scribble.
+        points, labels : Tensor, optional
+            (n, k, 2) and int64 (n, k), k ≥ 1, as `PromptEncoder.labelled_tokens` takes them.
 
         Returns
         -------
@@ -143,15 +153,22 @@ class LiteMedSAM(nn.Module):
             (n,), predicted IoU, not confined to [0, 1].
         """
         position = self.prompt_encoder.pe_layer.grid(self.frame // 4)
-        return self.mask_decoder(features, position, *self.encode_prompts(boxes, scribbles=scribbles))
+        return self.mask_decoder(features, position, *self.encode_prompts(boxes, points, labels, scribbles))
 
     def encode_prompts(
-        self, boxes: torch.Tensor, points: torch.Tensor | None = None, scribbles: torch.Tensor | None = None
+        self,
+        boxes: torch.Tensor,
+        points: torch.Tensor | None = None,
+        labels: torch.Tensor | None = None,
+        scribbles: torch.Tensor | None = None,
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """See `PromptableModel.encode_prompts`; points are ignored."""
+        """See `PromptableModel.encode_prompts`; points without labels are ignored."""
         encoder = self.prompt_encoder
+        tokens = encoder.box_tokens(boxes)
+        if points is not None and labels is not None:
+            tokens = torch.cat([encoder.labelled_tokens(points, labels), tokens], dim=1)
         dense = encoder.empty_map() if scribbles is None else encoder.scribble_or_empty_map(scribbles)
-        return encoder.box_tokens(boxes), dense
+        return tokens, dense
 
     def forward(
         self, image: torch.Tensor, boxes: torch.Tensor, scribbles: torch.Tensor | None = None

@@ -81,7 +81,7 @@ class TwoWayLayer(nn.Module):
         keys : Tensor
             (n, p, 256), the image, row-major.
         position : Tensor
-            (p, 256), the image's positional encoding.
+            (p, 256) or (n, p, 256), the image's positional encoding.
 
         Returns
         -------
@@ -112,7 +112,7 @@ class TwoWayTransformer(nn.Module):
     def forward(
         self, tokens: torch.Tensor, keys: torch.Tensor, position: torch.Tensor
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Map tokens (n, t, 256), keys (n, p, 256), position (p, 256) to queries and keys of those shapes."""
+        """Map tokens (n, t, 256) and keys (n, p, 256) to the same shapes; see `TwoWayLayer.forward`."""
         queries = tokens
         for layer in self.layers:
             queries, keys = layer(queries, keys, tokens, position)
@@ -159,7 +159,7 @@ class MaskDecoder(nn.Module):
         source : Tensor
             (n, p, 256), image embedding plus dense prompt, row-major.
         position : Tensor
-            (p, 256).
+            (p, 256) or (n, p, 256).
         prompt_tokens : Tensor
             (n, t, 256).
 

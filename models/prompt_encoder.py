@@ -13,7 +13,7 @@ from torch import nn
 
 from .layers import LayerNorm2d
 
-POINT_LABEL, TOP_LEFT_LABEL, BOTTOM_RIGHT_LABEL = 1, 2, 3
+PADDING_LABEL, BACKGROUND_LABEL, POINT_LABEL, TOP_LEFT_LABEL, BOTTOM_RIGHT_LABEL = -1, 0, 1, 2, 3
 
 
 class PositionEncoding(nn.Module):
@@ -74,8 +74,27 @@ class PromptEncoder(nn.Module):
         """Tokens (n, k, 256) of foreground points (n, k, 2), x, y in frame pixels."""
         return self.pe_layer((points + 0.5) / self.frame) + self.point_embeddings[POINT_LABEL].weight
 
+    def labelled_tokens(self, points: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+        """Tokens of points that add to the object or remove from it.
+
+        Parameters
+        ----------
+        points : Tensor
+            (n, k, 2), x, y in frame pixels.
+        labels : Tensor
+            int64 (n, k): 1 for a point on the object, 0 for one beside it, −1 for no point.
+
+        Returns
+        -------
+        Tensor
+            (n, k, 256). No point is a vector of its own, wherever it lies.
+        """
+        placed = self.pe_layer((points + 0.5) / self.frame) * (labels != PADDING_LABEL)[..., None]
+        meanings = (self.not_a_point_embed, *self.point_embeddings[: POINT_LABEL + 1])
+        return placed + torch.cat([meaning.weight for meaning in meanings])[labels - PADDING_LABEL]
+
     def scribble_map(self, scribbles: torch.Tensor) -> torch.Tensor:
-        """Dense prompt (n, 256, S/4, S/4) of scribbles (n, 1, S, S), 0 or 1."""
+        """Dense prompt (n, 256, S/4, S/4) of scribbles (n, 1, S, S) in [0, 1]."""
         return self.mask_downscaling(scribbles)
 
     def empty_map(self) -> torch.Tensor:

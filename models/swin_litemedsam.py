@@ -91,7 +91,7 @@ class SkipMaskDecoder(MaskDecoder):
         features : ImageFeatures
             Of one image, or of n images.
         position : Tensor
-            (S/4 · S/4, 256).
+            (S/4 · S/4, 256) or (n, S/4 · S/4, 256).
         tokens : Tensor
             (n, t, 256).
         dense : Tensor

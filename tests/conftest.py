@@ -74,6 +74,42 @@ def untrained_bundle(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
+def correctable_bundle(tmp_path_factory):
+    """An untrained LiteMedSAM that takes corrections, in a frame of 64 pixels."""
+    import onnx
+    import torch
+    from litemedsam.engine.bundle.info import DECODER, ENCODER, BundleInfo
+    from litemedsam.export.litemedsam import RECIPE
+    from litemedsam.export.recipe import decoder_graph, encoder_graph
+    from litemedsam.models import LiteMedSAM
+
+    torch.manual_seed(0)
+    model = LiteMedSAM(64, ("boxes", "points", "labels", "scribbles")).eval()
+    # Untrained, it would answer alike everywhere; so each pixel's answer follows from what is there.
+    for part in (model.mask_decoder.output_upscaling, model.mask_decoder.output_hypernetworks_mlps):
+        for parameter in part.parameters():
+            torch.nn.init.normal_(parameter, 0, 0.3)
+    info = BundleInfo(
+        model.name,
+        64,
+        model.prompts,
+        tuple(RECIPE.shapes(model)),
+        "0" * 64,
+        "f32",
+        "single",
+        "untrained",
+        "",
+        RECIPE.published_protocol,
+        "ellipse",
+        "ellipsoid",
+    )
+    folder = tmp_path_factory.mktemp("correctable-bundle")
+    onnx.save(encoder_graph(RECIPE, model, info.to_metadata()), folder / ENCODER)
+    onnx.save(decoder_graph(RECIPE, model, info.to_metadata()), folder / DECODER)
+    return folder
+
+
+@pytest.fixture(scope="session")
 def tiny_bundle(tmp_path_factory):
     """A bundle of two graphs of a few operators, which no test changes."""
     return write_tiny_bundle(tmp_path_factory.mktemp("tiny") / "bundle")

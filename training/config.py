@@ -101,6 +101,9 @@ class TrainingConfig:
         Share of the prompts, in [0, 1], whose scribble is empty, so that a box alone keeps its meaning.
     previous : float
         Share of the prompts with a passed-on box, in [0, 1], that get the mask of the previous slice as scribble.
+    corrections : int
+        Largest number of rounds in which simulated clicks and strokes correct the masks of a step; LiteMedSAM alone
+        learns them. The number is drawn anew in each step, from 0 on.
     jitter : float
         Largest shift of a box's side, in [0, 1) of the box's length along that axis; two pixels if that is more.
     checkpoint_every : int
@@ -151,6 +154,7 @@ class TrainingConfig:
     propagated: float = 0.2
     dropped: float = 0.0
     previous: float = 0.0
+    corrections: int = 0
     jitter: float = 0.05
     checkpoint_every: int = 200
     measure_scenes: int = 24
@@ -180,6 +184,7 @@ class TrainingConfig:
             "weight_decay",
             "variants",
             "fresh",
+            "corrections",
         ):
             _require(getattr(self, name) >= 0, name, getattr(self, name), "at least 0")
         for name in (

@@ -19,6 +19,7 @@ from ..errors import LiteMedSamError
 from ..models import SwinLiteMedSAM, load_checkpoint
 from ..models.checkpoint import DAMAGED, MODELS, PROMPTS_KEY
 from ..models.interface import TrainableModel
+from ..models.litemedsam import LEARNT
 from .cases import read_folders, split
 from .config import TrainingConfig, from_mapping
 from .kept import Keep
@@ -27,6 +28,8 @@ from .pictures import save_examples
 from .run import FORMAT, Run
 from .stream import Stream
 
+# The prompts of weights that learn corrections.
+CORRECTABLE = LEARNT[-1]
 LAST, BEST, LOG, MEASURES = "last.pth", "best.pth", "log.jsonl", "measures.jsonl"
 
 
@@ -86,9 +89,16 @@ def initial_model(config: TrainingConfig, init: str | Path | None) -> TrainableM
         torch.manual_seed(config.seed)
         return SwinLiteMedSAM(config.frame)
     model = load_checkpoint(init)
-    if config.dense and "scribbles" not in model.prompts:
+    if (config.dense or config.corrections) and "scribbles" not in model.prompts:
         model.prompts = (*model.prompts, "scribbles")
         model.prompt_encoder.begin_scribbles()
+    if config.corrections and "labels" not in model.prompts:
+        if "points" in model.prompts:
+            raise LiteMedSamError(
+                f"training setting 'corrections' is {config.corrections}, but {model.name} takes points without labels",
+                "set corrections = 0, or start from weights of LiteMedSAM",
+            )
+        model.prompts = CORRECTABLE
     return model
 
 

@@ -11,7 +11,8 @@ from ..models.interface import TrainableModel
 from ..overlap import dice
 from .cases import Case
 from .config import TrainingConfig
-from .examples import Example, make_example
+from .decoding import prompts_of
+from .examples import make_example
 from .kept import FrozenStages
 from .precision import takes_bfloat16
 from .prompting import Prompting, tight_box
@@ -56,11 +57,6 @@ def _distance_to_middle(samples: tuple[Sample, ...]):
     return lambda sample: order[id(sample)]
 
 
-def prompts_of(model: TrainableModel, example: Example, device: torch.device) -> dict[str, torch.Tensor]:
-    """The prompts of an example that the model's `decode` takes, by name."""
-    return {name: torch.from_numpy(getattr(example, name)).to(device) for name in model.prompts}
-
-
 def segment(
     model: TrainableModel, sample: Sample, config: TrainingConfig, device: torch.device, frozen: FrozenStages = WHOLE
 ) -> tuple[np.ndarray, np.ndarray]:
@@ -88,7 +84,7 @@ def segment(
     )
     with torch.inference_mode(), torch.autocast(device.type, torch.bfloat16, enabled=takes_bfloat16(config, device)):
         features = frozen.features(model, [example.pixels], device)
-        logits, _ = model.decode(features, **prompts_of(model, example, device))
+        logits, _ = model.decode(features, **prompts_of(model, [example], device))
     frame = Frame.of(height, width, config.frame)
     scaled = logits[:, 0, : frame.scaled_height, : frame.scaled_width].float().cpu().numpy()
     full = np.stack([cv2.resize(one, (width, height), interpolation=cv2.INTER_LINEAR) > 0 for one in scaled])

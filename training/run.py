@@ -3,23 +3,27 @@
 import copy
 import math
 from dataclasses import asdict
-from operator import itemgetter
 from typing import Any
 
+import numpy as np
 import torch
 from torch import nn
 
 from ..errors import LiteMedSamError
-from ..models.interface import ImageFeatures, TrainableModel
+from ..models.interface import TrainableModel
 from .config import TrainingConfig
+from .corrections import CorrectedPrompts, simulated
+from .decoding import Group, groups
 from .examples import Example
 from .kept import FrozenStages, KeptMaps, all_stages, frozen_stages
 from .losses import Losses, mask_losses
-from .measure import prompts_of
 from .precision import takes_bfloat16
 
 # Version of the checkpoint's layout.
 FORMAT = 2
+# Differs from the last numbers of the examples' random streams, which are the images of a step.
+_CORRECTIONS = 2**31 - 1
+_HALF = 0.5
 
 
 def rate_at(config: TrainingConfig, step: int) -> float:
@@ -32,41 +36,6 @@ def rate_at(config: TrainingConfig, step: int) -> float:
 
 def _statistics(model: TrainableModel) -> list[nn.Module]:
     return [module for module in model.modules() if isinstance(module, nn.BatchNorm2d)]
-
-
-def decode_window(
-    model: TrainableModel, features: ImageFeatures, prompts: dict[str, torch.Tensor], origin: tuple[int, int], side: int
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """Decode prompts on a window of the frame.
-
-    Parameters
-    ----------
-    model : TrainableModel
-    features : ImageFeatures
-        Feature maps of the window alone, or of the whole frame.
-    prompts : dict of str to Tensor
-        As `PromptableModel.decode` takes them, in pixels of the frame; ``scribbles`` (n, 1, S, S) of the window.
-    origin : tuple of int
-        x, y of the window's first pixel in the frame, multiples of 4.
-    side : int
-        S, the window's side.
-
-    Returns
-    -------
-    logits, iou : Tensor
-        (n, 1, S, S) and (n,), as `PromptableModel.decode` gives them for a whole frame.
-    """
-    cells, x, y, kept = model.frame // 4, origin[0] // 4, origin[1] // 4, side // 4
-    if kept < features.image_embedding.shape[-1]:
-        features = features.map(lambda one: _part(one, one.shape[-1] // cells, x, y, kept))
-    position = model.prompt_encoder.pe_layer.grid(cells).unflatten(0, (cells, cells))
-    position = position[y : y + kept, x : x + kept].flatten(0, 1)
-    return model.mask_decoder(features, position, *model.encode_prompts(**prompts))
-
-
-def _part(feature_map: torch.Tensor, factor: int, x: int, y: int, side: int) -> torch.Tensor:
-    x, y, side = x * factor, y * factor, side * factor
-    return feature_map[..., y : y + side, x : x + side]
 
 
 class Run:
@@ -149,9 +118,8 @@ class Run:
         rate = rate_at(config, self.step)
         for group in self.optimiser.param_groups:
             group["lr"] = rate * group["share"]
-        parts = self._losses(examples)
         side = max(example.targets.shape[-1] for example in examples)
-        means = Losses(*(torch.stack(values).mean() for values in zip(*parts, strict=True)))
+        means = self._losses(examples)
         if not torch.isfinite(means.total):
             raise LiteMedSamError(
                 f"step {self.step}: the loss is {means.total.item()}, expected a finite number",
@@ -166,20 +134,38 @@ class Run:
         named = {name: round(value.item(), 5) for name, value in means._asdict().items()}
         return {"step": self.step, "side": side, "rate": rate, **named, "norm": round(norm.item(), 4)}
 
-    def _losses(self, examples: tuple[Example, ...]) -> list[Losses]:
-        parts = []
+    def _losses(self, examples: tuple[Example, ...]) -> Losses:
+        """Mean over all objects, of the boxes' masks and, in steps with corrections, of the corrected ones."""
         mixed = takes_bfloat16(self.config, self.device)
+        rng = np.random.default_rng([self.config.seed, self.step, _CORRECTIONS])
+        rounds = int(rng.integers(self.config.corrections + 1))
+        generator = torch.Generator(self.device).manual_seed(int(rng.integers(2**63)))
+        shares, parts = [], []
         with torch.autocast(self.device.type, torch.bfloat16, enabled=mixed):
             features = self.frozen.features(self.model, [example.pixels for example in examples], self.device)
-            for k, example in enumerate(examples):
-                one = features.map(itemgetter(slice(k, k + 1)))
-                prompts = prompts_of(self.model, example, self.device)
-                logits, iou = decode_window(self.model, one, prompts, example.origin, example.targets.shape[-1])
-                boxes = prompts["boxes"] - prompts["boxes"].new_tensor(example.origin * 2)
-                targets, valid = (torch.from_numpy(a).to(self.device) for a in (example.targets, example.valid))
-                with torch.autocast(self.device.type, enabled=False):
-                    parts.append(mask_losses(logits, iou, boxes, targets, valid))
-        return parts
+            for group in groups(self.model, features, examples, self.device):
+                losses = self._corrected(generator, group, rounds)
+                parts += losses
+                shares += [len(group.targets) / len(losses)] * len(losses)
+        weights = torch.tensor(shares, device=self.device) / sum(shares)
+        return Losses(*(torch.stack(values) @ weights for values in zip(*parts, strict=True)))
+
+    def _corrected(self, generator: torch.Generator, group: Group, rounds: int) -> list[Losses]:
+        """Losses of the first masks and, after some rounds of corrections, of the last ones."""
+
+        def losses(logits: torch.Tensor, iou: torch.Tensor) -> Losses:
+            with torch.autocast(self.device.type, enabled=False):
+                return mask_losses(logits, iou, group.boxes, group.targets, group.valid)
+
+        logits, iou = group.windows.decode(self.model, group.prompts)
+        found = [losses(logits, iou)]
+        given = CorrectedPrompts(group.origins, group.prompts)
+        for k in range(rounds):
+            made = simulated(generator, logits.detach()[:, 0] > 0, group.targets >= _HALF, group.valid)
+            given = given.corrected(made, logits)
+            with torch.set_grad_enabled(k == rounds - 1):
+                logits, iou = group.windows.decode(self.model, given.prompts)
+        return [*found, losses(logits, iou)] if rounds else found
 
     @torch.no_grad()
     def _average(self) -> None:

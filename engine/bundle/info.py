@@ -13,6 +13,7 @@ from ...errors import LiteMedSamError
 FORMAT_VERSION = 1
 ENCODER, DECODER = "encoder.onnx", "decoder.onnx"
 QUANTISED_ENCODER = "encoder.int8.onnx"
+POINTS, LABELS = "points", "labels"
 _PREFIX = "litemedsam."
 PRECISION_KEY = _PREFIX + "precision"
 _NUMBER = re.compile(r"[0-9]{1,9}")
@@ -30,7 +31,8 @@ class BundleInfo:
     frame : int
         Side of its square input, in pixels.
     prompts : tuple of str
-        The decoder's prompt inputs: some of ``boxes``, ``points``, ``scribbles``.
+        The decoder's prompt inputs: some of ``boxes``, ``points``, ``labels``, ``scribbles``. Points with labels
+        correct a mask; points without labels lie on the object and come with its box.
     embedding : tuple of str
         The encoder's outputs, which are the decoder's image inputs.
     weights_sha256 : str
@@ -65,6 +67,17 @@ class BundleInfo:
     published_protocol: str = "swin_litemedsam"
     scribble: str = "stroke"
     passage: str = ""
+
+    @property
+    def takes_corrections(self) -> bool:
+        """Whether the weights learnt to correct a mask: by points that add or remove, and the mask before."""
+        return LABELS in self.prompts
+
+    @property
+    def first_prompts(self) -> tuple[str, ...]:
+        """The prompts that may come with a box, before any correction."""
+        left_out = (POINTS, LABELS) if self.takes_corrections else ()
+        return tuple(kind for kind in self.prompts if kind not in left_out)
 
     def to_metadata(self) -> dict[str, str]:
         """Write the metadata as strings, for an ONNX file's ``metadata_props``."""

@@ -8,7 +8,7 @@ from pathlib import Path
 from ...errors import LiteMedSamError
 from .info import ENCODER
 
-DEFAULT = "swin-litemedsam"
+DEFAULT = "litemedsam"
 
 
 def packaged_bundles() -> dict[str, Path]:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..case import Case, Segmentation, label_dtype
 from ..system.stopwatch import Stopwatch
+from .corrections import CorrectedObject, Correction, Corrector
 from .embeddings import EmbeddingCache, SliceEmbeddings
-from .object_masks import ObjectDecoder, ObjectMask, ObjectQuery
+from .object_masks import CallingThread, ObjectDecoder, ObjectMask, ObjectQuery
 from .prompt import PromptSource, Target
 from .propagation import propagate
 
@@ -19,9 +21,12 @@ if TYPE_CHECKING:
     from .mask_sinks import MaskSink
     from .network import Network
     from .protocols import CaseProtocol
+    from .region import Region
 
 Progress = Callable[[int, int], None]
 """Called with (done, total) steps; may raise to cancel the work."""
+Corrections = Mapping[int, Sequence[Correction]]
+"""Corrections in order, by the labels of their objects."""
 
 
 class _Found:
@@ -34,14 +39,41 @@ class _Found:
         self._pages = self.labels if case.is_volume else self.labels[None]
         self._masks = masks
 
-    def add(self, answer: ObjectMask) -> None:
+    def add(self, target: Target, region: Region, score: np.float32) -> None:
         """Take the mask of one object on one slice."""
-        target, region = answer.target, answer.region
         region.paint(self._pages[target.slice_index], target.number)
-        self.scores[target.number - 1].append(float(answer.score))
+        self.scores[target.number - 1].append(float(score))
         self.areas[target.number - 1] += np.count_nonzero(region.mask)
         if self._masks is not None:
             self._masks.add(target, region)
+
+
+class _Corrected:
+    """Holds the masks of objects that are to be corrected back until all their slices are there."""
+
+    def __init__(self, case: Case, corrections: Corrections, corrector: Corrector):
+        self._case = case
+        self._corrections = corrections
+        self._corrector = corrector
+        self._answers: dict[int, list[ObjectMask]] = {number: [] for number, made in corrections.items() if made}
+
+    def take(self, answer: ObjectMask, found: _Found) -> None:
+        """Pass on the mask of a box, or hold it back."""
+        held = self._answers.get(answer.target.number)
+        if held is None:
+            found.add(answer.target, answer.region, answer.score)
+        else:
+            held.append(answer)
+
+    def finish(self, found: _Found) -> None:
+        """Correct what was held back, and pass it on."""
+        for number, answers in sorted(self._answers.items()):
+            state = CorrectedObject.of(self._case.boxes[number - 1], answers)
+            for correction in self._corrections[number]:
+                state = self._corrector.correct(state, correction)
+            for answer in answers:
+                one = state.slices[answer.target.slice_index]
+                found.add(answer.target, one.region, one.score)
 
 
 class CaseSegmenter:
@@ -67,7 +99,13 @@ class CaseSegmenter:
         self.cache_bytes = cache_bytes
         self.streams = streams
 
-    def segment(self, case: Case, progress: Progress | None = None, masks: MaskSink | None = None) -> Segmentation:
+    def segment(
+        self,
+        case: Case,
+        progress: Progress | None = None,
+        masks: MaskSink | None = None,
+        corrections: Corrections | None = None,
+    ) -> Segmentation:
         """Segment every object of a case.
 
         Parameters
@@ -77,24 +115,34 @@ class CaseSegmenter:
             Called with (done, total) encoder and decoder steps.
         masks : MaskSink, optional
             Also gets the objects' masks, which hide parts of each other in the label map.
+        corrections : mapping of int to sequence of Correction, optional
+            What to repair, in order, by the objects' labels; the others keep the masks of their boxes.
 
         Returns
         -------
         Segmentation
+
+        Raises
+        ------
+        LiteMedSamError
+            When the model takes no corrections, or one lies on a slice that its object's box leaves out.
         """
         watch = Stopwatch()
+        corrections = corrections or {}
         found = _Found(case, masks)
         pool = ThreadPoolExecutor(self.streams)
         decoder = ObjectDecoder(self.network, self.protocol, self.prompts, pool, self.streams, watch)
         segment = self._volume if case.is_volume else self._image
         try:
-            encoded = segment(case, decoder, found, progress or (lambda done, total: None))
+            encoded = segment(case, decoder, found, progress or (lambda done, total: None), corrections)
         finally:
             pool.shutdown(cancel_futures=True)
         means = np.array([np.mean(values) for values in found.scores], np.float32)
         return Segmentation(found.labels, means, dict(watch.seconds), encoded, found.areas)
 
-    def _image(self, case: Case, decoder: ObjectDecoder, found: _Found, progress: Progress) -> int:
+    def _image(
+        self, case: Case, decoder: ObjectDecoder, found: _Found, progress: Progress, corrections: Corrections
+    ) -> int:
         total = len(case.boxes) + 1
         with decoder.watch.stage("encode"):
             embedding = self.network.encode(case.pixels)
@@ -103,13 +151,25 @@ class CaseSegmenter:
             ObjectQuery(Target(number), self.protocol.box_in_frame(box, embedding.frame), box)
             for number, box in enumerate(case.boxes, start=1)
         ]
+        corrected = _Corrected(case, corrections, Corrector(self._plain(decoder), lambda z: embedding))
         for answer in decoder.masks(embedding, queries):
-            found.add(answer)
+            corrected.take(answer, found)
             progress(answer.target.number + 1, total)
+        corrected.finish(found)
         return 1
 
-    def _volume(self, case: Case, decoder: ObjectDecoder, found: _Found, progress: Progress) -> int:
-        embeddings = SliceEmbeddings(lambda z: self.network.encode(case.pixels[z]), EmbeddingCache(self.cache_bytes))
+    def _volume(
+        self, case: Case, decoder: ObjectDecoder, found: _Found, progress: Progress, corrections: Corrections
+    ) -> int:
+        embeddings = SliceEmbeddings(
+            lambda z: self.network.encode(case.pixels[z]), EmbeddingCache(self.cache_bytes), retain=bool(corrections)
+        )
+        corrected = _Corrected(case, corrections, Corrector(self._plain(decoder), embeddings.slice))
         for answer in propagate(case.boxes, embeddings, decoder, progress):
-            found.add(answer)
+            corrected.take(answer, found)
+        corrected.finish(found)
         return embeddings.encoded
+
+    @staticmethod
+    def _plain(decoder: ObjectDecoder) -> ObjectDecoder:
+        return replace(decoder, pool=CallingThread(), streams=0)

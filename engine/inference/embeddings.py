@@ -144,6 +144,11 @@ class SliceEmbeddings:
                     waiting[near] = future
             yield self._taken(z, waiting.pop(z, None), pool, self._retain or last[z] > k)
 
+    def slice(self, z: int) -> Embedding:
+        """The embedding of one slice, encoded in the calling thread if it is not cached."""
+        embedding = self._cache.get((self._owner, z))
+        return self._counted(z) if embedding is None else embedding
+
     def _taken(self, z: int, future: Future[Embedding] | None, pool: Executor, keep: bool) -> Embedding:
         embedding = None if future is None else self._finished(future)
         if embedding is None:

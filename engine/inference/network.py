@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
@@ -24,11 +24,20 @@ PROMPTS_PER_CALL = 2
 
 _REMEDY = "export the checkpoint again with litemedsam-export"
 
+_Input: TypeAlias = "Callable[[Prompt], np.ndarray | None]"
 # The decoder's prompt inputs by kind; a bundle names the kinds that its decoder takes.
-_PROMPT_INPUTS = {
+_PROMPT_INPUTS: dict[str, _Input] = {
     "boxes": lambda prompt: prompt.box,
     "points": lambda prompt: prompt.points,
-    "scribbles": lambda prompt: prompt.scribble.astype(np.uint8),
+    "scribbles": lambda prompt: None if prompt.scribble is None else prompt.scribble.astype(np.uint8),
+}
+# The same of a decoder that takes labels; a prompt without points gets one that stands for none.
+_NO_POINT, _NO_LABEL = np.zeros((1, 2), np.float32), np.full(1, -1)
+_LABELLED_INPUTS: dict[str, _Input] = {
+    "boxes": lambda prompt: prompt.box,
+    "points": lambda prompt: _NO_POINT if prompt.labels is None else prompt.points,
+    "labels": lambda prompt: _NO_LABEL if prompt.labels is None else prompt.labels,
+    "scribbles": lambda prompt: None if prompt.scribble is None else prompt.scribble.astype(np.float32),
 }
 
 
@@ -96,11 +105,11 @@ class Network:
             When the decoder takes prompts of an unknown kind, or the bundle names an unknown scribble.
         """
         info = graphs.info
-        unknown = [kind for kind in info.prompts if kind not in _PROMPT_INPUTS]
+        unknown = [kind for kind in info.prompts if kind not in _LABELLED_INPUTS]
         if unknown:
             raise LiteMedSamError(
                 f"{graphs.bundle}: its decoder takes {', '.join(unknown)}; "
-                f"this version makes {', '.join(_PROMPT_INPUTS)}",
+                f"this version makes {', '.join(_LABELLED_INPUTS)}",
                 "use a newer version of litemedsam",
             )
         if info.scribble not in SCRIBBLES:
@@ -157,11 +166,14 @@ class Network:
             raise LiteMedSamError(f"the model {self.info.model}: its {graph} gives no {', '.join(missing)}", _REMEDY)
 
     def decode(self, embedding: Embedding, prompts: Sequence[Prompt]) -> Decoded:
-        """Decode n prompts on one image, each independently of the others."""
+        """Decode n prompts on one image, each independently of the others; all have as many points."""
         parts = []
+        inputs = _LABELLED_INPUTS if self.info.takes_corrections else _PROMPT_INPUTS
         for start in range(0, len(prompts), PROMPTS_PER_CALL):
             chosen = prompts[start : start + PROMPTS_PER_CALL]
-            feed = {name: np.stack([_PROMPT_INPUTS[name](prompt) for prompt in chosen]) for name in self.info.prompts}
+            feed = {
+                name: np.stack([np.asarray(inputs[name](prompt)) for prompt in chosen]) for name in self.info.prompts
+            }
             answers = self.decoder.run({**embedding.arrays, **feed})
             self._check_outputs("decoder", answers, ("logits", "iou"))
             shapes = answers["logits"].shape, answers["iou"].shape

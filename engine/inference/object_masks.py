@@ -49,7 +49,7 @@ class ObjectMask:
 
     Attributes
     ----------
-    target : Target
+    query : ObjectQuery
     region : Region
         The mask in pixels of the image.
     score : float32
@@ -58,10 +58,15 @@ class ObjectMask:
         float32 (S, S) in the frame.
     """
 
-    target: Target
+    query: ObjectQuery
     region: Region
     score: np.float32
     logits: np.ndarray
+
+    @property
+    def target(self) -> Target:
+        """The object and the slice."""
+        return self.query.target
 
 
 class CallingThread(Executor):
@@ -138,4 +143,4 @@ class ObjectDecoder:
                 with self.watch.stage("masks"):
                     region = to_region(logits, embedding.frame)
                     region = self.protocol.bounded(region, query.own_box, embedding.frame)
-                yield ObjectMask(query.target, region, score, logits)
+                yield ObjectMask(query, region, score, logits)

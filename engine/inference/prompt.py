@@ -28,17 +28,21 @@ class Prompt:
     box : ndarray
         float32 (4,), x_min, y_min, x_max, y_max.
     points : ndarray or None
-        float32 (4, 2), x, y, all on the object; None for a model that takes no points.
+        float32 (4, 2), x, y, all on the object; None for a model that takes no points. With labels, (k, 2), k ≥ 1.
     scribble : ndarray or None
-        bool (S, S), true on the object; may be empty; None for a model that takes no scribbles.
+        bool (S, S), true on the object; may be empty; None for a model that takes no scribbles. In a correction,
+        float32 (S, S) in [0, 1], the mask before.
     drawn : bool
         Whether the user drew the scribble. The mask of the previous slice does not replace such a scribble.
+    labels : ndarray or None
+        int64 (k,), 1 for a point that adds to the mask, 0 for one that removes; None for a first mask.
     """
 
     box: np.ndarray
     points: np.ndarray | None = None
     scribble: np.ndarray | None = None
     drawn: bool = False
+    labels: np.ndarray | None = None
 
 
 @dataclass(frozen=True)
@@ -114,7 +118,7 @@ class UserPrompts:
         """
         framed: dict[Target, np.ndarray] = {}
         for target, page in scribbles:
-            scribble = _scribble_in_frame(page, frame)
+            scribble = scribble_in_frame(page, frame)
             framed[target] = framed[target] | scribble if target in framed else scribble
         repeated = {
             target: np.resize(given * frame.scale, (POINTS, 2)).astype(np.float32) for target, given in points.items()
@@ -128,7 +132,8 @@ class UserPrompts:
         return Prompt(made.box, points, scribble, drawn=target in self.scribbles)
 
 
-def _scribble_in_frame(page: np.ndarray, frame: Frame) -> np.ndarray:
+def scribble_in_frame(page: np.ndarray, frame: Frame) -> np.ndarray:
+    """Strokes bool (H, W) of an image in its frame, bool (S, S)."""
     # A frame pixel counts if the stroke touches it at all, so that a thin stroke survives shrinking.
     size = frame.scaled_width, frame.scaled_height
     touched = cv2.resize(page.astype(np.float32), size, interpolation=cv2.INTER_AREA) > 0
@@ -154,10 +159,11 @@ def check_taken(info: BundleInfo, kinds: Iterable[str], where: str = "") -> None
         When the model does not take one of the kinds.
     """
     for kind in kinds:
-        if kind not in info.prompts:
+        if kind not in info.first_prompts:
+            correcting = kind in info.prompts
             raise LiteMedSamError(
-                f"{where}the model {info.model} takes no {kind}, only: {', '.join(info.prompts)}",
-                f"leave out the {kind}",
+                f"{where}the model {info.model} takes no {kind}, only: {', '.join(info.first_prompts)}",
+                f"give the {kind} as corrections of the first mask" if correcting else f"leave out the {kind}",
             )
 
 

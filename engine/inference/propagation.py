@@ -89,22 +89,42 @@ class Track:
 
     def query(self, step: Step, protocol: CaseProtocol, frame: Frame) -> ObjectQuery:
         """The decoder's query for this object on the slice of a step."""
-        own, z = self.box[list(IN_PLANE)], step.slice_index
+        target = Target(self.number, step.slice_index)
         before = self.latest.get(step.upwards, self.middle)
         if before is None:
-            return ObjectQuery(Target(self.number, z), protocol.box_in_frame(own, frame), own)
-        came_from = z - 1 if step.upwards else z + 1
-        low, high = int(self.box[2]), int(self.box[5])
-        widths = ellipsoid_width(came_from, low, high), ellipsoid_width(z, low, high)
-        passage = Passage(before, self.number, own, step.upwards, widths)
-        box, scribble = protocol.next_box(passage, frame), protocol.next_scribble(passage, frame)
-        return ObjectQuery(Target(self.number, z), box, own, scribble)
+            own = self.box[list(IN_PLANE)]
+            return ObjectQuery(target, protocol.box_in_frame(own, frame), own)
+        return next_query(target, self.box, before, step.upwards, protocol, frame)
 
     def add(self, region: Region, upwards: bool) -> None:
         """Keep the mask of a slice; the next slice of the sweep starts from it."""
         if self.middle is None:
             self.middle = region
         self.latest[upwards] = region
+
+
+def next_query(
+    target: Target, box: np.ndarray, before: Region, upwards: bool, protocol: CaseProtocol, frame: Frame
+) -> ObjectQuery:
+    """The query for an object on a slice, from its mask on the slice before.
+
+    Parameters
+    ----------
+    target : Target
+        The object and the slice.
+    box : ndarray
+        (6,), the box that the user gave.
+    before : Region
+        The mask on the slice below if the sweep goes upwards, else above.
+    upwards : bool
+    protocol : CaseProtocol
+    frame : Frame
+    """
+    z, own = target.slice_index, box[list(IN_PLANE)]
+    low, high = int(box[2]), int(box[5])
+    widths = ellipsoid_width(z - 1 if upwards else z + 1, low, high), ellipsoid_width(z, low, high)
+    passage = Passage(before, target.number, own, upwards, widths)
+    return ObjectQuery(target, protocol.next_box(passage, frame), own, protocol.next_scribble(passage, frame))
 
 
 def propagate(

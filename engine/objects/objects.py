@@ -33,6 +33,38 @@ class Stroke:
 
 
 @dataclass(frozen=True)
+class Repair:
+    """What a user repairs of one object's mask at once, all on one slice.
+
+    Attributes
+    ----------
+    add, remove : ndarray
+        float64 (k, 2) x, y or (k, 3) x, y, z: points that the mask lacks, and points that do not belong to it.
+    add_strokes, remove_strokes : tuple of Stroke
+    """
+
+    add: np.ndarray
+    remove: np.ndarray
+    add_strokes: tuple[Stroke, ...] = ()
+    remove_strokes: tuple[Stroke, ...] = ()
+
+    @property
+    def places(self) -> np.ndarray:
+        """All its places, of points and of strokes."""
+        strokes = [stroke.places for stroke in (*self.add_strokes, *self.remove_strokes)]
+        return np.concatenate([places for places in (self.add, self.remove, *strokes) if len(places)])
+
+    def seen(self, view: View) -> Repair:
+        """The same, from indices of the stored voxels to indices as seen."""
+        points = [view.see_points(given) if len(given) else given for given in (self.add, self.remove)]
+        strokes = [
+            tuple(replace(stroke, places=view.see_points(stroke.places)) for stroke in given)
+            for given in (self.add_strokes, self.remove_strokes)
+        ]
+        return Repair(*points, *strokes)
+
+
+@dataclass(frozen=True)
 class ObjectPrompt:
     """One object: its box, and what else the user gave for it.
 
@@ -47,6 +79,8 @@ class ObjectPrompt:
     strokes : tuple of Stroke
     label : int or None
         The value that its source marks it with; None where the source only has an order.
+    repairs : tuple of Repair
+        Corrections of the mask, in order.
     """
 
     box: np.ndarray
@@ -54,6 +88,7 @@ class ObjectPrompt:
     points: np.ndarray | None = None
     strokes: tuple[Stroke, ...] = ()
     label: int | None = None
+    repairs: tuple[Repair, ...] = ()
 
     def seen(self, view: View) -> ObjectPrompt:
         """The same object, from indices of the stored voxels to indices as seen."""
@@ -62,6 +97,7 @@ class ObjectPrompt:
             box=view.see_boxes(self.box[None])[0],
             points=None if self.points is None else view.see_points(self.points),
             strokes=tuple(replace(stroke, places=view.see_points(stroke.places)) for stroke in self.strokes),
+            repairs=tuple(repair.seen(view) for repair in self.repairs),
         )
 
 

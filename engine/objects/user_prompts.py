@@ -10,11 +10,13 @@ import cv2
 import numpy as np
 
 from ...errors import LiteMedSamError
+from ..inference.corrections import Correction
 from ..inference.frame import Frame
 from ..inference.prompt import PromptSource, Target, UserPrompts, check_taken
 
 if TYPE_CHECKING:
     from ..bundle.info import BundleInfo
+    from .objects import Repair, Stroke
     from .prepare import Prepared
 
 
@@ -98,26 +100,80 @@ def _drawn(prepared: Prepared) -> Iterator[tuple[Target, np.ndarray]]:
         for stroke in prompt.strokes:
             z = _one_slice(prepared, number, stroke.places)
             _check_covered(prepared, number, z, "a scribble")
-            corners = np.clip(np.rint(stroke.places[:, :2]), 0, np.array(shape[::-1]) - 1).astype(np.int32)
-            # The last place comes twice, because OpenCV draws no line of one place.
-            corners = np.concatenate([corners, corners[-1:]])
             page = lines.setdefault((z, stroke.width), np.zeros(shape, np.uint8))
-            cv2.polylines(page, [corners[:, None]], False, 1)
+            page |= _line(prepared, stroke)
         for (z, width), page in lines.items():
-            away = cv2.distanceTransform(1 - page, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
-            yield Target(number, z), away <= width / 2
+            yield Target(number, z), _widened(page, width)
 
 
-def _one_slice(prepared: Prepared, number: int, places: np.ndarray) -> int:
-    """The slice that a stroke lies on."""
+def _widened(page: np.ndarray, width: float) -> np.ndarray:
+    """All pixels within half the width of a line: uint8 (H, W) to bool (H, W)."""
+    near: np.ndarray = cv2.distanceTransform(1 - page, cv2.DIST_L2, cv2.DIST_MASK_PRECISE) <= width / 2
+    return near
+
+
+def user_corrections(prepared: Prepared, info: BundleInfo) -> dict[int, tuple[Correction, ...]]:
+    """The corrections of a prepared scan's objects, by their labels.
+
+    Parameters
+    ----------
+    prepared : Prepared
+    info : BundleInfo
+        Of the model that takes them.
+
+    Raises
+    ------
+    LiteMedSamError
+        For a correction over several slices or on a slice that its object's box leaves out, and for a model that takes
+        none.
+    """
+    made: dict[int, tuple[Correction, ...]] = {}
+    name = prepared.case.name
+    for number, prompt in enumerate(prepared.objects.prompts, start=1):
+        if prompt.repairs and not info.takes_corrections:
+            raise LiteMedSamError(
+                f"{name}: object {number}: the model {info.model} takes no corrections",
+                "leave the corrections out, or use a model that learnt them, such as the default one",
+            )
+        if prompt.repairs:
+            made[number] = tuple(_correction(prepared, number, repair) for repair in prompt.repairs)
+    return made
+
+
+def _correction(prepared: Prepared, number: int, repair: Repair) -> Correction:
+    z = _one_slice(prepared, number, repair.places, "correction")
+    _check_covered(prepared, number, z, "a correction")
+    pages = (_pages(prepared, strokes) for strokes in (repair.add_strokes, repair.remove_strokes))
+    return Correction(repair.add[:, :2], repair.remove[:, :2], *pages, slice_index=z)
+
+
+def _pages(prepared: Prepared, strokes: tuple[Stroke, ...]) -> np.ndarray | None:
+    if not strokes:
+        return None
+    return np.any([_widened(_line(prepared, stroke), stroke.width) for stroke in strokes], axis=0)
+
+
+def _line(prepared: Prepared, stroke: Stroke) -> np.ndarray:
+    """The line through a stroke's places, uint8 (H, W)."""
+    shape = prepared.case.grid[-2:]
+    page = np.zeros(shape, np.uint8)
+    corners = np.clip(np.rint(stroke.places[:, :2]), 0, np.array(shape[::-1]) - 1).astype(np.int32)
+    # The last place comes twice, because OpenCV draws no line of one place.
+    corners = np.concatenate([corners, corners[-1:]])
+    cv2.polylines(page, [corners[:, None]], False, 1)
+    return page
+
+
+def _one_slice(prepared: Prepared, number: int, places: np.ndarray, what: str = "stroke") -> int:
+    """The slice that a stroke or a correction lies on."""
     if places.shape[1] == 2:
         return 0
     ends = [int(np.rint(z)) for z in (places[:, 2].min(), places[:, 2].max())]
     if ends[0] != ends[1]:
         (axis, first), (_, last) = (prepared.view.stored_slice(z) for z in ends)
         raise LiteMedSamError(
-            f"{prepared.case.name}: object {number}: a stroke over slices {axis} = {min(first, last)} to "
+            f"{prepared.case.name}: object {number}: a {what} over slices {axis} = {min(first, last)} to "
             f"{max(first, last)}, expected one slice",
-            "give each slice strokes of its own",
+            f"give each slice {what}s of its own",
         )
     return ends[0]

@@ -15,7 +15,7 @@ from ..inference.mask_sinks import SeparateMasks
 from ..io.format_choice import AnyFormat, FormatChoice
 from ..objects.prepare import Prepared, prepare
 from ..objects.sources import ObjectSource, StoredBoxes
-from ..objects.user_prompts import user_prompts
+from ..objects.user_prompts import user_corrections, user_prompts
 from ..scan.scan import Scan, with_spacing
 from ..system.stopwatch import Stopwatch
 
@@ -173,6 +173,8 @@ def segment_file(
         if request.check is not None:
             request.check(scan, objects.names)
         prepared = prepare(scan, objects, request.scaling)
-    prompts = user_prompts(prepared, predictor.prompts, predictor.network.info)
+    info = predictor.network.info
+    prompts, corrections = user_prompts(prepared, predictor.prompts, info), user_corrections(prepared, info)
     separate = SeparateMasks() if request.separate else None
-    return SegmentedScan(scan, prepared, predictor.segment_case(prepared.case, progress, prompts, separate), separate)
+    result = predictor.segment_case(prepared.case, progress, prompts, separate, corrections)
+    return SegmentedScan(scan, prepared, result, separate)

@@ -9,12 +9,13 @@ import numpy as np
 
 from ...errors import LiteMedSamError
 from ..case import check_box_count
+from ..inference.corrections import Correction
 
 # Arguments of SAM's predictors, and what takes their place.
 _FROM_SAM = {
     "box": "give boxes=[[x_min, y_min, x_max, y_max]]; several boxes may be given at once",
     "point_coords": "give points (n, k, 2), one to four on each object, together with its box in boxes",
-    "point_labels": "leave it out; all points lie on the object",
+    "point_labels": "leave it out; give points to add and to remove to correct(object, add=…, remove=…)",
     "mask_input": "leave it out; give a scribble (n, H, W) on the object instead",
     "multimask_output": "leave it out; there is one mask for each box",
     "return_logits": "leave it out; the result has logits",
@@ -115,6 +116,77 @@ def box_array(boxes: Any, numbers: int) -> np.ndarray:
     if array.size == 0:
         check_box_count("boxes", ())
     return array
+
+
+def one_box(box: Any, numbers: int) -> np.ndarray:
+    """The array (1, numbers) of a single box; raises as `box_array`, and for several boxes."""
+    array = box_array(box, numbers)
+    if len(array) != 1:
+        raise LiteMedSamError(f"begin takes one box, not {len(array)}", "call begin once for each object")
+    return array
+
+
+def correction(
+    shape: tuple[int, int], add: Any, remove: Any, add_stroke: Any, remove_stroke: Any, slice_index: int = 0
+) -> Correction:
+    """Check what a user repairs on an image or slice of a shape (H, W).
+
+    Parameters
+    ----------
+    shape : tuple of int
+    add, remove : array_like or None
+        (k, 2) or (2,), x, y in pixels.
+    add_stroke, remove_stroke : array_like or None
+        bool (H, W), or integers that are greater than 0 along the strokes.
+    slice_index : int
+
+    Raises
+    ------
+    LiteMedSamError
+        When nothing is given, a point lies outside, or a stroke has another shape.
+    """
+    points = [_correcting_points(name, given, shape) for name, given in (("add", add), ("remove", remove))]
+    strokes = [
+        _correcting_stroke(name, given, shape)
+        for name, given in (("add_stroke", add_stroke), ("remove_stroke", remove_stroke))
+    ]
+    if not any(map(len, points)) and not any(stroke is not None and stroke.any() for stroke in strokes):
+        raise LiteMedSamError("a correction without points and strokes", "give add, remove or a stroke")
+    return Correction(points[0], points[1], strokes[0], strokes[1], slice_index)
+
+
+def _correcting_points(name: str, given: Any, shape: tuple[int, int]) -> np.ndarray:
+    if given is None:
+        return np.zeros((0, 2))
+    try:
+        points = np.atleast_2d(np.asarray(given))
+    except ValueError as error:
+        raise LiteMedSamError(f"{name} has points of different lengths", "give each as [x, y]") from error
+    if points.size == 0:
+        return np.zeros((0, 2))
+    if points.dtype.kind not in "uif" or points.ndim != 2 or points.shape[1] != 2:
+        raise LiteMedSamError(
+            f"{name} has shape {points.shape} and type {points.dtype}, expected numbers (k, 2)", "give each as [x, y]"
+        )
+    height, width = shape
+    inside = (points >= -0.5) & (points <= [width - 0.5, height - 0.5])
+    if not inside.all():
+        x, y = points[int(np.flatnonzero(~inside.all(axis=1))[0])]
+        raise LiteMedSamError(f"{name}: the point {x:g}, {y:g} lies outside the image of {width} × {height} pixels")
+    return points.astype(float)
+
+
+def _correcting_stroke(name: str, given: Any, shape: tuple[int, int]) -> np.ndarray | None:
+    if given is None:
+        return None
+    stroke: np.ndarray = np.asarray(given)
+    if stroke.dtype.kind not in "bui" or stroke.shape != shape:
+        raise LiteMedSamError(
+            f"{name} has shape {stroke.shape} and type {stroke.dtype}, expected bool {shape}",
+            "mark the pixels of the stroke in an array of the image's shape",
+        )
+    marked: np.ndarray = stroke > 0
+    return marked
 
 
 def point_array(points: Any, count: int) -> Any:

@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..case import checked_boxes, checked_pixels
+from ..inference.corrections import CorrectedObject, Corrector
 from ..inference.frame import Frame
 from ..inference.object_masks import CallingThread, ObjectDecoder, ObjectQuery
 from ..inference.prompt import Target, image_prompts
 from ..inference.streams import Streams
 from ..system.stopwatch import Stopwatch
-from .arguments import box_array, check_image_form, image_array, point_array, refuse_others
+from .arguments import box_array, check_image_form, correction, image_array, one_box, point_array, refuse_others
+from .history import ObjectHistory
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from ..inference.embeddings import EmbeddingCache
     from ..inference.engine import Engine
     from ..inference.network import Embedding
+    from ..inference.prompt import PromptSource
 
 
 @dataclass(frozen=True)
@@ -122,13 +125,73 @@ class ImageSession:
             ObjectQuery(Target(number), engine.protocol.box_in_frame(box, frame), box)
             for number, box in enumerate(boxes, start=1)
         ]
-        decoder = ObjectDecoder(engine.network, engine.protocol, source, CallingThread(), 0, Stopwatch())
-        found = list(decoder.masks(self._embedding(), queries))
+        found = list(self._decoder(source).masks(self._embedding(), queries))
         return Prediction(
             np.stack([answer.region.full(*self.shape) for answer in found]),
             np.array([answer.score for answer in found], np.float32),
             np.stack([answer.logits for answer in found]),
         )
+
+    def begin(self, box: ArrayLike) -> ObjectHistory:
+        """Segment the object in a box, to correct it afterwards.
+
+        Parameters
+        ----------
+        box : array_like
+            (4,), as in `predict`.
+
+        Returns
+        -------
+        ObjectHistory
+
+        Raises
+        ------
+        LiteMedSamError
+            As `predict`.
+        """
+        engine = self._engine
+        (given,) = checked_boxes("box", one_box(box, 4), self.shape)
+        frame = Frame.of(*self.shape, engine.network.info.frame)
+        query = ObjectQuery(Target(1), engine.protocol.box_in_frame(given, frame), given)
+        answers = self._decoder(engine.prompts).masks(self._embedding(), [query])
+        return ObjectHistory((CorrectedObject.of(given, answers),), (), 0, self.shape)
+
+    def correct(
+        self,
+        object: ObjectHistory,
+        add: ArrayLike | None = None,
+        remove: ArrayLike | None = None,
+        add_stroke: ArrayLike | None = None,
+        remove_stroke: ArrayLike | None = None,
+    ) -> ObjectHistory:
+        """Repair an object's mask.
+
+        Parameters
+        ----------
+        object : ObjectHistory
+            From `begin` or `correct` of this session.
+        add, remove : array_like, optional
+            (k, 2), or (2,) for one: points x, y that the mask lacks, and points that do not belong to it.
+        add_stroke, remove_stroke : array_like, optional
+            bool (H, W), true along strokes that add to the mask and that remove from it.
+
+        Returns
+        -------
+        ObjectHistory
+            With one state more; every point lies on its side of the new mask. `object` itself does not change.
+
+        Raises
+        ------
+        LiteMedSamError
+            When there is no point and no stroke, a point lies outside the image, a stroke has another shape, or the
+            model does not take corrections.
+        """
+        made = correction(self.shape, add, remove, add_stroke, remove_stroke)
+        corrector = Corrector(self._decoder(self._engine.prompts), lambda z: self._embedding())
+        return object.corrected(made, corrector.correct(object.state, made))
+
+    def _decoder(self, source: PromptSource) -> ObjectDecoder:
+        return ObjectDecoder(self._engine.network, self._engine.protocol, source, CallingThread(), 0, Stopwatch())
 
     def _embedding(self) -> Embedding:
         embedding = self._cache.get(self._key)

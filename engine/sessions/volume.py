@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
@@ -11,12 +12,14 @@ import numpy as np
 
 from ...errors import LiteMedSamError
 from ..case import Case, checked_boxes, checked_pixels, label_dtype
+from ..inference.corrections import CorrectedObject, Corrector
 from ..inference.embeddings import EmbeddingCache, SliceEmbeddings
-from ..inference.object_masks import ObjectDecoder
+from ..inference.object_masks import CallingThread, ObjectDecoder, ObjectMask
 from ..inference.propagation import propagate
 from ..system.resources import require_memory
 from ..system.stopwatch import Stopwatch
-from .arguments import box_array, image_array
+from .arguments import box_array, correction, image_array, one_box
+from .history import ObjectHistory
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
@@ -118,23 +121,88 @@ class VolumeSession:
             When a box has a wrong shape or lies outside the volume, or the masks do not fit into memory.
         """
         boxes = checked_boxes("boxes", box_array(boxes, 6), self.shape)
-        case = Case("volume", self._pixels, boxes)
-        engine = self._engine
-        streams, cache_bytes = engine.prepare(case)
-        self._cache.shrink(cache_bytes)
         require_memory("volume: the masks", len(boxes) * int(np.prod(self.shape)))
         masks = np.zeros((len(boxes), *self.shape), bool)
         scores: list[list[float]] = [[] for _ in boxes]
+        for found in self._masks(boxes, prompts, progress):
+            k = found.target.number - 1
+            masks[k, found.target.slice_index][found.region.window] |= found.region.mask
+            scores[k].append(float(found.score))
+        return VolumePrediction(masks, np.array([np.mean(values) for values in scores], np.float32))
+
+    def _masks(
+        self, boxes: np.ndarray, prompts: PromptSource | None, progress: Progress | None
+    ) -> Iterator[ObjectMask]:
+        engine = self._engine
+        streams, cache_bytes = engine.prepare(Case("volume", self._pixels, boxes))
+        self._cache.shrink(cache_bytes)
         pool = ThreadPoolExecutor(streams)
         decoder = ObjectDecoder(engine.network, engine.protocol, prompts or engine.prompts, pool, streams, Stopwatch())
         try:
-            for found in propagate(boxes, self._embeddings, decoder, progress or (lambda done, total: None)):
-                k = found.target.number - 1
-                masks[k, found.target.slice_index][found.region.window] |= found.region.mask
-                scores[k].append(float(found.score))
+            yield from propagate(boxes, self._embeddings, decoder, progress or (lambda done, total: None))
         finally:
             pool.shutdown(cancel_futures=True)
-        return VolumePrediction(masks, np.array([np.mean(values) for values in scores], np.float32))
+
+    def begin(self, box: ArrayLike, progress: Progress | None = None) -> ObjectHistory:
+        """Segment the object in a box, to correct it afterwards.
+
+        Parameters
+        ----------
+        box : array_like
+            (6,), as in `predict`.
+        progress : callable, optional
+            As in `predict`.
+
+        Returns
+        -------
+        ObjectHistory
+            Keeps 256 KB for each slice of the box.
+
+        Raises
+        ------
+        LiteMedSamError
+            As `predict`.
+        """
+        boxes = checked_boxes("box", one_box(box, 6), self.shape)
+        return ObjectHistory((CorrectedObject.of(boxes[0], self._masks(boxes, None, progress)),), (), 0, self.shape)
+
+    def correct(
+        self,
+        object: ObjectHistory,
+        slice_index: int,
+        add: ArrayLike | None = None,
+        remove: ArrayLike | None = None,
+        add_stroke: ArrayLike | None = None,
+        remove_stroke: ArrayLike | None = None,
+    ) -> ObjectHistory:
+        """Repair an object's mask on one slice, and follow the change through its neighbours.
+
+        Parameters
+        ----------
+        object : ObjectHistory
+            From `begin` or `correct` of this session.
+        slice_index : int
+            Within the object's box.
+        add, remove, add_stroke, remove_stroke : array_like, optional
+            As `ImageSession.correct` takes them, on that slice.
+
+        Returns
+        -------
+        ObjectHistory
+            With one state more. From the slice outwards, others are computed anew until a new mask agrees with the
+            present one; slices that were corrected themselves never change. `object` itself does not change.
+
+        Raises
+        ------
+        LiteMedSamError
+            As `ImageSession.correct`, and when the object's box leaves the slice out.
+        """
+        made = correction(self.shape[1:], add, remove, add_stroke, remove_stroke, slice_index)
+        engine = self._engine
+        engine.prepare(Case("volume", self._pixels, object.box[None]))
+        decoder = ObjectDecoder(engine.network, engine.protocol, engine.prompts, CallingThread(), 0, Stopwatch())
+        corrector = Corrector(decoder, self._embeddings.slice)
+        return object.corrected(made, corrector.correct(object.state, made))
 
     def close(self) -> None:
         """Free the embeddings' memory; a later prediction encodes slices again."""

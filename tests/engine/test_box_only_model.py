@@ -263,5 +263,7 @@ def test_an_unknown_published_protocol_is_refused_only_where_it_is_asked_for(bun
 
 def test_an_unknown_kind_of_prompt_is_refused(bundle, tmp_path):
     other = rewritten(bundle, tmp_path / "other", prompts=("boxes", "text"))
-    with pytest.raises(LiteMedSamError, match="its decoder takes text; this version makes boxes, points, scribbles"):
+    with pytest.raises(
+        LiteMedSamError, match="its decoder takes text; this version makes boxes, points, labels, scribbles"
+    ):
         Predictor(other, "onnxruntime", threads=1)

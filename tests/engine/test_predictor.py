@@ -17,6 +17,12 @@ def predictor():
 
 
 @pytest.fixture(scope="module")
+def swin():
+    """The model of the package that takes points."""
+    return Predictor("swin-litemedsam", backend="openvino", precision="f32")
+
+
+@pytest.fixture(scope="module")
 def volume():
     """Four slices of the example; one object's way up crosses the other's way down."""
     case = read_case(EXAMPLES / "3DBox_phantom.npz")
@@ -132,16 +138,16 @@ def test_predict_as_users_know_it(predictor):
         np.testing.assert_array_equal(mask & (labels <= number), labels == number)
 
 
-def test_given_points_and_scribbles_are_used(predictor):
+def test_given_points_and_scribbles_are_used(swin):
     image = np.load(EXAMPLES / "2DBox_phantom.npz", allow_pickle=False)
-    predictor.set_image(image["imgs"])
+    swin.set_image(image["imgs"])
     boxes = image["boxes"][:1]
     points = np.array([[[100, 100], [100, 150], [170, 150], [170, 100]]])
     scribbles = np.zeros((1, 320, 420), bool)
     scribbles[0, 125:130, 90:170] = True
-    plain = predictor.predict(boxes)
+    plain = swin.predict(boxes)
     for given in ({"points": points}, {"scribbles": scribbles}, {"points": points, "scribbles": scribbles}):
-        assert not np.array_equal(predictor.predict(boxes, **given).logits, plain.logits)
+        assert not np.array_equal(swin.predict(boxes, **given).logits, plain.logits)
 
 
 @pytest.mark.parametrize(
@@ -155,10 +161,17 @@ def test_given_points_and_scribbles_are_used(predictor):
         ({"boxes": [[1, 1, 5, 5]], "scribbles": np.zeros((1, 3, 3), bool)}, "scribbles has shape"),
     ],
 )
-def test_bad_prompts_are_refused(predictor, arguments, message):
-    predictor.set_image(np.zeros((40, 50), np.uint8))
+def test_bad_prompts_are_refused(swin, arguments, message):
+    swin.set_image(np.zeros((40, 50), np.uint8))
     with pytest.raises(LiteMedSamError, match=message):
-        predictor.predict(**arguments)
+        swin.predict(**arguments)
+
+
+def test_points_are_refused_where_the_model_takes_none(predictor):
+    predictor.set_image(np.zeros((40, 50), np.uint8))
+    message = "the model litemedsam takes no points, only: boxes, scribbles; leave out the points"
+    with pytest.raises(LiteMedSamError, match=message):
+        predictor.predict([[1, 1, 5, 5]], points=np.full((1, 4, 2), 3))
 
 
 def test_predict_needs_an_image():

@@ -118,5 +118,5 @@ def test_a_checkpoint_says_which_prompts_its_weights_learnt(tmp_path, state):
     assert load_checkpoint(saved(tmp_path, {"model": state})).prompts == ("boxes",)
     known = {"model": state, "prompts": ["boxes", "scribbles"]}
     assert load_checkpoint(saved(tmp_path, known)).prompts == ("boxes", "scribbles")
-    with pytest.raises(LiteMedSamError, match="expected boxes, or boxes and scribbles"):
+    with pytest.raises(LiteMedSamError, match="expected one of boxes, or boxes and scribbles"):
         load_checkpoint(saved(tmp_path, {"model": state, "prompts": ["words"]}))

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import torch
 from litemedsam.models import LiteMedSAM, SwinLiteMedSAM
+from litemedsam.training.decoding import Windows
 from litemedsam.training.examples import make_example, make_window
 from litemedsam.training.prompting import Prompting
-from litemedsam.training.run import decode_window
 from litemedsam.training.samples import Sample
 from litemedsam.training.scenes import draw_scene
 
@@ -57,7 +57,7 @@ def test_a_whole_frame_is_decoded_as_the_model_decodes_it():
         features = model.encode(torch.rand(1, 3, 64, 64))
         expected = model.decode(features, boxes, points, scribbles)
         prompts = {"boxes": boxes, "points": points, "scribbles": scribbles}
-        for one, other in zip(decode_window(model, features, prompts, (0, 0), 64), expected, strict=True):
+        for one, other in zip(_decoded(model, features, prompts, (0, 0)), expected, strict=True):
             assert torch.equal(one, other)
 
 
@@ -70,8 +70,8 @@ def test_the_place_of_a_window_in_the_frame_reaches_the_network():
         features = model.encode(torch.rand(1, 3, 64, 64))
         prompts = {"boxes": boxes, "points": points, "scribbles": scribbles}
         moved = {"boxes": boxes + 64, "points": points + 64, "scribbles": scribbles}
-        here = decode_window(model, features, prompts, (0, 0), 64)[0]
-        there = decode_window(model, features, moved, (64, 64), 64)[0]
+        here = _decoded(model, features, prompts, (0, 0))[0]
+        there = _decoded(model, features, moved, (64, 64))[0]
     assert here.shape == there.shape == (1, 1, 64, 64)
     assert not torch.allclose(here, there)
 
@@ -85,12 +85,16 @@ def test_a_part_of_a_whole_frame_s_features_is_decoded_in_its_place(kind):
     prompts = {name: prompts[name] for name in model.prompts}
     with torch.inference_mode():
         features = model.encode(torch.rand(1, 3, 128, 128))
-        found = decode_window(model, features, prompts, (64, 32), 64)[0]
+        found = _decoded(model, features, prompts, (64, 32))[0]
         cut = type(features)(*(_cut(one, one.shape[-1] / 128) for one in features))
-        expected = decode_window(model, cut, prompts, (64, 32), 64)[0]
+        expected = _decoded(model, cut, prompts, (64, 32))[0]
     assert torch.equal(found, expected)
 
 
 def _cut(feature_map, factor):
     x, y, side = (int(edge * factor) for edge in (64, 32, 64))
     return feature_map[..., y : y + side, x : x + side].clone()
+
+
+def _decoded(model, features, prompts, origin):
+    return Windows.of(model, features, [1], [origin], 64).decode(model, prompts)

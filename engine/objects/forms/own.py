@@ -10,7 +10,7 @@ import numpy as np
 from ....errors import LiteMedSamError
 from ...case import check_box_count, check_corners
 from ...inference.prompt import POINTS
-from ..objects import ObjectPrompt, Objects, Stroke
+from ..objects import ObjectPrompt, Objects, Repair, Stroke
 from ..sources import check_rank, from_world, geometry_of
 from .content import BoxesContent, check_keys, name_of, numbers, shown
 
@@ -20,10 +20,12 @@ if TYPE_CHECKING:
 VERSION = 1
 # Of strokes, in voxels.
 _USUAL_WIDTH, _LARGEST_WIDTH = 3, 100
+_REPAIRED = "add", "remove"
+_STROKES = "add_strokes", "remove_strokes"
 
 
 class Own:
-    """Boxes with names, points and strokes; see `litemedsam.engine.objects.forms.content.BoxesForm`.
+    """Boxes with names, points, strokes and corrections; see `litemedsam.engine.objects.forms.content.BoxesForm`.
 
     ::
 
@@ -36,6 +38,15 @@ class Own:
     ``points`` are one to four places on the object in the space of the box. The ``strokes`` of a ``scribble`` are
     lists of such places, each on one slice, joined by lines; a single place is a dot. ``width`` counts voxels, 1 to
     100, and is 3 when absent. Unknown keys are refused, so that a misspelt one is noticed.
+
+    Corrections of an object's mask follow one another, each on one slice; ``add`` lists points that the mask lacks and
+    ``remove`` points that do not belong to it. Strokes may take the place of points. ``add`` and ``remove`` beside the
+    box are short for a single correction::
+
+        {"box": [30, 31, 50, 52], "corrections": [
+            {"add": [[35, 36]]}, {"remove": [[48, 50], [31, 50]]},
+            {"remove_strokes": [[[31, 33], [31, 40]]], "width": 2}]}
+        {"box": [30, 31, 50, 52], "add": [[35, 36]], "remove": [[48, 50]]}
     """
 
     def recognises(self, value: Any) -> bool:
@@ -60,7 +71,7 @@ class Own:
 
 
 def objects_of_entries(file: Path, entries: list[Any], scan: Scan, world: bool) -> Objects:
-    """The objects of a list whose entries have ``box`` and perhaps ``name``, ``z``, ``points`` and ``scribble``.
+    """The objects of a list whose entries have a ``box`` and other keys of `Own`.
 
     Parameters
     ----------
@@ -85,7 +96,7 @@ def objects_of_entries(file: Path, entries: list[Any], scan: Scan, world: bool) 
 
 
 def _object(where: str, entry: Any, scan: Scan, world: bool) -> ObjectPrompt:
-    check_keys(where, entry, ("box",), ("name", "z", "points", "scribble"))
+    check_keys(where, entry, ("box",), ("name", "z", "points", "scribble", "corrections", *_REPAIRED))
     name = name_of(where, "name", entry.get("name", ""))
     box = numbers(where, "box", entry["box"], (4, 6))
     if "z" in entry:
@@ -101,7 +112,40 @@ def _object(where: str, entry: Any, scan: Scan, world: bool) -> ObjectPrompt:
     rank = len(box) // 2
     points = _points(where, entry["points"], rank, scan, world) if "points" in entry else None
     strokes = _strokes(f"{where}: scribble", entry["scribble"], rank, scan, world) if "scribble" in entry else ()
-    return ObjectPrompt(stored, name, points, strokes)
+    return ObjectPrompt(stored, name, points, strokes, repairs=_repairs(where, entry, rank, scan, world))
+
+
+def _repairs(where: str, entry: dict[str, Any], rank: int, scan: Scan, world: bool) -> tuple[Repair, ...]:
+    short = {name: entry[name] for name in _REPAIRED if name in entry}
+    if short and "corrections" in entry:
+        raise LiteMedSamError(
+            f"{where}: {' and '.join(short)} beside corrections", "put them into the list of corrections, in order"
+        )
+    content = [short] if short else entry.get("corrections", [])
+    if not isinstance(content, list):
+        raise LiteMedSamError(f"{where}: corrections is {shown(content)}, expected a list")
+    return tuple(
+        _repair(where if short else f"{where}: correction {number}", given, rank, scan, world)
+        for number, given in enumerate(content, start=1)
+    )
+
+
+def _repair(where: str, content: Any, rank: int, scan: Scan, world: bool) -> Repair:
+    check_keys(where, content, (), (*_REPAIRED, *_STROKES, "width"))
+    if not any(content.get(name) for name in (*_REPAIRED, *_STROKES)):
+        raise LiteMedSamError(f"{where}: no point and no stroke", f"give {', '.join((*_REPAIRED, *_STROKES))}")
+    points = []
+    for name in _REPAIRED:
+        values = content.get(name, [])
+        if not isinstance(values, list):
+            raise LiteMedSamError(f"{where}: {name} is {shown(values)}, expected a list of points")
+        points.append(_places(where, values, rank, scan, world) if values else np.zeros((0, 2)))
+    width = {"width": content["width"]} if "width" in content else {}
+    drawn = [
+        _strokes(f"{where}: {name}", {"strokes": content[name], **width}, rank, scan, world) if name in content else ()
+        for name in _STROKES
+    ]
+    return Repair(points[0], points[1], drawn[0], drawn[1])
 
 
 def _points(where: str, values: Any, rank: int, scan: Scan, world: bool) -> np.ndarray:
