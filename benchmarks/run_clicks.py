@@ -55,7 +55,7 @@ def corrected(session, history: ObjectHistory, made: Click) -> ObjectHistory:
 def baseline(history: ObjectHistory, clicks: list[Click], frame: Frame) -> np.ndarray:
     """The mask of a box on an image, changed around clicks without any training."""
     one = history.states[0].slices[0]
-    rows, columns = np.indices(one.logits.shape, sparse=True)
+    rows, columns = np.ogrid[: one.logits.shape[0], : one.logits.shape[1]]
     logits = one.logits.astype(float)
     for made in clicks:
         y, x = ((at + 0.5) * frame.scale - 0.5 for at in made.place)
@@ -64,11 +64,16 @@ def baseline(history: ObjectHistory, clicks: list[Click], frame: Frame) -> np.nd
     return to_region(logits.astype(np.float32), frame).full(frame.height, frame.width)
 
 
+def one_frame(history: ObjectHistory) -> int:
+    """The side of the network's frame."""
+    return len(next(iter(history.states[0].slices.values())).logits)
+
+
 def measure(session, box: np.ndarray, truth: np.ndarray, spacing: tuple[float, ...], count: int) -> dict:
     """Figures of one object: lists of `count` + 1 values, the box's own first."""
     history = session.begin(box)
     figures = defaultdict(list)
-    frame = Frame.of(*truth.shape[-2:], 256)
+    frame = Frame.of(truth.shape[-2], truth.shape[-1], one_frame(history))
     simple, clicks = history.mask, []
 
     def record(mask: np.ndarray, plain: np.ndarray | None) -> None:
@@ -108,14 +113,14 @@ def main(
     found: dict[str, list[dict]] = defaultdict(list)
     with Predictor(model, threads=threads) as predictor:
         for path in sorted(cases.glob(f"{only}.npz")):
-            own, session = [], None
-            for image, box, truth, spacing in objects(path, most):
-                session = session or predictor.open(image, volume=truth.ndim == 3)
-                own.append(measure(session, box, truth, spacing, count))
-            if session is not None:
-                session.close()
-                means = {name: np.mean([one[name] for one in own], axis=0) for name in own[0]}
-                found[group_of(path.stem, truth.ndim)].append(means)
+            present = list(objects(path, most))
+            if not present:
+                continue
+            axes = present[0][2].ndim
+            with predictor.open(present[0][0], volume=axes == 3) as session:
+                own = [measure(session, box, truth, spacing, count) for _, box, truth, spacing in present]
+            means = {name: np.mean([one[name] for one in own], axis=0) for name in own[0]}
+            found[group_of(path.stem, axes)].append(means)
     groups = {
         group: {name: np.mean([one[name] for one in members], axis=0).tolist() for name in members[0]}
         for group, members in sorted(found.items())

@@ -11,10 +11,10 @@ import numpy as np
 
 from ..case import Case, Segmentation, label_dtype
 from ..system.stopwatch import Stopwatch
-from .corrections import CorrectedObject, Correction, Corrector
+from .corrections import CorrectedObject, Corrector
 from .embeddings import EmbeddingCache, SliceEmbeddings
 from .object_masks import CallingThread, ObjectDecoder, ObjectMask, ObjectQuery
-from .prompt import PromptSource, Target
+from .prompt import Correction, PromptSource, Target
 from .propagation import propagate
 
 if TYPE_CHECKING:

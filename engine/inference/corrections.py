@@ -9,71 +9,20 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ...errors import LiteMedSamError
-from .prompt import Prompt, scribble_in_frame
+from .prompt import ADDS, Prompt
 from .propagation import next_query
 from .region import Region, to_region
 
 if TYPE_CHECKING:
-    from .frame import Frame
     from .network import Embedding
     from .object_masks import ObjectDecoder, ObjectMask, ObjectQuery
+    from .prompt import Correction
 
-REMOVES, ADDS = 0, 1
-# Points that a stroke gives to the network, beside the stroke itself.
-_STROKE_POINTS = 3
 # Standard deviation, in frame pixels, of the change around a point that the network does not obey.
 _REACH = 3.0
 _MARGIN = 0.5
 # A sweep ends where the new mask overlaps with the present one at least as much (DSC).
 _AGREEMENT = 0.98
-
-
-@dataclass(frozen=True)
-class Correction:
-    """What a user repairs at once on one image or slice.
-
-    Attributes
-    ----------
-    add, remove : ndarray
-        float64 (k, 2), x, y in pixels of the image, of points on the object and of points that do not belong to it.
-    painted, erased : ndarray or None
-        bool (H, W), true along strokes that add and that remove.
-    slice_index : int
-        0 in a single image.
-    """
-
-    add: np.ndarray = field(default_factory=lambda: np.zeros((0, 2)))
-    remove: np.ndarray = field(default_factory=lambda: np.zeros((0, 2)))
-    painted: np.ndarray | None = None
-    erased: np.ndarray | None = None
-    slice_index: int = 0
-
-    def points(self, frame: Frame) -> tuple[np.ndarray, np.ndarray]:
-        """Points float32 (k, 2) in pixels of the frame, and their labels int64 (k,): 1 adds, 0 removes."""
-        given = [(self.add, ADDS), (self.remove, REMOVES)]
-        given += [(_places_on(page), label) for page, label in ((self.painted, ADDS), (self.erased, REMOVES))]
-        places = np.concatenate([np.reshape(points, (-1, 2)) for points, _ in given])
-        labels = np.concatenate([np.full(len(points), label) for points, label in given])
-        # As a mask is resized: what lies beyond the centres of the outer pixels counts as on them.
-        scaled = np.array([frame.scaled_width, frame.scaled_height])
-        framed = (places + 0.5) * scaled / [frame.width, frame.height] - 0.5
-        return np.clip(framed, 0, scaled - 1).astype(np.float32), labels
-
-    def drawn(self, mask: np.ndarray, frame: Frame) -> np.ndarray:
-        """A mask float32 (S, S) in [0, 1] in the frame, with the strokes drawn into it."""
-        for page, value in ((self.painted, ADDS), (self.erased, REMOVES)):
-            if page is not None:
-                mask = np.where(scribble_in_frame(page, frame), np.float32(value), mask)
-        return mask
-
-
-def _places_on(page: np.ndarray | None) -> np.ndarray:
-    """A few pixels x, y of a stroke, float64 (k, 2)."""
-    if page is None or not page.any():
-        return np.zeros((0, 2))
-    rows, columns = np.nonzero(page)
-    chosen = np.linspace(0, len(rows) - 1, _STROKE_POINTS).round().astype(int)
-    return np.stack([columns[chosen], rows[chosen]], axis=-1).astype(float)
 
 
 @dataclass(frozen=True)
@@ -123,7 +72,7 @@ def honoured(logits: np.ndarray, points: np.ndarray, labels: np.ndarray) -> np.n
         float32 (S, S); `logits` itself if every point is on its side.
     """
     last = logits.shape[0] - 1
-    rows, columns = np.indices(logits.shape, sparse=True)
+    rows, columns = np.ogrid[: logits.shape[0], : logits.shape[1]]
     for (x, y), label in zip(np.clip(points, 0, last).astype(float), labels, strict=True):
         value, sign = _at(logits, x, y), 1.0 if label == ADDS else -1.0
         if sign * value > 0:

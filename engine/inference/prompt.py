@@ -1,9 +1,9 @@
-"""Prompts in the frame: the decoder's inputs for one object, and the user's own points and scribbles."""
+"""Prompts in the frame: the decoder's inputs for one object; the user's own points, scribbles and corrections."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 import cv2
@@ -17,6 +17,10 @@ if TYPE_CHECKING:
 
 # The decoder takes exactly this many points for each object.
 POINTS = 4
+# Labels of points that correct a mask.
+REMOVES, ADDS = 0, 1
+# Points that a stroke of a correction gives to the network, beside the stroke itself.
+_STROKE_POINTS = 3
 
 
 @dataclass(frozen=True)
@@ -130,6 +134,54 @@ class UserPrompts:
         made = self.otherwise.prompt(target, box, foreground)
         points, scribble = self.points.get(target, made.points), self.scribbles.get(target, made.scribble)
         return Prompt(made.box, points, scribble, drawn=target in self.scribbles)
+
+
+@dataclass(frozen=True)
+class Correction:
+    """What a user repairs at once on one image or slice.
+
+    Attributes
+    ----------
+    add, remove : ndarray
+        float64 (k, 2), x, y in pixels of the image, of points on the object and of points that do not belong to it.
+    painted, erased : ndarray or None
+        bool (H, W), true along strokes that add and that remove.
+    slice_index : int
+        0 in a single image.
+    """
+
+    add: np.ndarray = field(default_factory=lambda: np.zeros((0, 2)))
+    remove: np.ndarray = field(default_factory=lambda: np.zeros((0, 2)))
+    painted: np.ndarray | None = None
+    erased: np.ndarray | None = None
+    slice_index: int = 0
+
+    def points(self, frame: Frame) -> tuple[np.ndarray, np.ndarray]:
+        """Points float32 (k, 2) in pixels of the frame, and their labels int64 (k,): 1 adds, 0 removes."""
+        given = [(self.add, ADDS), (self.remove, REMOVES)]
+        given += [(_places_on(page), label) for page, label in ((self.painted, ADDS), (self.erased, REMOVES))]
+        places = np.concatenate([np.reshape(points, (-1, 2)) for points, _ in given])
+        labels = np.concatenate([np.full(len(points), label) for points, label in given])
+        # As a mask is resized: what lies beyond the centres of the outer pixels counts as on them.
+        scaled = np.array([frame.scaled_width, frame.scaled_height])
+        framed = (places + 0.5) * scaled / [frame.width, frame.height] - 0.5
+        return np.clip(framed, 0, scaled - 1).astype(np.float32), labels
+
+    def drawn(self, mask: np.ndarray, frame: Frame) -> np.ndarray:
+        """A mask float32 (S, S) in [0, 1] in the frame, with the strokes drawn into it."""
+        for page, value in ((self.painted, ADDS), (self.erased, REMOVES)):
+            if page is not None:
+                mask = np.where(scribble_in_frame(page, frame), np.float32(value), mask)
+        return mask
+
+
+def _places_on(page: np.ndarray | None) -> np.ndarray:
+    """A few pixels x, y of a stroke, float64 (k, 2)."""
+    if page is None or not page.any():
+        return np.zeros((0, 2))
+    rows, columns = np.nonzero(page)
+    chosen = np.linspace(0, len(rows) - 1, _STROKE_POINTS).round().astype(int)
+    return np.stack([columns[chosen], rows[chosen]], axis=-1).astype(float)
 
 
 def scribble_in_frame(page: np.ndarray, frame: Frame) -> np.ndarray:

@@ -56,12 +56,12 @@ class Repair:
 
     def seen(self, view: View) -> Repair:
         """The same, from indices of the stored voxels to indices as seen."""
-        points = [view.see_points(given) if len(given) else given for given in (self.add, self.remove)]
-        strokes = [
+        add, remove = (view.see_points(given) if len(given) else given for given in (self.add, self.remove))
+        add_strokes, remove_strokes = (
             tuple(replace(stroke, places=view.see_points(stroke.places)) for stroke in given)
             for given in (self.add_strokes, self.remove_strokes)
-        ]
-        return Repair(*points, *strokes)
+        )
+        return Repair(add, remove, add_strokes, remove_strokes)
 
 
 @dataclass(frozen=True)

@@ -10,9 +10,8 @@ import cv2
 import numpy as np
 
 from ...errors import LiteMedSamError
-from ..inference.corrections import Correction
 from ..inference.frame import Frame
-from ..inference.prompt import PromptSource, Target, UserPrompts, check_taken
+from ..inference.prompt import Correction, PromptSource, Target, UserPrompts, check_taken
 
 if TYPE_CHECKING:
     from ..bundle.info import BundleInfo
@@ -143,14 +142,17 @@ def user_corrections(prepared: Prepared, info: BundleInfo) -> dict[int, tuple[Co
 def _correction(prepared: Prepared, number: int, repair: Repair) -> Correction:
     z = _one_slice(prepared, number, repair.places, "correction")
     _check_covered(prepared, number, z, "a correction")
-    pages = (_pages(prepared, strokes) for strokes in (repair.add_strokes, repair.remove_strokes))
-    return Correction(repair.add[:, :2], repair.remove[:, :2], *pages, slice_index=z)
+    painted, erased = (_page(prepared, strokes) for strokes in (repair.add_strokes, repair.remove_strokes))
+    return Correction(repair.add[:, :2], repair.remove[:, :2], painted, erased, z)
 
 
-def _pages(prepared: Prepared, strokes: tuple[Stroke, ...]) -> np.ndarray | None:
+def _page(prepared: Prepared, strokes: tuple[Stroke, ...]) -> np.ndarray | None:
+    """All strokes, bool (H, W)."""
     if not strokes:
         return None
-    return np.any([_widened(_line(prepared, stroke), stroke.width) for stroke in strokes], axis=0)
+    drawn: np.ndarray = np.stack([_widened(_line(prepared, stroke), stroke.width) for stroke in strokes])
+    page: np.ndarray = drawn.any(axis=0)
+    return page
 
 
 def _line(prepared: Prepared, stroke: Stroke) -> np.ndarray:

@@ -9,7 +9,7 @@ import numpy as np
 
 from ...errors import LiteMedSamError
 from ..case import check_box_count
-from ..inference.corrections import Correction
+from ..inference.prompt import Correction
 
 # Arguments of SAM's predictors, and what takes their place.
 _FROM_SAM = {

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from ..inference.corrections import CorrectedObject, Correction
+    from ..inference.corrections import CorrectedObject
+    from ..inference.prompt import Correction
 
 
 @dataclass(frozen=True)

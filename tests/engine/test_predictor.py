@@ -169,7 +169,7 @@ def test_bad_prompts_are_refused(swin, arguments, message):
 
 def test_points_are_refused_where_the_model_takes_none(predictor):
     predictor.set_image(np.zeros((40, 50), np.uint8))
-    message = "the model litemedsam takes no points, only: boxes, scribbles; leave out the points"
+    message = "the model litemedsam takes no points, only: boxes, scribbles; give the points as corrections"
     with pytest.raises(LiteMedSamError, match=message):
         predictor.predict([[1, 1, 5, 5]], points=np.full((1, 4, 2), 3))
 

@@ -5,10 +5,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from litemedsam.engine.inference.corrections import CorrectedObject, Correction, Corrector, honoured, overlap
+from litemedsam.engine.inference.corrections import CorrectedObject, Corrector, honoured, overlap
 from litemedsam.engine.inference.embeddings import EmbeddingCache, SliceEmbeddings
 from litemedsam.engine.inference.frame import Frame
 from litemedsam.engine.inference.object_masks import CallingThread, ObjectDecoder
+from litemedsam.engine.inference.prompt import Correction
 from litemedsam.engine.inference.propagation import propagate
 from litemedsam.engine.inference.region import Region, to_region
 from litemedsam.engine.inference.streams import Streams
