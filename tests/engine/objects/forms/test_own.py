@@ -4,13 +4,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from litemedsam.engine.bundle.info import BundleInfo
 from litemedsam.engine.inference.automatic_prompts import AutomaticPrompts
 from litemedsam.engine.inference.prompt import Target
 from litemedsam.engine.io.formats import FORMATS
 from litemedsam.engine.objects.json_file import BoxesFile
 from litemedsam.engine.objects.objects import Objects
 from litemedsam.engine.objects.prepare import prepare
-from litemedsam.engine.objects.user_prompts import user_prompts
+from litemedsam.engine.objects.user_prompts import user_corrections, user_prompts
 from litemedsam.engine.scan.scan import Scan
 from object_files import GRID, MODEL, objects_of
 
@@ -43,6 +44,11 @@ def scribbled(*strokes, **more):
     return {"version": 1, "objects": [{"box": BOX, "scribble": {"strokes": list(strokes), **more}}]}
 
 
+def corrected(**given):
+    """The content of a file with one object and its corrections."""
+    return {"version": 1, "objects": [{"box": BOX, **given}]}
+
+
 @pytest.mark.parametrize(
     ("content", "words"),
     [
@@ -71,6 +77,15 @@ def scribbled(*strokes, **more):
         (scribbled([[3, 4, 1]], width=True), "width is True"),
         (scribbled([[3, 4, 1]], colour=1), "object 1: scribble: unknown key colour; expected strokes, width"),
         ({"version": 1, "space": "mm", "objects": [{"box": BOX}]}, "space 'mm'"),
+        (corrected(add=3), "object 1: add is 3, expected a list of points"),
+        (corrected(add=[]), "object 1: no point and no stroke"),
+        (corrected(remove=[[3, 4]]), "object 1: point is [3, 4], expected 3 numbers"),
+        (corrected(corrections=3), "object 1: corrections is 3, expected a list"),
+        (corrected(corrections=[{}]), "object 1: correction 1: no point and no stroke"),
+        (corrected(corrections=[{"add": [[3, 4, 1]]}, {"erase": 1}]), "object 1: correction 2: unknown key erase"),
+        (corrected(corrections=[{"add": [[3, 4, 1]]}], add=[[3, 4, 1]]), "object 1: add beside corrections"),
+        (corrected(corrections=[{"add_strokes": [[]]}]), "correction 1: add_strokes: a stroke is []"),
+        (corrected(add=[[3, 40, 1]]), "object 1: a point lies outside the scan"),
         ([{"type": "circle", "data": [1, 2, 3, 4]}], "entry 1: type 'circle'"),
         ([{"type": "point", "data": [1, 2], "label": 0}], "entry 1: a point off the object"),
         ([{"type": "point", "data": [1, 2]}], "0 rectangles"),
@@ -161,3 +176,33 @@ def test_points_of_a_single_slice_may_leave_it_out(tmp_path):
     np.testing.assert_array_equal(
         BoxesFile(tmp_path / "a.json").objects(Path("s"), single).prompts[0].points, [[2, 3, 0]]
     )
+
+
+def test_corrections_are_steps_in_their_order(tmp_path, scan):
+    steps = [
+        {"add": [[4, 5, 2]], "remove": [[6, 7, 2], [8, 7, 2]]},
+        {"remove_strokes": [[[3, 4, 1], [5, 4, 1]]], "width": 2},
+    ]
+    (prompt,) = objects_of(tmp_path, scan, corrected(corrections=steps)).prompts
+    first, second = prompt.repairs
+    np.testing.assert_array_equal(first.add, [[4, 5, 2]])
+    np.testing.assert_array_equal(first.remove, [[6, 7, 2], [8, 7, 2]])
+    np.testing.assert_array_equal(first.places, [[4, 5, 2], [6, 7, 2], [8, 7, 2]])
+    assert second.remove_strokes[0].width == 2
+    np.testing.assert_array_equal(second.places, [[3, 4, 1], [5, 4, 1]])
+    short = objects_of(tmp_path, scan, corrected(**steps[0])).prompts[0].repairs
+    np.testing.assert_array_equal(short[0].places, first.places)
+
+
+def test_corrections_of_several_slices_or_beside_the_box_are_refused(tmp_path, scan):
+    model = BundleInfo("any", 64, ("boxes", "points", "labels", "scribbles"), (), "", "f32", "single", "", "")
+    for content, words in (
+        ([[4, 5, 1], [4, 5, 3]], r"object 1: a correction over slices .*give each slice corrections of its own"),
+        ([[4, 5, 5]], "object 1: a correction on slice .*which its box leaves out"),
+    ):
+        content = corrected(add=content)
+        content["objects"][0]["box"] = [1, 2, 0, 10, 11, 4]
+        with pytest.raises(LiteMedSamError, match=words):
+            user_corrections(prepare(scan, objects_of(tmp_path, scan, content)), model)
+    with pytest.raises(LiteMedSamError, match=r"takes no corrections.*leave the corrections out"):
+        user_corrections(prepare(scan, objects_of(tmp_path, scan, corrected(add=[[4, 5, 1]]))), MODEL)
