@@ -18,13 +18,13 @@ import click
 import numpy as np
 from litemedsam.engine.inference.frame import Frame
 from litemedsam.engine.inference.region import to_region
+from litemedsam.engine.predictor import Predictor
 from litemedsam.engine.sessions.history import ObjectHistory
 from litemedsam.engine.sessions.volume import VolumeSession
 from litemedsam.evaluation.clicks import Click, next_click
 from litemedsam.evaluation.groups import group_of
 from litemedsam.evaluation.surface import surface_dice
 
-from litemedsam import Predictor
 from litemedsam.atomic import write_atomically
 from litemedsam.overlap import dice
 
@@ -128,10 +128,10 @@ def main(
     for name in ("dsc", "nsd", "baseline"):
         click.echo(f"{name}, after the box and {count} clicks")
         rows = {group: values[name] for group, values in groups.items() if name in values}
-        for axes in ("2D", "3D"):
-            chosen = [row for group, row in rows.items() if ("3D" in group) == (axes == "3D")]
+        for kind in ("2D", "3D"):
+            chosen = [row for group, row in rows.items() if ("3D" in group) == (kind == "3D")]
             if chosen:
-                rows[f"mean, {axes}"] = np.mean(chosen, axis=0).tolist()
+                rows[f"mean, {kind}"] = np.mean(chosen, axis=0).tolist()
         for group, row in rows.items():
             area = np.mean([(a + b) / 2 for a, b in pairwise(row)])
             click.echo(f"  {group:16s} {' '.join(f'{100 * value:6.2f}' for value in row)}   area {area:.4f}")

@@ -6,9 +6,9 @@ from pathlib import Path
 import click
 
 from ..atomic import write_atomically
-from ..engine.system.standard_streams import run_command
 from ..errors import LiteMedSamError, broken_installation
 from ..inputs import InputFiles
+from ..standard_streams import run_command
 
 _FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 _FILE = click.Path(dir_okay=False, path_type=Path)

@@ -5,8 +5,8 @@ from pathlib import Path
 import click
 
 from .. import __version__
-from ..engine.system.standard_streams import run_command
 from ..errors import LiteMedSamError, broken_installation
+from ..standard_streams import run_command
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import click
 
-from ..engine.system.standard_streams import run_command
 from ..errors import LiteMedSamError
+from ..standard_streams import run_command
 from .config import TrainingConfig, read_config
 
 

@@ -13,8 +13,8 @@ import click
 
 from ... import __version__
 from ...errors import LiteMedSamError, broken_installation
+from ...standard_streams import StandardStreams
 from ..settings import MOST_THREADS
-from ..system.standard_streams import StandardStreams
 from ..system.stopping import orderly_stop
 from .parameters import BOX, SPACING, OverlayCommand, PartOfCohort
 from .usage import check_usage, settings_of

@@ -15,7 +15,7 @@ from .corrections import CorrectedObject, Corrector
 from .embeddings import EmbeddingCache, SliceEmbeddings
 from .object_masks import CallingThread, ObjectDecoder, ObjectMask, ObjectQuery
 from .prompt import Correction, PromptSource, Target
-from .propagation import propagate
+from .propagation import next_query, propagate
 
 if TYPE_CHECKING:
     from .mask_sinks import MaskSink
@@ -164,7 +164,7 @@ class CaseSegmenter:
         embeddings = SliceEmbeddings(
             lambda z: self.network.encode(case.pixels[z]), EmbeddingCache(self.cache_bytes), retain=bool(corrections)
         )
-        corrected = _Corrected(case, corrections, Corrector(self._plain(decoder), embeddings.slice))
+        corrected = _Corrected(case, corrections, Corrector(self._plain(decoder), embeddings.slice, next_query))
         for answer in propagate(case.boxes, embeddings, decoder, progress):
             corrected.take(answer, found)
         corrected.finish(found)

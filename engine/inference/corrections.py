@@ -10,13 +10,14 @@ import numpy as np
 
 from ...errors import LiteMedSamError
 from .prompt import ADDS, Prompt
-from .propagation import next_query
 from .region import Region, to_region
 
 if TYPE_CHECKING:
+    from .frame import Frame
     from .network import Embedding
     from .object_masks import ObjectDecoder, ObjectMask, ObjectQuery
-    from .prompt import Correction
+    from .prompt import Correction, Target
+    from .protocols import CaseProtocol
 
 # Standard deviation, in frame pixels, of the change around a point that the network does not obey.
 _REACH = 3.0
@@ -129,10 +130,14 @@ class Corrector:
         Decodes the slices of a sweep.
     embedding : callable
         Gives the embedding of a slice.
+    next_query : callable, optional
+        Makes the query of a neighbouring slice, as `litemedsam.engine.inference.propagation.next_query` does; a single
+        image needs none.
     """
 
     decoder: ObjectDecoder
     embedding: Callable[[int], Embedding]
+    next_query: Callable[[Target, np.ndarray, Region, bool, CaseProtocol, Frame], ObjectQuery] | None = None
 
     def correct(self, before: CorrectedObject, correction: Correction) -> CorrectedObject:
         """Correct an object on one slice, then follow the change through the neighbouring slices.
@@ -166,8 +171,9 @@ class Corrector:
             )
         slices = {**before.slices, z: self._on_slice(before.slices[z], correction)}
         repaired = before.repaired | {z}
-        for step in (1, -1):
-            self._sweep(before.box, slices, repaired, z, step)
+        if self.next_query is not None:
+            for step in (1, -1):
+                self._sweep(self.next_query, before.box, slices, repaired, z, step)
         return replace(before, slices=slices, repaired=repaired)
 
     def _on_slice(self, before: SliceMask, correction: Correction) -> SliceMask:
@@ -184,7 +190,13 @@ class Corrector:
         return SliceMask(replace(before.query, own_box=own), region, decoded.scores[0], logits, points, labels)
 
     def _sweep(
-        self, box: np.ndarray, slices: dict[int, SliceMask], repaired: frozenset[int], start: int, step: int
+        self,
+        next_query: Callable[..., ObjectQuery],
+        box: np.ndarray,
+        slices: dict[int, SliceMask],
+        repaired: frozenset[int],
+        start: int,
+        step: int,
     ) -> None:
         z = start + step
         while z in slices and z not in repaired:

@@ -150,9 +150,8 @@ def _page(prepared: Prepared, strokes: tuple[Stroke, ...]) -> np.ndarray | None:
     """All strokes, bool (H, W)."""
     if not strokes:
         return None
-    drawn: np.ndarray = np.stack([_widened(_line(prepared, stroke), stroke.width) for stroke in strokes])
-    page: np.ndarray = drawn.any(axis=0)
-    return page
+    drawn = np.stack([_widened(_line(prepared, stroke), stroke.width) for stroke in strokes])
+    return np.asarray(drawn.any(axis=0))
 
 
 def _line(prepared: Prepared, stroke: Stroke) -> np.ndarray:

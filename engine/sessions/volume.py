@@ -15,7 +15,7 @@ from ..case import Case, checked_boxes, checked_pixels, label_dtype
 from ..inference.corrections import CorrectedObject, Corrector
 from ..inference.embeddings import EmbeddingCache, SliceEmbeddings
 from ..inference.object_masks import CallingThread, ObjectDecoder, ObjectMask
-from ..inference.propagation import propagate
+from ..inference.propagation import next_query, propagate
 from ..system.resources import require_memory
 from ..system.stopwatch import Stopwatch
 from .arguments import box_array, correction, image_array, one_box
@@ -201,7 +201,7 @@ class VolumeSession:
         engine = self._engine
         engine.prepare(Case("volume", self._pixels, object.box[None]))
         decoder = ObjectDecoder(engine.network, engine.protocol, engine.prompts, CallingThread(), 0, Stopwatch())
-        corrector = Corrector(decoder, self._embeddings.slice)
+        corrector = Corrector(decoder, self._embeddings.slice, next_query)
         return object.corrected(made, corrector.correct(object.state, made))
 
     def close(self) -> None:

@@ -10,7 +10,7 @@ from litemedsam.engine.inference.embeddings import EmbeddingCache, SliceEmbeddin
 from litemedsam.engine.inference.frame import Frame
 from litemedsam.engine.inference.object_masks import CallingThread, ObjectDecoder
 from litemedsam.engine.inference.prompt import Correction
-from litemedsam.engine.inference.propagation import propagate
+from litemedsam.engine.inference.propagation import next_query, propagate
 from litemedsam.engine.inference.region import Region, to_region
 from litemedsam.engine.inference.streams import Streams
 from litemedsam.engine.system.stopwatch import Stopwatch
@@ -81,7 +81,7 @@ def followed(correctable_bundle):
         with ThreadPoolExecutor(1) as pool:
             decoder = ObjectDecoder(network, predictor.protocol, predictor.prompts, pool, 1, Stopwatch())
             answers = list(propagate(BOX[None], embeddings, decoder, lambda done, total: None))
-        corrector = Corrector(replace(decoder, pool=CallingThread(), streams=0), embeddings.slice)
+        corrector = Corrector(replace(decoder, pool=CallingThread(), streams=0), embeddings.slice, next_query)
         yield corrector, CorrectedObject.of(BOX, answers)
 
 
