@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import click
 
 from ..bundle.packaged import bundle_folder
 from ..inference.graphs import Graphs
@@ -62,6 +64,8 @@ class Workplace:
         LiteMedSamError
             For bundles and settings that do not make sense.
         """
+        if given["cluster"] is not None:
+            return cls._on_cluster(given, settings, cases)
         workers = max(min(given["workers"], len(cases)), 1)
         settings = settings.shared_by(workers)
         graphs = graphs or _opened(settings)
@@ -77,6 +81,21 @@ class Workplace:
         predictor = Predictor.of(settings, graphs, Growing(settings.processors, many, lanes))
         executor: Executor = Local(predictor) if lanes == 1 else SideBySide(predictor, lanes)
         return cls(executor, settings, graphs, graphs.choice)
+
+    @classmethod
+    def _on_cluster(cls, given: Mapping[str, Any], settings: EngineSettings, cases: Sequence[Path]) -> Workplace:
+        from ..running.cluster.certificates import Certificates
+        from ..running.cluster.connection import connected
+        from ..running.cluster.executor import Cluster
+
+        site = given["cluster"]
+        certificates = Certificates(*given["cluster_tls"]) if given["cluster_tls"] else None
+        # Closed when the command ends, in whatever way.
+        connection = click.get_current_context().with_resource(connected(site, certificates))
+        assignment, notes = connection.agree(site.settings(settings), given["output"], site.first(len(cases)))
+        choice = assignment.agreement.choice
+        settings = replace(assignment.settings, precision=choice.precision)
+        return cls(Cluster(connection, assignment), settings, _opened(settings), choice, notes)
 
 
 def _opened(settings: EngineSettings) -> Graphs:

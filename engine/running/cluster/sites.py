@@ -1,0 +1,257 @@
+"""Where a cluster's workers come from: a scheduler that runs, processes of this machine, or jobs of a batch system."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from ....errors import LiteMedSamError
+from ...system.optional import needed
+from ...system.resources import available_processors, memory_limit, resident_memory
+
+if TYPE_CHECKING:
+    from ...settings import EngineSettings
+    from .certificates import Certificates
+
+_FORMS = "tcp://HOST:PORT, tls://HOST:PORT, local:N or FILE.yaml"
+# Batch systems by their names in a file, and the classes of dask-jobqueue.
+_SYSTEMS = {
+    "slurm": "SLURMCluster",
+    "pbs": "PBSCluster",
+    "sge": "SGECluster",
+    "lsf": "LSFCluster",
+    "oar": "OARCluster",
+    "htcondor": "HTCondorCluster",
+}
+# A case that ends its worker twice runs once more alone; no worker gets a case ahead of time.
+_SCHEDULING = {
+    "distributed.scheduler.allowed-failures": 1,
+    "distributed.scheduler.worker-saturation": 1.0,
+}
+
+
+class Site(Protocol):
+    """Where workers come from; names the scheduler for as long as it is open.
+
+    Attributes
+    ----------
+    patience : float
+        For how many seconds a run goes on without any worker.
+    """
+
+    @property
+    def patience(self) -> float: ...
+
+    def settings(self, settings: EngineSettings) -> EngineSettings:
+        """The settings of each worker."""
+        ...
+
+    def first(self, cases: int) -> int:
+        """How many workers to wait for before a run of some cases begins."""
+        ...
+
+    def open(self, certificates: Certificates | None) -> Any:
+        """A context of the scheduler's address, at the end of which nothing is left that it started.
+
+        Parameters
+        ----------
+        certificates : Certificates or None
+
+        Raises
+        ------
+        LiteMedSamError
+            When a library is not installed, or the workers cannot be started.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class Running:
+    """A scheduler that somebody else runs.
+
+    Attributes
+    ----------
+    address : str
+        Such as ``tcp://10.0.0.1:8786``.
+    """
+
+    address: str
+    patience = 120.0
+
+    def settings(self, settings: EngineSettings) -> EngineSettings:
+        """See `Site.settings`; without `threads`, each worker takes as many as it was started with."""
+        return settings
+
+    def first(self, cases: int) -> int:
+        """See `Site.first`."""
+        return 1
+
+    @contextmanager
+    def open(self, certificates: Certificates | None) -> Iterator[str]:
+        """See `Site.open`; nothing is started."""
+        encrypted = self.address.startswith("tls:")
+        if encrypted and certificates is None:
+            raise LiteMedSamError(f"{self.address}: needs certificates", "add --cluster-tls CA CERT KEY")
+        if certificates is not None and not encrypted:
+            raise LiteMedSamError(
+                f"{self.address}: is not encrypted, so --cluster-tls has no effect", "give the address as tls://"
+            )
+        yield self.address
+
+
+@dataclass(frozen=True)
+class LocalWorkers:
+    """Processes of this machine, reached through its loopback alone.
+
+    Attributes
+    ----------
+    count : int
+        At least 1.
+    """
+
+    count: int
+    patience = 60.0
+
+    def settings(self, settings: EngineSettings) -> EngineSettings:
+        """See `Site.settings`; the workers divide the processors."""
+        return settings.shared_by(self.count)
+
+    def first(self, cases: int) -> int:
+        """See `Site.first`."""
+        return self.count
+
+    @contextmanager
+    def open(self, certificates: Certificates | None) -> Iterator[str]:
+        """See `Site.open`; the workers divide the container's memory, too."""
+        distributed = needed("distributed", "cluster")
+        import dask
+
+        limit = memory_limit()
+        memory = "auto" if limit is None else max(limit - resident_memory(), 1) // self.count
+        with (
+            dask.config.set(_SCHEDULING),
+            distributed.LocalCluster(
+                n_workers=self.count,
+                threads_per_worker=1,
+                processes=True,
+                host="127.0.0.1",
+                protocol="tcp://" if certificates is None else "tls://",
+                security=None if certificates is None else certificates.security(),
+                memory_limit=memory,
+                dashboard_address=None,
+                silence_logs=50,
+            ) as cluster,
+        ):
+            yield str(cluster.scheduler_address)
+
+
+@dataclass(frozen=True)
+class Jobs:
+    """Jobs of a batch system, each a worker; described by a file for dask-jobqueue.
+
+    Attributes
+    ----------
+    system : str
+        A key such as ``slurm``.
+    jobs : int
+        At least 1.
+    cores : int
+        Of each job, at least 1.
+    others : mapping of str to object
+        Further arguments of dask-jobqueue's class.
+    source : str
+        The file's name, for messages.
+    """
+
+    system: str
+    jobs: int
+    cores: int
+    others: Mapping[str, Any]
+    source: str
+    # A job may wait in its queue for days.
+    patience = float("inf")
+
+    @classmethod
+    def read(cls, path: Path) -> Jobs:
+        """The jobs that a file describes.
+
+        Raises
+        ------
+        LiteMedSamError
+            When it cannot be read, or a key is missing or has an unexpected value.
+        """
+        yaml = needed("yaml", "cluster")
+        try:
+            content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+            raise LiteMedSamError(f"{path}: cannot be read as YAML ({error})", "see docs/cohorts.md") from error
+        if not isinstance(content, dict) or content.get("system") not in _SYSTEMS:
+            raise LiteMedSamError(f"{path}: has no key system, expected one of {', '.join(_SYSTEMS)}")
+        for key in ("jobs", "cores"):
+            value = content.get(key)
+            if type(value) is not int or value < 1:
+                raise LiteMedSamError(f"{path}: {key} is {value!r}, expected a whole number of at least 1")
+        if not isinstance(content.get("memory"), str):
+            raise LiteMedSamError(f"{path}: memory is {content.get('memory')!r}, expected a text such as 8GB")
+        others = {str(key): value for key, value in content.items() if key not in ("system", "jobs", "cores")}
+        return cls(content["system"], content["jobs"], content["cores"], others, str(path))
+
+    def settings(self, settings: EngineSettings) -> EngineSettings:
+        """See `Site.settings`; each worker computes with the cores of its job."""
+        return replace(settings, threads=settings.threads or self.cores)
+
+    def first(self, cases: int) -> int:
+        """See `Site.first`."""
+        return 1
+
+    @contextmanager
+    def open(self, certificates: Certificates | None) -> Iterator[str]:
+        """See `Site.open`; jobs are submitted, and cancelled at the end."""
+        library = needed("dask_jobqueue", "cluster")
+        import dask
+
+        given: dict[str, Any] = {"processes": 1, "job_cpu": self.cores, **self.others}
+        given["worker_extra_args"] = ["--no-dashboard", *self.others.get("worker_extra_args", [])]
+        given["scheduler_options"] = {"dashboard": False, **self.others.get("scheduler_options", {})}
+        if certificates is not None:
+            given.update(security=certificates.security(), protocol="tls://")
+        if self.system != "slurm":
+            given.pop("job_cpu")
+        with dask.config.set(_SCHEDULING):
+            try:
+                # One case at a time in each worker, computed with all cores of its job.
+                cluster = getattr(library, _SYSTEMS[self.system])(cores=1, silence_logs="critical", **given)
+            except (TypeError, ValueError, OSError) as error:
+                raise LiteMedSamError(
+                    f"{self.source}: dask-jobqueue does not take it ({error})", "see its documents for the keys"
+                ) from error
+            with cluster:
+                cluster.scale(jobs=self.jobs)
+                yield str(cluster.scheduler_address)
+
+
+def site_named(text: str) -> Site:
+    """The site that a text names.
+
+    Parameters
+    ----------
+    text : str
+        The address of a scheduler, ``local:N``, or a file that ends with ``.yaml`` or ``.yml``.
+
+    Raises
+    ------
+    LiteMedSamError
+        When the text is none of these; or as `Jobs.read`.
+    """
+    if re.fullmatch(r"(tcp|tls)://(\[[0-9A-Fa-f:.%\w]+\]|[^\s/:\[\]]+):\d{1,5}", text, re.ASCII):
+        return Running(text)
+    match = re.fullmatch(r"local:(\d{1,4})", text, re.ASCII)
+    if match is not None and int(match[1]):
+        return LocalWorkers(int(match[1]))
+    if text.lower().endswith((".yaml", ".yml")):
+        return Jobs.read(Path(text))
+    raise LiteMedSamError(f"cluster is {text!r}, expected {_FORMS}", f"on this machine, local:{available_processors()}")
