@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import re
+import signal
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -27,11 +29,32 @@ _SYSTEMS = {
     "oar": "OARCluster",
     "htcondor": "HTCondorCluster",
 }
+# Nothing but scheduler and workers listens.
+_NO_PAGES = {"distributed.scheduler.http.routes": [], "distributed.worker.http.routes": []}
+# For the workers to end by themselves, in seconds.
+_CLOSING = 1
 # A case that ends its worker twice runs once more alone; no worker gets a case ahead of time.
 _SCHEDULING = {
     "distributed.scheduler.allowed-failures": 1,
     "distributed.scheduler.worker-saturation": 1.0,
 }
+
+
+@contextmanager
+def _deaf_children() -> Iterator[None]:
+    """Processes of threads that begin within the block do not hear SIGINT: the run decides when its workers end."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    from multiprocessing import resource_tracker
+
+    # It would undo this when it starts.
+    resource_tracker.ensure_running()
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 class Site(Protocol):
@@ -132,20 +155,22 @@ class LocalWorkers:
 
         limit = memory_limit()
         memory = "auto" if limit is None else max(limit - resident_memory(), 1) // self.count
-        with (
-            dask.config.set(_SCHEDULING),
-            distributed.LocalCluster(
-                n_workers=self.count,
-                threads_per_worker=1,
-                processes=True,
-                host="127.0.0.1",
-                protocol="tcp://" if certificates is None else "tls://",
-                security=None if certificates is None else certificates.security(),
-                memory_limit=memory,
-                dashboard_address=None,
-                silence_logs=50,
-            ) as cluster,
-        ):
+        with ExitStack() as stack, dask.config.set({**_SCHEDULING, **_NO_PAGES}):
+            with _deaf_children():
+                cluster = distributed.LocalCluster(
+                    n_workers=self.count,
+                    threads_per_worker=1,
+                    processes=True,
+                    host="127.0.0.1",
+                    protocol="tcp://" if certificates is None else "tls://",
+                    security=None if certificates is None else certificates.security(),
+                    memory_limit=memory,
+                    dashboard_address=None,
+                    scheduler_kwargs={"dashboard_address": "127.0.0.1:0"},
+                    silence_logs=logging.CRITICAL,
+                )
+            # Left at once: what else the library would wait for is a running case.
+            stack.callback(cluster.close, timeout=_CLOSING)
             yield str(cluster.scheduler_address)
 
 
