@@ -105,7 +105,7 @@ class Machines:
         return f"{'tls' if self.options else 'tcp'}://{self.host}:{self.port}"
 
     def _start(self, name, prefix, command, arguments):
-        log = (self.folder / f"{name}.log").open("ab")  # noqa: SIM115 - the process writes to it
+        log = (self.folder / f"{name}.log").open("ab")
         process = subprocess.Popen(
             [*prefix, sys.executable, "-m", f"distributed.cli.{command}", *map(str, arguments), *self.options],
             stdout=log, stderr=log, env=self.environment, start_new_session=True, cwd=self.folder,
