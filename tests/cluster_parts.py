@@ -1,5 +1,6 @@
 """Schedulers and workers as processes of their own, and cases that go wrong."""
 
+import datetime
 import os
 import signal
 import subprocess
@@ -10,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import pytest
 from litemedsam.engine.objects.sources import StoredBoxes
 
 TESTS = Path(__file__).parent
@@ -76,16 +78,14 @@ class Machines:
     ----------
     folder : Path
         For their output and the workers' own files.
-    prefixes : sequence of sequence of str
-        Put before the commands of the scheduler and of each worker, such as ``ip netns exec NAME``.
     host : str
         The scheduler's address.
     options : sequence of str
         Of scheduler and workers, such as for TLS.
     """
 
-    def __init__(self, folder: Path, prefixes=((),), host="127.0.0.1", options=(), environment=None):
-        self.folder, self.prefixes, self.host, self.options = folder, prefixes, host, options
+    def __init__(self, folder: Path, host="127.0.0.1", options=(), environment=None):
+        self.folder, self.host, self.options = folder, host, options
         self.environment = {**os.environ, "PYTHONPATH": str(TESTS), **(environment or {})}
         self.port = 0
         self.processes: list[subprocess.Popen] = []
@@ -144,3 +144,75 @@ class Machines:
             *options,
         ]
         return self._start(name, prefix, "dask_worker", arguments)
+
+
+def write_certificates(folder: Path) -> list[Path]:
+    """Write an authority, and a certificate and a key that it signed."""
+    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes, serialization
+    from cryptography.hazmat.primitives.asymmetric import ec
+    from cryptography.x509.oid import NameOID
+
+    folder.mkdir(parents=True, exist_ok=True)
+    now = datetime.datetime.now(datetime.UTC)
+    keys = [ec.generate_private_key(ec.SECP256R1()) for _ in range(2)]
+    names = [x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)]) for name in ("authority", "member")]
+    paths = [folder / "ca.pem", folder / "cert.pem", folder / "key.pem"]
+    for number, (key, name) in enumerate(zip(keys, names, strict=True)):
+        builder = x509.CertificateBuilder().subject_name(name).issuer_name(names[0]).public_key(key.public_key())
+        builder = builder.serial_number(number + 1).add_extension(
+            x509.BasicConstraints(number == 0, None), critical=True
+        )
+        builder = builder.not_valid_before(now - datetime.timedelta(1)).not_valid_after(now + datetime.timedelta(9))
+        certificate = builder.sign(keys[0], hashes.SHA256())
+        paths[number].write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+    form = (serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    paths[2].write_bytes(keys[1].private_bytes(*form))
+    return paths
+
+
+def tls_options(certificates: Sequence[Path]) -> list[str]:
+    """For `dask scheduler` and `dask worker`."""
+    names = ("--tls-ca-file", "--tls-cert", "--tls-key")
+    return [str(word) for pair in zip(names, certificates, strict=True) for word in pair]
+
+
+class Hosts:
+    """Network namespaces with addresses of their own, each joined to this one by a cable that can be cut."""
+
+    def __init__(self, count: int = 2):
+        self.names = [f"lmt{os.getpid()}n{number}" for number in range(1, count + 1)]
+
+    @staticmethod
+    def _ip(*words: str) -> None:
+        subprocess.run(["ip", *words], check=True, capture_output=True)
+
+    def __enter__(self):
+        try:
+            for number, name in enumerate(self.names, start=1):
+                cable = f"lmt{os.getpid() % 100000}v{number}"
+                self._ip("netns", "add", name)
+                self._ip("link", "add", cable, "type", "veth", "peer", "name", "eth0", "netns", name)
+                self._ip("addr", "add", f"10.77.{number}.1/24", "dev", cable)
+                self._ip("link", "set", cable, "up")
+                self._ip("-n", name, "addr", "add", f"10.77.{number}.2/24", "dev", "eth0")
+                self._ip("-n", name, "link", "set", "eth0", "up")
+                self._ip("-n", name, "link", "set", "lo", "up")
+                self._ip("-n", name, "route", "add", "default", "via", f"10.77.{number}.1")
+        except (OSError, subprocess.CalledProcessError) as error:
+            self.__exit__()
+            pytest.skip(f"this machine lets nobody make network namespaces ({error})")
+        return self
+
+    def __exit__(self, *_):
+        for name in self.names:
+            # The cable goes with the namespace.
+            subprocess.run(["ip", "netns", "del", name], check=False, capture_output=True)
+
+    def prefix(self, number: int) -> list[str]:
+        """Before a command that runs on a host, counted from 1."""
+        return ["ip", "netns", "exec", self.names[number - 1]]
+
+    def cut(self, number: int) -> None:
+        """Cut the cable of a host."""
+        self._ip("-n", self.names[number - 1], "link", "set", "eth0", "down")

@@ -92,7 +92,8 @@ class Workplace:
         certificates = Certificates(*given["cluster_tls"]) if given["cluster_tls"] else None
         # Closed when the command ends, in whatever way.
         connection = click.get_current_context().with_resource(connected(site, certificates))
-        assignment, notes = connection.agree(site.settings(settings), given["output"], site.first(len(cases)))
+        say = (lambda text: None) if given["quiet"] else click.echo
+        assignment, notes = connection.agree(site.settings(settings), given["output"], site.first(len(cases)), say)
         choice = assignment.agreement.choice
         settings = replace(assignment.settings, precision=choice.precision)
         return cls(Cluster(connection, assignment), settings, _opened(settings), choice, notes)

@@ -28,7 +28,8 @@ if TYPE_CHECKING:
 
 # For the first answer of a scheduler, in seconds.
 _FIRST_ANSWER = 20
-_RETRY = 0.5
+_RETRY = 0.2
+_LONG = 5
 
 
 class Lost(Exception):
@@ -97,7 +98,13 @@ class Connection:
             with suppress(Exception):
                 client.close(timeout=1)
 
-    def agree(self, settings: EngineSettings, output: Path, workers: int) -> tuple[Assignment, tuple[str, ...]]:
+    def agree(
+        self,
+        settings: EngineSettings,
+        output: Path,
+        workers: int,
+        say: Callable[[str], object] = lambda text: None,
+    ) -> tuple[Assignment, tuple[str, ...]]:
         """Wait for the first workers, and give all of them their assignment.
 
         Parameters
@@ -107,6 +114,8 @@ class Connection:
             The folder for results, which exists.
         workers : int
             How many to wait for.
+        say : callable
+            Called with a text where this takes long.
 
         Returns
         -------
@@ -120,8 +129,11 @@ class Connection:
             When there are none, or as `Agreement.between`.
         """
         settings, output = absolute(_with_folder(settings)), output.absolute()
-        start = monotonic()
+        start, said = monotonic(), False
         while len(self.workers()) < workers:
+            if not said and monotonic() - start > _LONG:
+                said = True
+                say(f"{self.address}: waiting for workers")
             if monotonic() - start > self.patience:
                 raise LiteMedSamError(f"{self.address}: has no workers", f"start one with: dask worker {self.address}")
             sleep(_RETRY)

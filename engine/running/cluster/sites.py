@@ -6,7 +6,7 @@ import logging
 import re
 import signal
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -254,9 +254,30 @@ class Jobs:
                 raise LiteMedSamError(
                     f"{self.source}: dask-jobqueue does not take it ({error})", "see its documents for the keys"
                 ) from error
-            with cluster:
-                cluster.scale(jobs=self.jobs)
+            try:
+                _submit(cluster, self.jobs, self.source)
                 yield str(cluster.scheduler_address)
+            finally:
+                # Of jobs that were never submitted it cannot close.
+                with suppress(AssertionError):
+                    cluster.close()
+
+
+def _submit(cluster: Any, jobs: int, source: str) -> None:
+    # The library itself would log that a job cannot be submitted, and go on.
+    logging.getLogger("tornado.application").setLevel(logging.CRITICAL)
+
+    async def submit() -> None:
+        cluster.scale(jobs=jobs)
+        await cluster._correct_state()
+
+    try:
+        cluster.sync(submit)
+    except (RuntimeError, OSError) as error:
+        lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+        raise LiteMedSamError(
+            f"{source}: its jobs cannot be submitted ({lines[-1][:160]})", "check its keys with your batch system"
+        ) from error
 
 
 def site_named(text: str) -> Site:
