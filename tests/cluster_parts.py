@@ -42,6 +42,20 @@ class Unruly(StoredBoxes):
         return super().objects(path, scan)
 
 
+def predictors_inside():
+    """Of a worker: its rooms, OpenVINO's threads, those of the environment, and all predictors that there are."""
+    import gc
+
+    from litemedsam.engine.predictor import Predictor
+    from litemedsam.engine.running.cluster import worker
+
+    rooms = list(worker._rooms.values())
+    graph = rooms[0].predictor.network.encoder._loading.result()
+    threads = graph.compiled.get_property("INFERENCE_NUM_THREADS")
+    alive = [thing for thing in gc.get_objects() if isinstance(thing, Predictor)]
+    return len(rooms), threads, os.environ.get("OMP_NUM_THREADS"), len(alive)
+
+
 def wait_until(true, seconds=30.0):
     """Wait for something that becomes true."""
     end = time.monotonic() + seconds
@@ -132,17 +146,10 @@ class Machines:
         self.port = wait_until(port)
         return process
 
-    def worker(self, name="worker", prefix=(), options=()):
+    def worker(self, name="worker", prefix=(), options=(), address=None):
         """Start a worker, with a process that starts it again when it dies."""
-        arguments = [
-            self.address,
-            "--nthreads",
-            "1",
-            "--no-dashboard",
-            "--local-directory",
-            self.folder / name,
-            *options,
-        ]
+        arguments = [address or self.address, "--nthreads", "1", "--no-dashboard"]
+        arguments += ["--local-directory", self.folder / name, *options]
         return self._start(name, prefix, "dask_worker", arguments)
 
 

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 # For the first answer of a scheduler, in seconds.
 _FIRST_ANSWER = 20
+_ONE_TRY = 5
 _RETRY = 0.2
 _LONG = 5
 
@@ -72,10 +73,10 @@ class Connection:
         logging.getLogger("distributed").setLevel(logging.CRITICAL)
         security = None if self.certificates is None else self.certificates.security()
         self.close()
-        start = monotonic()
+        start, once = monotonic(), min(max(patience, 1), _ONE_TRY)
         while True:
             try:
-                self._client = distributed.Client(self.address, security=security, timeout=5, set_as_default=False)
+                self._client = distributed.Client(self.address, security=security, timeout=once, set_as_default=False)
                 if self.assignment is not None:
                     self._assign(self.assignment)
                 return
