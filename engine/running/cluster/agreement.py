@@ -136,7 +136,8 @@ class Agreement:
             )
         choices = {worker.host: resolve(bundle, settings.precision, worker.native) for worker in fit}
         common = frozenset.intersection(*(worker.native for worker in fit))
-        choice, notes = resolve(bundle, settings.precision, common), ()
+        choice = resolve(bundle, settings.precision, common)
+        notes: tuple[str, ...] = ()
         unlike = len({worker.computed(choice.precision) for worker in fit}) > 1
         if unlike and settings.precision != AUTOMATIC:
             raise LiteMedSamError(

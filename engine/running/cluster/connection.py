@@ -155,7 +155,7 @@ class Connection:
     def _assign(self, assignment: Assignment) -> None:
         from distributed import WorkerPlugin
 
-        class Plugin(OnePredictor, WorkerPlugin):  # type: ignore[misc]
+        class Plugin(OnePredictor, WorkerPlugin):
             """With the library's own class, which it asks for."""
 
         self._client.register_plugin(Plugin(assignment, self._plugin), name=self._plugin)

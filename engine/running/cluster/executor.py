@@ -13,8 +13,6 @@ from typing import TYPE_CHECKING, Any
 from ....atomic import remove_left_over
 from ....errors import LiteMedSamError
 from ...reporting.case_report import CaseReport
-from ..options import Existing
-from ..outputs import possible_paths
 from .connection import Connection, Lost
 from .tasks import Task
 
@@ -99,6 +97,8 @@ class _Run:
 
     def stop(self) -> None:
         """Take all tasks back; half-written results of dead workers are removed."""
+        from ..outputs import possible_paths
+
         self.connection.cancel(self._flying)
         left = [task.target for task in self._flying.values()]
         self._flying = {}
@@ -137,6 +137,8 @@ class _Run:
 
     def _begin(self) -> Iterator[CaseReport]:
         """Hand cases out, a few more than there are workers."""
+        from ..options import Existing
+
         most = 1 if self._alone else 2 * len(self._workers) + _SPARE
         while self._workers and self._waiting and len(self._flying) < most:
             case = self._waiting.popleft()

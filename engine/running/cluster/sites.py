@@ -30,7 +30,7 @@ _SYSTEMS = {
     "htcondor": "HTCondorCluster",
 }
 # Nothing but scheduler and workers listens.
-_NO_PAGES = {"distributed.scheduler.http.routes": [], "distributed.worker.http.routes": []}
+_NO_PAGES: dict[str, list[str]] = {"distributed.scheduler.http.routes": [], "distributed.worker.http.routes": []}
 # For the workers to end by themselves, in seconds.
 _CLOSING = 1
 # A case that ends its worker twice runs once more alone; no worker gets a case ahead of time.

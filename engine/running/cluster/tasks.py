@@ -6,8 +6,6 @@ from dataclasses import dataclass, fields, is_dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from ..options import Existing
-
 if TYPE_CHECKING:
     from ...reporting.case_report import CaseReport
     from ..options import Options
@@ -19,7 +17,7 @@ T = TypeVar("T")
 def absolute(value: T) -> T:
     """The same dataclass, or another value, with every path in it made absolute."""
     if isinstance(value, Path):
-        return value.absolute()  # type: ignore[return-value]
+        return value.absolute()
     if isinstance(value, tuple):
         items = tuple(map(absolute, value))
         same = all(new is old for new, old in zip(items, value, strict=True))
@@ -54,6 +52,8 @@ class Task:
     @classmethod
     def of(cls, case: Path, options: Options, assignment: Assignment) -> Task:
         """The task of a case; raises as `Options.target`."""
+        from ..options import Existing
+
         place = case.absolute()
         target = options.target(case)
         plain = replace(options, subfolders={}, whole_names=frozenset(), existing=Existing.REPLACE)
