@@ -19,7 +19,7 @@ TESTS = Path(__file__).parent
 
 @dataclass(frozen=True)
 class Unruly(StoredBoxes):
-    """The boxes in a file, unless its name says that something happens: `deadly`, `once` or `slow`.
+    """The boxes in a file, unless its name says that something happens: `deadly`, `greedy`, `once` or `slow`.
 
     Attributes
     ----------
@@ -32,11 +32,15 @@ class Unruly(StoredBoxes):
     def objects(self, path, scan):
         """See `ObjectSource.objects`."""
         word = path.stem.split("-")[0]
-        if word in ("deadly", "once", "slow"):
+        if word in ("deadly", "greedy", "once", "slow"):
             first = not list(self.notes.glob(f"{path.stem}.*"))
             (self.notes / f"{path.stem}.{os.getpid()}").touch()
             if word == "deadly":
                 os.kill(os.getpid(), signal.SIGKILL)
+            if word == "greedy":
+                kept = np.ones(1_500_000_000, np.uint8)
+                time.sleep(30)
+                kept[0] = 0
             if first or word == "slow":
                 time.sleep(30 if word == "once" else 1)
         return super().objects(path, scan)

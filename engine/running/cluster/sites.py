@@ -6,7 +6,7 @@ import logging
 import re
 import signal
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -31,8 +31,8 @@ _SYSTEMS = {
 }
 # Nothing but scheduler and workers listens.
 _NO_PAGES: dict[str, list[str]] = {"distributed.scheduler.http.routes": [], "distributed.worker.http.routes": []}
-# For the workers to end by themselves, in seconds.
-_CLOSING = 1
+# For the workers to end by themselves, in seconds; after a signal, they are in the middle of cases.
+_CLOSING, _CLOSING_AT_ONCE = 10, 1
 # A case that ends its worker twice runs once more alone; no worker gets a case ahead of time.
 _SCHEDULING = {
     "distributed.scheduler.allowed-failures": 1,
@@ -155,7 +155,7 @@ class LocalWorkers:
 
         limit = memory_limit()
         memory = "auto" if limit is None else max(limit - resident_memory(), 1) // self.count
-        with ExitStack() as stack, dask.config.set({**_SCHEDULING, **_NO_PAGES}):
+        with dask.config.set({**_SCHEDULING, **_NO_PAGES}):
             with _deaf_children():
                 cluster = distributed.LocalCluster(
                     n_workers=self.count,
@@ -169,9 +169,14 @@ class LocalWorkers:
                     scheduler_kwargs={"dashboard_address": "127.0.0.1:0"},
                     silence_logs=logging.CRITICAL,
                 )
-            # Left at once: what else the library would wait for is a running case.
-            stack.callback(cluster.close, timeout=_CLOSING)
-            yield str(cluster.scheduler_address)
+            patience = _CLOSING_AT_ONCE
+            try:
+                yield str(cluster.scheduler_address)
+                patience = _CLOSING
+            finally:
+                # Workers that have not ended by then end with this process.
+                with suppress(TimeoutError):
+                    cluster.close(timeout=patience)
 
 
 @dataclass(frozen=True)
