@@ -24,7 +24,7 @@ import psutil
 from cluster_parts import Hosts, Machines, Unruly, contents, wait_until, write_cases
 from litemedsam.engine.running.cluster.connection import connected
 from litemedsam.engine.running.cluster.executor import Cluster
-from litemedsam.engine.running.cluster.sites import LocalWorkers
+from litemedsam.engine.running.cluster.local_workers import LocalWorkers
 from litemedsam.engine.running.options import Options
 from litemedsam.engine.running.reporters import Lines
 from litemedsam.engine.running.run import run

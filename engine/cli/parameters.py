@@ -11,7 +11,7 @@ from ...errors import LiteMedSamError
 from ..running.parts import Part
 
 if TYPE_CHECKING:
-    from ..running.cluster.sites import Site
+    from ..running.cluster.site import Site
 
     _SiteParamType = click.ParamType[Site]
     _NumbersParamType = click.ParamType[tuple[float, ...]]

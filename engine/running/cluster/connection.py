@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from ...settings import EngineSettings
     from .certificates import Certificates
-    from .sites import Site
+    from .site import Site
     from .tasks import Task
 
 # For the first answer of a scheduler, in seconds.
@@ -47,6 +47,8 @@ class Connection:
     certificates : Certificates or None
     patience : float
         For how many seconds to wait for a scheduler or a worker.
+    revive : callable
+        See `litemedsam.engine.running.cluster.site.Opened`.
     assignment : Assignment or None
         Of the run, from `agree` on.
     """
@@ -54,6 +56,7 @@ class Connection:
     address: str
     certificates: Certificates | None
     patience: float
+    revive: Callable[[], object] = lambda: None
     assignment: Assignment | None = None
 
     def __post_init__(self) -> None:
@@ -95,7 +98,7 @@ class Connection:
         if client is not None:
             with suppress(Exception):
                 if self.assignment is not None and client.status == "running":
-                    client.sync(client._unregister_worker_plugin, name=self._plugin, callback_timeout=1)
+                    client.sync(client._unregister_worker_plugin, name=self._plugin, callback_timeout=2)
             with suppress(Exception):
                 client.close(timeout=1)
 
@@ -220,8 +223,8 @@ def connected(site: Site, certificates: Certificates | None) -> Iterator[Connect
     LiteMedSamError
         See `Connection.open` and `Site.open`.
     """
-    with site.open(certificates) as address:
-        connection = Connection(address, certificates, site.patience)
+    with site.open(certificates) as opened:
+        connection = Connection(opened.address, certificates, site.patience, opened.revive)
         connection.open()
         try:
             yield connection

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 # Between two looks at the workers, in seconds.
 _LOOK = 1.0
+_REVIVE = 5.0
 # A shared folder may show a file later on other machines, in seconds.
 _SEEN = 10.0
 _SPARE = 2
@@ -68,7 +69,7 @@ class _Run:
         self._unfit: dict[str, str] = {}
         self._workers: frozenset[str] = frozenset()
         self._alone = False
-        self._looked = self._manned = monotonic()
+        self._looked = self._manned = self._revived = monotonic()
         self._unseen = False
 
     def all(self, cases: Sequence[Path], alone: bool) -> Iterator[CaseReport]:
@@ -110,6 +111,9 @@ class _Run:
             return
         found = self.connection.workers()
         self._looked = monotonic()
+        if self._looked - self._revived > _REVIVE:
+            self._revived = self._looked
+            self.connection.revive()
         able = frozenset(address for address, takes in found.items() if takes and address not in self._unfit)
         if able:
             self._manned = self._looked

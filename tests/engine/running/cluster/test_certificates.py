@@ -1,5 +1,7 @@
 """Own certificates: what goes over the wire is encrypted, and nobody else is let in."""
 
+import re
+import shutil
 import subprocess
 import sys
 
@@ -7,7 +9,8 @@ import pytest
 from cluster_parts import Machines, contents, tls_options, wait_until, write_cases, write_certificates
 from litemedsam.engine.running.cluster.certificates import Certificates
 from litemedsam.engine.running.cluster.connection import connected
-from litemedsam.engine.running.cluster.sites import Running
+from litemedsam.engine.running.cluster.site import Running
+from places import ROOT
 
 from litemedsam.errors import LiteMedSamError
 
@@ -71,3 +74,13 @@ def test_files_that_are_no_certificates(tmp_path):
     with pytest.raises(LiteMedSamError, match="does not go with"):
         Certificates(authority, certificate, other).security()
     assert Certificates(authority, certificate, key).security().require_encryption
+
+
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="needs the command openssl")
+def test_the_documents_make_certificates(tmp_path):
+    text = re.search(r"<!-- certificates -->\n```sh\n(.*?)```", (ROOT / "docs" / "cohorts.md").read_text(), re.DOTALL)[
+        1
+    ]
+    subprocess.run(["bash", "-ec", text], cwd=tmp_path, check=True, capture_output=True)
+    own = Certificates(tmp_path / "ca.pem", tmp_path / "cert.pem", tmp_path / "key.pem")
+    assert own.security().require_encryption

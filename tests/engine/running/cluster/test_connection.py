@@ -9,7 +9,7 @@ import pytest
 from cluster_parts import Hosts, Machines, Unruly, contents, wait_until, write_cases
 from litemedsam.engine.running.cluster.connection import Connection, connected
 from litemedsam.engine.running.cluster.executor import Cluster
-from litemedsam.engine.running.cluster.sites import Running
+from litemedsam.engine.running.cluster.site import Running
 from litemedsam.engine.running.options import Options
 from litemedsam.engine.running.reporters import Lines
 from litemedsam.engine.running.run import run

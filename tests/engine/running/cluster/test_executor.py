@@ -11,7 +11,8 @@ from cluster_parts import Machines, Unruly, contents, wait_until, write_cases
 from litemedsam.engine.predictor import Predictor
 from litemedsam.engine.running.cluster.connection import connected
 from litemedsam.engine.running.cluster.executor import Cluster
-from litemedsam.engine.running.cluster.sites import LocalWorkers, Running
+from litemedsam.engine.running.cluster.local_workers import LocalWorkers
+from litemedsam.engine.running.cluster.site import Running
 from litemedsam.engine.running.executor import Local
 from litemedsam.engine.running.options import Existing, Options
 from litemedsam.engine.running.reporters import Lines

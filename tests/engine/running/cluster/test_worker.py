@@ -5,7 +5,7 @@ import pytest
 from cluster_parts import Machines, predictors_inside, write_cases
 from litemedsam.engine.running.cluster.connection import connected
 from litemedsam.engine.running.cluster.executor import Cluster
-from litemedsam.engine.running.cluster.sites import Running
+from litemedsam.engine.running.cluster.site import Running
 from litemedsam.engine.running.options import Options
 from litemedsam.engine.running.reporters import Lines
 from litemedsam.engine.running.run import run
