@@ -179,24 +179,31 @@ class Connection:
             raise Lost from error
         return {address: worker.get("status", "running") == "running" for address, worker in known.items()}
 
-    def submit(self, task: Task, attempt: int, fit: Collection[str], done: Callable[[Any], None]) -> Any:
+    def submit(self, task: Task, key: str, fit: Collection[str], done: Callable[[Any], None]) -> Any:
         """Hand a task out.
 
         Parameters
         ----------
         task : Task
-        attempt : int
-            From 0; a key is worked on once.
+        key : str
+            Its key, which is worked on once; see `Task.key`.
         fit : collection of str
             Addresses of the workers that may take it; all when empty.
         done : callable
             Called in another thread with the future when it is finished.
+
+        Raises
+        ------
+        Lost
+            When the scheduler does not answer.
         """
-        key = task.key(attempt)
         restricted = {"workers": list(fit), "allow_other_workers": False} if fit else {}
-        future = self._client.submit(
-            work, task.case.absolute(), task.options, task.assignment, key, key=key, pure=True, **restricted
-        )
+        try:
+            future = self._client.submit(
+                work, task.case.absolute(), task.options, task.assignment, key, key=key, pure=True, **restricted
+            )
+        except (OSError, RuntimeError) as error:
+            raise Lost from error
         future.add_done_callback(done)
         return future
 

@@ -151,15 +151,23 @@ class _Run:
                 if case not in self._attempts and self.options.existing is Existing.KEEP and task.target.exists():
                     raise LiteMedSamError(f"{case}: {task.target} exists", "add --overwrite or --skip-existing")
                 attempt = self._attempts.get(case, 0)
-                future = self.connection.submit(task, attempt, self._workers if self._unfit else (), self._finished.put)
+                key = task.key(attempt)
             except OSError as error:
                 yield CaseReport(case=str(case), error=f"{case}: cannot be read ({error.strerror})")
             except LiteMedSamError as error:
                 text = str(error)
                 yield CaseReport(case=str(case), error=text if str(case) in text else f"{case}: {text}")
             else:
+                self._submit(task, key)
                 self._attempts[case] = attempt + 1
-                self._flying[future] = task
+
+    def _submit(self, task: Task, key: str) -> None:
+        try:
+            future = self.connection.submit(task, key, self._workers if self._unfit else (), self._finished.put)
+        except Lost:
+            self._waiting.appendleft(task.case)
+            raise
+        self._flying[future] = task
 
     def _ended(self) -> Iterator[CaseReport]:
         """The reports of tasks that end within a short time."""
