@@ -158,7 +158,7 @@ def kills(scans: Path, work: Path) -> str:
     cases = mixed(scans, work / "cases", 100)
     infer("-i", cases, "-o", work / "one", "-q")
     chance = random.Random(0)
-    command = [sys.executable, "-m", "litemedsam", "-i", cases, "-o", work / "killed", "--cluster", "local:2"]
+    command = [sys.executable, "-m", "litemedsam", "-i", str(cases), "-o", str(work / "killed"), "--cluster", "local:2"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     killed = 0
 
