@@ -24,6 +24,7 @@ _SPELLINGS = {
     "MIT License": "MIT",
     "3-Clause BSD License": "BSD-3-Clause",
     "BSD License": "BSD-3-Clause",
+    "BSD 3-Clause": "BSD-3-Clause",
 }
 _WHERE = {
     "openvino-telemetry": "never loaded, and not in the image",

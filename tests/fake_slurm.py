@@ -1,4 +1,4 @@
-"""A stand-in for SLURM's `sbatch`: runs the tasks of a job at once, one after the other, with SLURM's variables."""
+"""A stand-in for SLURM's `sbatch` and `scancel`: runs the tasks of a job at once, with SLURM's variables."""
 
 import stat
 import sys
@@ -40,10 +40,23 @@ if array:
     ]
 for number, task in enumerate(tasks):
     with open(f"slurm-{{job}}_{{number}}.out", "w") as output:
-        subprocess.{start}(
+        done = subprocess.{start}(
             ["bash", "-c", text], env={{**environment, **task}}, stdout=output, stderr=output, {apart}
         )
+    with open(f"{{counter}}.{{job}}", "a") as file:
+        file.write(f"{{getattr(done, 'pid', '')}}\\n")
 print(job if "--parsable" in options else f"Submitted batch job {{job}}")
+"""
+
+_SCANCEL = """#!{python}
+import os, signal, sys
+
+for job in sys.argv[1:]:
+    for pid in open(os.path.join(os.path.dirname(sys.argv[0]), f"jobs.{{job}}")).read().split():
+        try:
+            os.killpg(int(pid), signal.SIGTERM)
+        except ProcessLookupError:
+            pass
 """
 
 
@@ -55,6 +68,7 @@ def write_command(path: Path, text: str) -> None:
 
 
 def write_sbatch(folder: Path, in_background: bool = False) -> None:
-    """Write `sbatch` into a folder for PATH; in the background, it returns before the job ends."""
+    """Write `sbatch` and `scancel` into a folder for PATH; in the background, it returns before the job ends."""
     start, apart = ("Popen", "start_new_session=True") if in_background else ("run", "stdin=subprocess.DEVNULL")
     write_command(folder / "sbatch", _SBATCH.format(python=sys.executable, start=start, apart=apart))
+    write_command(folder / "scancel", _SCANCEL.format(python=sys.executable))

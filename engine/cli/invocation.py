@@ -13,19 +13,16 @@ import click
 from ...atomic import make_output_folder, remove_left_over
 from ...errors import readable
 from ...inputs import InputFiles
-from ..bundle.packaged import bundle_folder
-from ..inference.graphs import Graphs
-from ..inference.streams import Growing
-from ..predictor import Predictor
 from ..reporting.run_info import RunInfo
-from ..running.executor import Executor, Local
 from ..running.options import Existing
 from ..running.records import RecordKeeper, Records
 from ..running.reporters import Record, reporter
 from ..running.run import output_paths, remove_left_over_results, run
 
 if TYPE_CHECKING:
+    from ..inference.graphs import Graphs
     from ..reporting.case_report import CaseReport
+    from ..running.executor import Executor
     from ..running.options import Options
     from ..settings import EngineSettings
     from .selection import Selection
@@ -127,25 +124,18 @@ class Invocation:
         remove_left_over_results(cases, options)
         remove_left_over(records.paths)
         start = perf_counter()
-        workers = max(min(given["workers"], len(cases)), 1)
-        settings = settings.shared_by(workers)
-        if graphs is None:
-            graphs = Graphs.open(
-                bundle_folder(settings.bundle), settings.backend, settings.precision, settings.processors
-            )
-        predictor = Predictor.of(settings, graphs, Growing(settings.processors, many=len(cases) > 1))
-        seconds += perf_counter() - start
-        info = RunInfo.of(settings, graphs.bundle, graphs.info, graphs.choice, seconds)
-        executor: Executor = Local(predictor)
-        if workers > 1:
-            from ..running.processes import Processes
+        # Late, because looking back at a cohort needs no predictor.
+        from .workplace import Workplace
 
-            executor = Processes(settings, workers)
+        workplace = Workplace.of(given, settings, graphs, cases)
+        seconds += perf_counter() - start
+        info = RunInfo.of(workplace.settings, workplace.graphs.bundle, workplace.graphs.info, workplace.choice, seconds)
         keeper = RecordKeeper(records, info, cases, earlier)
         notes = selection.notes
         if not part.whole:
             notes = (*notes, f"{part}: {len(cases)} of {len(selection.cohort)} cases")
-        return cls(executor, cases, options, keeper, notes, given["verbose"], given["quiet"])
+        notes = (*notes, *workplace.notes)
+        return cls(workplace.executor, cases, options, keeper, notes, given["verbose"], given["quiet"])
 
     def run(self) -> list[CaseReport]:
         """Work on the cases and keep the records.

@@ -16,7 +16,7 @@ from ...errors import LiteMedSamError, broken_installation
 from ...standard_streams import StandardStreams
 from ..settings import MOST_THREADS
 from ..system.stopping import orderly_stop
-from .parameters import BOX, SPACING, OverlayCommand, PartOfCohort
+from .parameters import BOX, SPACING, ClusterSite, OverlayCommand, PartOfCohort
 from .usage import check_usage, settings_of
 
 if TYPE_CHECKING:
@@ -112,6 +112,16 @@ if TYPE_CHECKING:
     show_default=True,
     help="Take one of N parts of the cases, chosen by their names; `auto` is the task of a SLURM job array.",
 )
+@click.option(
+    "--cluster", type=ClusterSite(), help="Work on the cases on a Dask cluster; all machines share the folders."
+)
+@click.option(
+    "--cluster-tls",
+    nargs=3,
+    type=click.Path(path_type=Path),
+    metavar="CA CERT KEY",
+    help="PEM files that prove who takes part in the cluster, and encrypt.",
+)
 @click.option("--check", is_flag=True, help="Only list the cases without a result; exit code 1 where there are any.")
 @click.option("--merge", is_flag=True, help="Only put the records of all parts together, into --report, --csv, --html.")
 @click.option("-v", "--verbose", is_flag=True, help="Show seconds per stage.")
@@ -147,7 +157,7 @@ def main(**given: Any) -> None:
 def _segment(given: Mapping[str, Any]) -> bool:
     """Segment the cases; whether all went well."""
     settings, start, graphs = settings_of(given), perf_counter(), None
-    if given["workers"] == 1:
+    if given["workers"] == 1 and given["cluster"] is None:
         # Before the other imports, because the graphs load beside them: that saves a seventh of a short run.
         from .preload import graphs_ahead
 

@@ -11,11 +11,14 @@ from ...errors import LiteMedSamError
 from ..running.parts import Part
 
 if TYPE_CHECKING:
+    from ..running.cluster.site import Site
+
+    _SiteParamType = click.ParamType[Site]
     _NumbersParamType = click.ParamType[tuple[float, ...]]
     _PartParamType = click.ParamType[Part]
 else:
     # Older versions of click do not know what the parameter is of.
-    _NumbersParamType = _PartParamType = click.ParamType
+    _NumbersParamType = _PartParamType = _SiteParamType = click.ParamType
 
 
 class Numbers(_NumbersParamType):
@@ -62,6 +65,24 @@ class PartOfCohort(_PartParamType):
             return value
         try:
             return Part.of(value, os.environ)
+        except LiteMedSamError as error:
+            self.fail(str(error), param, ctx)
+
+
+class ClusterSite(_SiteParamType):
+    """Where a cluster's workers come from; see `site_named`."""
+
+    name = "tcp://HOST:PORT|local:N|FILE.yaml"
+
+    def convert(self, value: str | Site, param: click.Parameter | None, ctx: click.Context | None) -> Site:
+        """See `click.ParamType.convert`."""
+        if not isinstance(value, str):
+            return value
+        # Late, because few runs need it.
+        from ..running.cluster.sites import site_named
+
+        try:
+            return site_named(value)
         except LiteMedSamError as error:
             self.fail(str(error), param, ctx)
 

@@ -14,7 +14,7 @@ from ...archive import open_archive
 from ...errors import LiteMedSamError
 from ..bundle.packaged import bundle_folder
 from ..inference.graphs import Graphs
-from ..inference.streams import Growing
+from ..inference.streams import Growing, streams_of
 from ..io.image import Image
 from ..io.npz import Npz
 from ..system.resources import spare_memory
@@ -48,7 +48,9 @@ def graphs_ahead(
     """
     graphs = Graphs.open(bundle_folder(settings.bundle), settings.backend, settings.precision, settings.processors)
     if spare_memory():
-        policy = Growing(graphs.threads, many=folder is not None or len(cases) > 1)
+        many = folder is not None or len(cases) > 1
+        images = streams_of(graphs.threads) if folder is not None else min(streams_of(graphs.threads), len(cases))
+        policy = Growing(graphs.threads, many, images)
         graphs.begin(policy.wanted(*likely_kind(cases, folder, given), held=None))
     return graphs
 

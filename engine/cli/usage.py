@@ -29,6 +29,10 @@ def check_usage(given: Mapping[str, Any]) -> None:
         raise click.UsageError("--merge goes with all parts, and without --check, since it also lists what is missing")
     if given["merge"] and not given["report"] and (given["page"] or not given["table"]):
         raise click.UsageError("--merge goes with --report, or for a table alone with --csv, as the parts were run")
+    if given["cluster"] is not None and given["workers"] > 1:
+        raise click.UsageError("--workers is for this machine alone; with --cluster, local:N starts N workers here")
+    if given["cluster_tls"] and given["cluster"] is None:
+        raise click.UsageError("--cluster-tls goes with --cluster")
     if given["box_space"] == "world" and given["clip"]:
         raise click.UsageError("--clip goes with boxes in voxels")
     if given["box_space"] == "world" and given["mask"]:

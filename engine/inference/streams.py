@@ -1,7 +1,7 @@
 """The numbers of slices and objects computed at once.
 
 A graph is loaded for a number of concurrent runs, its streams, which share the threads. One image is fastest with a
-single stream of all threads; a volume's slices and many objects are fastest with several streams.
+single stream of all threads; a volume's slices, many objects and many images are fastest with several streams.
 """
 
 from dataclasses import dataclass
@@ -64,15 +64,19 @@ class Growing:
         At least 1.
     many : bool
         Whether many cases will come. If so, the decoder loads for many objects at once, so that no case reloads it.
+    images : int
+        How many images are worked on at once, at least 1; see `litemedsam.engine.running.side_by_side`.
     """
 
     threads: int
     many: bool = False
+    images: int = 1
 
     def wanted(self, volume: bool, objects: int, held: Streams | None) -> Streams:
         """See `StreamPolicy.wanted`."""
         most = streams_of(self.threads)
-        suited = Streams(most if volume else 1, most if volume or self.many else min(most, objects))
+        encoding = most if volume else min(most, self.images)
+        suited = Streams(encoding, most if volume or self.many else min(most, objects))
         if held is None:
             return suited
         return Streams(max(suited.encoding, held.encoding), max(suited.decoding, held.decoding))

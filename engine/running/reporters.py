@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 # After writing the notes took t seconds, the next writing waits 20·t.
 _PAUSE = 20
+_MINUTE = 60
 
 
 class Reporter(Protocol):
@@ -37,6 +38,62 @@ class Reporter(Protocol):
         """Called for a case whose result exists."""
         ...
 
+    def workers(self, count: int) -> None:
+        """Called on a cluster when the number of workers that take cases has changed."""
+        ...
+
+    def remark(self, text: str) -> None:
+        """Called with what the user should know of the run."""
+        ...
+
+
+class Pace:
+    """How far a run is and how fast it goes.
+
+    Parameters
+    ----------
+    cases : int
+
+    Attributes
+    ----------
+    cases, done : int
+    workers : int or None
+        That take cases; None where they are not counted.
+    """
+
+    def __init__(self, cases: int = 0):
+        self.cases, self.done = cases, 0
+        self.workers: int | None = None
+        self._start = self._told = perf_counter()
+
+    def due(self) -> bool:
+        """Whether the last time was a minute ago."""
+        now = perf_counter()
+        due = now - self._told >= _MINUTE
+        if due:
+            self._told = now
+        return due
+
+    def text(self, left: bool = True) -> str:
+        """Such as ``12 of 200, 2 workers, 3400 cases/h, 3:19 left``.
+
+        Parameters
+        ----------
+        left : bool
+            Whether the time that is left is told.
+        """
+        parts = [f"{self.done} of {self.cases}"]
+        if self.workers is not None:
+            parts.append(f"{self.workers} worker{'s' if self.workers != 1 else ''}")
+            seconds = perf_counter() - self._start
+            if self.done:
+                parts.append(f"{3600 * self.done / seconds:.0f} cases/h")
+                if left:
+                    minutes, rest = divmod(round(seconds / self.done * (self.cases - self.done)), 60)
+                    hours, minutes = divmod(minutes, 60)
+                    parts.append(f"{hours}:{minutes:02}:{rest:02} left" if hours else f"{minutes}:{rest:02} left")
+        return ", ".join(parts)
+
 
 class Lines:
     """One line per case; errors on the error stream."""
@@ -44,9 +101,11 @@ class Lines:
     def __init__(self, verbose: bool, quiet: bool):
         self.verbose = verbose
         self.quiet = quiet
+        self._pace = Pace()
 
     def started(self, cases: int) -> None:
         """See `Reporter.started`."""
+        self._pace = Pace(cases)
 
     def progress(self, case: Path) -> Callable[[int, int], None]:
         """See `Reporter.progress`."""
@@ -63,11 +122,25 @@ class Lines:
             if self.verbose:
                 stages = (f"{name} {value:.3f}" for name, value in report.seconds.items() if name != "total")
                 self._write(f"  {report.encoded} encoded; seconds: {', '.join(stages)}", sys.stdout)
+        self._pace.done += 1
+        if self._pace.workers is not None and not self.quiet and self._pace.due():
+            self._write(self._pace.text(), sys.stdout)
 
     def skipped(self, case: Path) -> None:
         """See `Reporter.skipped`."""
         if not self.quiet:
             self._write(f"{case}: skipped, its result exists", sys.stdout)
+
+    def workers(self, count: int) -> None:
+        """See `Reporter.workers`."""
+        self._pace.workers = count
+        if not self.quiet:
+            self._write(self._pace.text(), sys.stdout)
+
+    def remark(self, text: str) -> None:
+        """See `Reporter.remark`."""
+        if not self.quiet:
+            self._write(f"Note: {text}", sys.stdout)
 
     def _write(self, text: str, stream: TextIO) -> None:
         print(readable(text), file=stream, flush=True)
@@ -86,10 +159,11 @@ class Bar(Lines):
 
     def started(self, cases: int) -> None:
         """See `Reporter.started`."""
+        super().started(cases)
         # The mean pace of the whole run: cases differ in size.
         self._bar = self._make(
             total=cases,
-            desc=f"0 of {cases}",
+            desc=self._pace.text(),
             leave=False,
             file=sys.stderr,
             smoothing=0,
@@ -107,9 +181,14 @@ class Bar(Lines):
         """See `Reporter.finished`."""
         self._done += 1
         super().finished(report)
-        self._show(0.0, f"{self._done} of {self._bar.total}")
+        self._show(0.0, self._pace.text(left=False))
         if self._done == self._bar.total:
             self._bar.close()
+
+    def workers(self, count: int) -> None:
+        """See `Reporter.workers`."""
+        self._pace.workers = count
+        self._show(0.0, self._pace.text(left=False))
 
     def _show(self, share: float, text: str) -> None:
         self._bar.set_description_str(text, refresh=False)
@@ -171,6 +250,14 @@ class Record:
         """See `Reporter.skipped`."""
         self.left_out.append(case)
         self.tell.skipped(case)
+
+    def workers(self, count: int) -> None:
+        """See `Reporter.workers`."""
+        self.tell.workers(count)
+
+    def remark(self, text: str) -> None:
+        """See `Reporter.remark`."""
+        self.tell.remark(text)
 
 
 def reporter(verbose: bool, quiet: bool) -> Reporter:

@@ -23,7 +23,7 @@ _REMEDY = "give a writable output folder with -o"
 
 
 def write_atomically(path: Path, write: Callable[[BinaryIO], object], remedy: str = _REMEDY) -> None:
-    """Write a file beside the target, then rename it.
+    """Write a file beside the target, bring it to the disk, then rename it.
 
     A link in the target's place is replaced, not followed. The file stays locked until it is renamed. The lock shows
     `remove_left_over` that its writer is alive; a killed process leaves a file without a lock.
@@ -177,6 +177,9 @@ def _written(path: Path, write: Callable[[BinaryIO], object]) -> bool:
             if _locked(file, wait=True) and os.fstat(file.fileno()).st_nlink == 0:
                 return False
             write(file)
+            # On the disk before its name is, so that no failure of the machine leaves an empty or half file.
+            file.flush()
+            os.fsync(file.fileno())
             # The lock outlives the closing of the file, because closing may still fail.
             lock = os.dup(file.fileno())
         os.replace(temporary, path)

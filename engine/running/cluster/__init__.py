@@ -1,0 +1,1 @@
+"""Cases worked on by the workers of a Dask cluster."""
