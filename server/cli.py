@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import secrets
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ import click
 from .. import __version__
 from ..engine.settings import MOST_THREADS
 from ..errors import LiteMedSamError, readable
+from ..standard_streams import run_command
 
 _SIZE = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,3})?) ?([kMGT]?)B?", re.IGNORECASE)
 _UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12}
@@ -135,5 +135,4 @@ def _serve(settings: Any, browse: bool) -> None:
 
 def command() -> None:
     """`main` as a process of its own."""
-    main()
-    sys.exit(0)
+    run_command(main)

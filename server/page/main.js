@@ -45,6 +45,21 @@ function change(call) {
   });
 }
 
+// Runs what depends on the chosen object after the changes before it, which may choose another one.
+function afterChanges(action) {
+  steps = steps.then(() => {
+    if (shared.session) action();
+  });
+}
+
+function choose(key) {
+  shared.chosen = key;
+  const { box } = chosenObject();
+  if (shared.session.volume && !boxes.covers(box, 2, shared.place[2])) place({ 2: Math.round((box[2] + box[5]) / 2) });
+  showObjects(shared.objects, shared.chosen, shared.session.volume, listActions);
+  for (const view of views) view.paint();
+}
+
 function showState(state) {
   // Answers may overtake each other.
   if (state.serial < shared.serial) return;
@@ -84,13 +99,7 @@ function ended(error) {
 }
 
 const listActions = {
-  choose(key) {
-    shared.chosen = key;
-    const { box } = chosenObject();
-    if (shared.session.volume && !boxes.covers(box, 2, shared.place[2])) place({ 2: Math.round((box[2] + box[5]) / 2) });
-    showObjects(shared.objects, shared.chosen, shared.session.volume, listActions);
-    for (const view of views) view.paint();
-  },
+  choose: (key) => afterChanges(() => shared.objects.some((each) => each.key === key) && choose(key)),
   change: (key, values) => change((id) => api.changeObject(id, key, values)),
   remove: (key) => change((id) => api.removeObject(id, key)),
 };
@@ -277,12 +286,13 @@ const keyActions = {
     place(Object.fromEntries(Object.entries(step).map(([axis, d]) => [axis, clip(shared.place[axis] + d, axis)])));
   },
   point: () => shared.session && viewActions.point({}),
-  next(by) {
-    const at = shared.objects.findIndex((each) => each.key === shared.chosen);
-    const count = shared.objects.length;
-    if (count) listActions.choose(shared.objects[(at + by + count) % count].key);
-  },
-  rename: () => focusName(shared.chosen),
+  next: (by) =>
+    afterChanges(() => {
+      const at = shared.objects.findIndex((each) => each.key === shared.chosen);
+      const count = shared.objects.length;
+      if (count) choose(shared.objects[(at + by + count) % count].key);
+    }),
+  rename: () => afterChanges(() => focusName(shared.chosen)),
   toggle: () => change((id) => {
     const object = chosenObject();
     return object ? api.changeObject(id, object.key, { visible: !object.visible }) : api.state(id);
