@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from .prompt import Correction, Target
     from .protocols import CaseProtocol
 
-# Standard deviation, in frame pixels, of the change around a point that the network does not obey.
-_REACH = 3.0
+# Standard deviations, in frame pixels, of the changes around a point that the network does not obey.
+_REACHES = 3.0, 1.5, 0.75
 _MARGIN = 0.5
 # A sweep ends where the new mask overlaps with the present one at least as much (DSC).
 _AGREEMENT = 0.98
@@ -74,12 +74,14 @@ def honoured(logits: np.ndarray, points: np.ndarray, labels: np.ndarray) -> np.n
     """
     last = logits.shape[0] - 1
     rows, columns = np.ogrid[: logits.shape[0], : logits.shape[1]]
-    for (x, y), label in zip(np.clip(points, 0, last).astype(float), labels, strict=True):
-        value, sign = _at(logits, x, y), 1.0 if label == ADDS else -1.0
-        if sign * value > 0:
-            continue
-        bump = np.exp(-((columns - x) ** 2 + (rows - y) ** 2) / (2 * _REACH**2))
-        logits = (logits + sign * (abs(value) + _MARGIN) / _at(bump, x, y) * bump).astype(np.float32)
+    # Narrower every time, so that points beside each other do not undo each other.
+    for reach in _REACHES:
+        for (x, y), label in zip(np.clip(points, 0, last).astype(float), labels, strict=True):
+            value, sign = _at(logits, x, y), 1.0 if label == ADDS else -1.0
+            if sign * value > 0:
+                continue
+            bump = np.exp(-((columns - x) ** 2 + (rows - y) ** 2) / (2 * reach**2))
+            logits = (logits + sign * (abs(value) + _MARGIN) / _at(bump, x, y) * bump).astype(np.float32)
     return logits
 
 

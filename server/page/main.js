@@ -143,14 +143,18 @@ const viewActions = {
     const found = boxes.smallestAround(shared.objects, shared.place);
     if (found) listActions.choose(found.key);
   },
-  // Sets a point on the chosen object, or takes away the one that is there.
-  point(changed) {
+  // Corrects the chosen object's mask here; where the model takes no corrections, sets or takes away a point.
+  point(changed, removes = false) {
     place(changed);
-    if (!takesPoints) return;
+    if (!takesPoints && !takesCorrections) return;
     const at = [...shared.place];
     change((id) => {
       const object = chosenObject();
       if (!object) return api.state(id);
+      if (takesCorrections) {
+        const corrections = [...object.corrections, { [removes ? "remove" : "add"]: at }];
+        return api.changeObject(id, object.key, { corrections });
+      }
       const others = object.points.filter((point) => point.some((k, axis) => k !== at[axis]));
       const points = others.length < object.points.length ? others : [...others, at];
       return api.changeObject(id, object.key, { points });
@@ -164,6 +168,7 @@ const viewActions = {
 
 let known = {};
 let takesPoints = false;
+let takesCorrections = false;
 function leave() {
   stream?.close();
   for (const view of views) view.close();
@@ -254,7 +259,7 @@ const keyActions = {
   save: () => shared.objects.length && showSave(shared.session),
   undo: () => step("undo"),
   redo: () => step("redo"),
-  help: () => showHelp(HELP.filter(([key]) => takesPoints || !key.startsWith("t,"))),
+  help: () => showHelp(HELP.filter(([, , takes]) => !takes || { points: takesPoints && !takesCorrections, corrections: takesCorrections }[takes])),
   cancel() {
     const dragging = views.map((view) => view.cancel()).some(Boolean);
     if (!dragging && !by("busy").hidden) step("undo");
@@ -285,7 +290,7 @@ const keyActions = {
     const clip = (k, axis) => Math.min(Math.max(k, 0), shared.session.size[axis] - 1);
     place(Object.fromEntries(Object.entries(step).map(([axis, d]) => [axis, clip(shared.place[axis] + d, axis)])));
   },
-  point: () => shared.session && viewActions.point({}),
+  point: (removes) => shared.session && viewActions.point({}, removes),
   next: (by) =>
     afterChanges(() => {
       const at = shared.objects.findIndex((each) => each.key === shared.chosen);
@@ -342,6 +347,7 @@ function prepare() {
 function learn(about) {
   known = about.windows;
   takesPoints = about.prompts.includes("points");
+  takesCorrections = about.corrections;
   showAbout(about);
   if (!shared.session) return;
   listWindows(shared.session, known, setWindow);

@@ -16,9 +16,11 @@ export function paintCrosshair(pen, { scale, left, top }, plane, place) {
   pen.stroke();
 }
 
-// The object's points on one slice.
+// The object's points and corrections on one slice; a bar marks what removes.
 export function paintPoints(pen, { scale, left, top }, plane, slice, object) {
-  for (const point of object.points) {
+  const removed = object.corrections.filter((made) => made.remove).map((made) => made.remove);
+  const added = object.corrections.filter((made) => made.add).map((made) => made.add);
+  for (const point of [...object.points, ...added, ...removed]) {
     if (plane.name !== "image" && point[plane.through] !== slice) continue;
     const x = left + (boxes.across(plane, point[plane.across]) + 0.5) * scale[0];
     const y = top + (boxes.down(plane, point[plane.down]) + 0.5) * scale[1];
@@ -28,6 +30,12 @@ export function paintPoints(pen, { scale, left, top }, plane, slice, object) {
     pen.strokeStyle = "#000000";
     pen.lineWidth = 1.5;
     pen.fill();
+    pen.stroke();
+    if (!removed.includes(point)) continue;
+    pen.beginPath();
+    pen.moveTo(x - 3, y);
+    pen.lineTo(x + 3, y);
+    pen.lineWidth = 2;
     pen.stroke();
   }
 }

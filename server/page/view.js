@@ -183,8 +183,8 @@ export class View {
     const start = this.toPicture(event);
     const screen = [event.clientX, event.clientY];
     if (event.button === 2) this.drag = { kind: "window", last: screen };
+    else if (event.button === 0 && event.altKey) this.actions.point(this.toVoxel(start), event.shiftKey);
     else if (event.button === 1 || event.shiftKey) this.drag = { kind: "pan", last: screen };
-    else if (event.button === 0 && event.altKey) this.actions.point(this.toVoxel(start));
     else if (event.button === 0) this.drag = { screen, start, ...this.choice(start) };
     event.preventDefault();
   }

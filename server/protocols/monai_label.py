@@ -24,7 +24,7 @@ from ..sessions.objects import DrawnObject
 from ..sessions.open_scan import Reading
 from ..sessions.session import display_name
 from .multipart import chunks_of, file_in, form_of, form_response, parameters_in
-from .roi import box_of, points_of
+from .roi import box_of, corrections_of, points_of
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -243,6 +243,10 @@ async def infer(request: Request) -> Response:
     return form_response({"label_names": {LABEL: 1}}, name, content)
 
 
+def _unseen(done: int, total: int) -> None:
+    """Progress that nobody watches."""
+
+
 def _mask(session: ScanSession, parameters: dict[str, Any]) -> tuple[str, bytes]:
     opened = session.opened
     usual = ".nrrd" if len(opened.grid) == 3 else ".png"
@@ -250,7 +254,10 @@ def _mask(session: ScanSession, parameters: dict[str, Any]) -> tuple[str, bytes]
     if suffix not in _FORMATS:
         raise LiteMedSamError(f"result_extension {str(suffix)[:20]!r}, expected one of: {', '.join(_FORMATS)}")
     box = box_of(opened, parameters.get("roi"))
-    mask = opened.predict(box, lambda done, total: None, points_of(opened, parameters))
+    if opened.predictor.network.info.takes_corrections:
+        mask = opened.predict(box, _unseen, corrections=corrections_of(opened, parameters))
+    else:
+        mask = opened.predict(box, _unseen, points_of(opened, parameters))
     drawn = DrawnObject(1, box, LABEL, "#ffffff")
     return f"mask{suffix}", export(opened, [drawn], [mask], _FORMATS[suffix]).content
 

@@ -9,7 +9,7 @@ import numpy as np
 from ...errors import LiteMedSamError
 
 if TYPE_CHECKING:
-    from ..sessions.objects import Box
+    from ..sessions.objects import Box, Correction
     from ..sessions.open_scan import OpenScan
 
 _LARGEST = 1e9
@@ -54,11 +54,32 @@ def points_of(opened: OpenScan, parameters: dict[str, Any]) -> np.ndarray | None
     """
     if parameters.get("background"):
         raise LiteMedSamError("the model takes no background clicks", "remove them, or make the ROI box smaller")
-    clicks = parameters.get("foreground")
+    return _clicks(opened, parameters, "foreground")
+
+
+def corrections_of(opened: OpenScan, parameters: dict[str, Any]) -> tuple[Correction, ...]:
+    """The clicks as corrections in order: those on the object, then those beside it; for a model that takes them.
+
+    Raises
+    ------
+    LiteMedSamError
+        For clicks outside the scan.
+    """
+    made = []
+    for name, adds in (("foreground", True), ("background", False)):
+        clicks = _clicks(opened, parameters, name)
+        places = [] if clicks is None else np.rint(clicks).astype(int).tolist()
+        made += [(adds, tuple(place)) for place in places]
+    return tuple(made)
+
+
+def _clicks(opened: OpenScan, parameters: dict[str, Any], name: str) -> np.ndarray | None:
+    """Clicks float64 (k, 2) or (k, 3) as seen; None without any."""
+    clicks = parameters.get(name)
     if not clicks:
         return None
     if not isinstance(clicks, list):
-        raise LiteMedSamError("foreground is no list, expected a list of clicks")
+        raise LiteMedSamError(f"{name} is no list, expected a list of clicks")
     rank = len(opened.grid)
     points = np.stack([_numbers("click", click, rank) for click in clicks])
     if (points < -0.5).any() or (points > np.array(opened.prepared.view.shape[::-1]) - 0.5).any():

@@ -48,6 +48,7 @@ def _about(services: Services) -> dict[str, Any]:
             "weights": info.weights_sha256[:12],
             "card": _card(services),
         },
+        "corrections": info.takes_corrections,
         "prompts": [kind for kind in info.first_prompts if kind in ("boxes", "points")],
         "windows": {name: [window.level, window.width] for name, window in PRESETS.items()},
         "limits": {"upload": services.settings.max_upload, "sessions": services.settings.max_sessions},

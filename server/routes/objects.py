@@ -23,9 +23,9 @@ async def add(request: Request) -> Response:
 
 
 async def change(request: Request) -> Response:
-    """Another box, other points, another name, colour or visibility of an object."""
+    """Another box, other points or corrections, another name, colour or visibility of an object."""
     session, key = session_of(request), whole_number("object", request.path_params["key"])
-    given = await json_object(request, (), ("box", "points", "name", "colour", "visible"))
+    given = await json_object(request, (), ("box", "points", "corrections", "name", "colour", "visible"))
     await in_thread(lambda: session.change(key, **given))
     return JSONResponse(await in_thread(session.state))
 

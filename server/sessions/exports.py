@@ -61,6 +61,12 @@ def prompts_json(opened: OpenScan, objects: Sequence[DrawnObject]) -> Export:
         if each.points:
             view = opened.prepared.view
             entry["points"] = [view.stored_point(np.array(point)).astype(int).tolist() for point in each.points]
+        if each.corrections:
+            view = opened.prepared.view
+            entry["corrections"] = [
+                {"add" if adds else "remove": [view.stored_point(np.array(place)).astype(int).tolist()]}
+                for adds, place in each.corrections
+            ]
         entries.append(entry)
     content = json.dumps({"version": 1, "space": "voxel", "objects": entries}, indent=1, ensure_ascii=False)
     return Export(f"{stem_of(opened.name)}.boxes.json", content.encode() + b"\n")

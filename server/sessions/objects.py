@@ -15,8 +15,11 @@ Box = tuple[int, ...]
 Point = tuple[int, ...]
 """x, y or x, y, z as seen."""
 
-Prompt = tuple[Box, tuple[Point, ...]]
-"""What a mask depends on, beside the image: a box, and points on the object."""
+Correction = tuple[bool, Point]
+"""Whether a click adds to the mask, and where."""
+
+Prompt = tuple[Box, tuple[Point, ...], tuple[Correction, ...]]
+"""What a mask depends on, beside the image: a box, points on the object, and corrections in order."""
 
 # Steps that can be undone.
 MOST_STEPS = 200
@@ -41,6 +44,8 @@ class DrawnObject:
         On screen; a result contains hidden objects too.
     points : tuple of Point
         At most four, within the box.
+    corrections : tuple of Correction
+        In order; of a volume on slices of the box.
     """
 
     key: int
@@ -49,11 +54,12 @@ class DrawnObject:
     colour: str
     visible: bool = True
     points: tuple[Point, ...] = ()
+    corrections: tuple[Correction, ...] = ()
 
     @property
     def prompt(self) -> Prompt:
         """What its mask depends on."""
-        return self.box, self.points
+        return self.box, self.points, self.corrections
 
 
 class History:
@@ -147,9 +153,9 @@ class History:
 
 
 def changed(drawn: DrawnObject, **values: object) -> DrawnObject:
-    """An object with other values of `box`, `name`, `colour`, `visible`, `points`; absent and None leave them.
+    """An object with other values of its attributes, but for its key; absent and None leave them.
 
-    Points that lie outside another box go.
+    Points that lie outside another box go, and corrections on slices that it leaves out.
 
     Raises
     ------
@@ -166,7 +172,20 @@ def changed(drawn: DrawnObject, **values: object) -> DrawnObject:
     after: DrawnObject = replace(drawn, **given)  # type: ignore[arg-type]
     if "points" in given and any(not within(after.box, point) for point in after.points):
         raise LiteMedSamError("a point lies outside its object's box", "set it inside, or make the box larger")
-    return replace(after, points=tuple(point for point in after.points if within(after.box, point)))
+    if "corrections" in given and not all(_covered(after.box, place) for _, place in after.corrections):
+        raise LiteMedSamError(
+            "a correction lies on a slice that its object's box leaves out", "set it inside, or make the box larger"
+        )
+    return replace(
+        after,
+        points=tuple(point for point in after.points if within(after.box, point)),
+        corrections=tuple(made for made in after.corrections if _covered(after.box, made[1])),
+    )
+
+
+def _covered(box: Box, place: Point) -> bool:
+    """Whether a box covers the slice of a place; in an image it does."""
+    return len(place) == 2 or box[2] <= place[2] <= box[5]
 
 
 def within(box: Box, point: Point) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,7 @@ from ...errors import LiteMedSamError
 from .display import Display
 from .masks import ObjectMask
 from .planes import Plane, planes_of
+from .repairs import Repairs
 
 if TYPE_CHECKING:
     from ...engine.inference.case_segmenter import Progress
@@ -28,7 +30,10 @@ if TYPE_CHECKING:
     from ...engine.predictor import Predictor
     from ...engine.scan.scan import Scan
     from ...engine.sessions.image import ImageSession
-    from .objects import Box, Point
+    from .objects import Box, Correction, Point
+
+# Of one object.
+MOST_CORRECTIONS = 100
 
 
 @dataclass(frozen=True)
@@ -160,6 +165,11 @@ class OpenScan:
             raise LiteMedSamError(f"plane {name[:20]!r}, expected one of: {known}")
         return found
 
+    @cached_property
+    def repairs(self) -> Repairs:
+        """The corrected objects of this scan."""
+        return Repairs(self.session)
+
     def checked_box(self, box: object) -> Box:
         """A box within the grid as seen.
 
@@ -190,15 +200,46 @@ class OpenScan:
             raise LiteMedSamError(f"points is {str(points)[:60]}, expected a list of at most {POINTS} points")
         if points:
             check_taken(self.predictor.network.info, ("points",))
-        for point in points:
-            good = isinstance(point, list) and len(point) == len(self.grid)
-            good = good and all(isinstance(k, int) and not isinstance(k, bool) for k in point)
-            if not (good and all(0 <= k < n for k, n in zip(point, self.grid[::-1], strict=True))):
-                size = " × ".join(map(str, self.grid[::-1]))
-                raise LiteMedSamError(f"a point is {str(point)[:60]}, expected whole numbers within {size}")
-        return tuple(tuple(point) for point in points)
+        return tuple(map(self._checked_place, points))
 
-    def predict(self, box: Box, progress: Progress, points: np.ndarray | None = None) -> ObjectMask:
+    def checked_corrections(self, corrections: object) -> tuple[Correction, ...]:
+        """Corrections within the grid as seen.
+
+        Raises
+        ------
+        LiteMedSamError
+            For other than a list of objects with one place under ``add`` or ``remove``, and where the model takes none.
+        """
+        if not isinstance(corrections, list) or len(corrections) > MOST_CORRECTIONS:
+            raise LiteMedSamError(
+                f"corrections is {str(corrections)[:60]}, expected a list of at most {MOST_CORRECTIONS}"
+            )
+        info = self.predictor.network.info
+        if corrections and not info.takes_corrections:
+            raise LiteMedSamError(f"the model {info.model} takes no corrections", "leave the corrections out")
+        made = []
+        for given in corrections:
+            if not isinstance(given, dict) or len(given) != 1 or not given.keys() <= {"add", "remove"}:
+                raise LiteMedSamError(f"a correction is {str(given)[:60]}, expected one place under add or remove")
+            ((kind, place),) = given.items()
+            made.append((kind == "add", self._checked_place(place)))
+        return tuple(made)
+
+    def _checked_place(self, place: object) -> Point:
+        good = isinstance(place, list) and len(place) == len(self.grid)
+        good = good and all(isinstance(k, int) and not isinstance(k, bool) for k in place)  # type: ignore[attr-defined]
+        if not (good and all(0 <= k < n for k, n in zip(place, self.grid[::-1], strict=True))):  # type: ignore[call-overload]
+            size = " × ".join(map(str, self.grid[::-1]))
+            raise LiteMedSamError(f"a point is {str(place)[:60]}, expected whole numbers within {size}")
+        return tuple(place)  # type: ignore[arg-type]
+
+    def predict(
+        self,
+        box: Box,
+        progress: Progress,
+        points: np.ndarray | None = None,
+        corrections: tuple[Correction, ...] = (),
+    ) -> ObjectMask:
         """The mask of a box.
 
         Parameters
@@ -208,12 +249,17 @@ class OpenScan:
             See `VolumeSession.predict`.
         points : ndarray, optional
             float64 (k, 2) or (k, 3) on the object, as seen; of each slice the last four count.
+        corrections : tuple of Correction, optional
+            In order; a model that takes them takes no points.
 
         Raises
         ------
         LiteMedSamError
             As `VolumeSession.predict`, and for points that the model does not take.
         """
+        if corrections:
+            history = self.repairs.history(box, corrections, progress)
+            return ObjectMask.of(history.mask, _around(box, history.mask), float(history.score))
         boxes = np.array([box], np.float64)
         if isinstance(self.session, VolumeSession):
             prompts = None if points is None else self._prompts(boxes[0], points)
@@ -261,3 +307,15 @@ class OpenScan:
     def close(self) -> None:
         """Free the embeddings."""
         self.session.close()
+
+
+def _around(box: Box, mask: np.ndarray) -> Box:
+    """A box, grown to the mask (H, W) or (D, H, W) that corrections have let out of it."""
+    rank = mask.ndim
+    low, high = list(box[:rank]), list(box[rank:])
+    for axis in range(rank):
+        others = tuple(k for k in range(rank) if k != rank - 1 - axis)
+        found = np.flatnonzero(mask.any(axis=others))
+        if len(found):
+            low[axis], high[axis] = min(low[axis], int(found[0])), max(high[axis], int(found[-1]))
+    return (*low, *high)

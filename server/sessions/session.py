@@ -112,6 +112,7 @@ class ScanSession:
             "number": number,
             "box": list(drawn.box),
             "points": [list(point) for point in drawn.points],
+            "corrections": [{"add" if adds else "remove": list(place)} for adds, place in drawn.corrections],
             "name": drawn.name,
             "colour": drawn.colour,
             "visible": drawn.visible,
@@ -133,11 +134,13 @@ class ScanSession:
         return key
 
     def _predict(self, prompt: Prompt, progress: Progress) -> ObjectMask:
-        box, points = prompt
-        return self.opened.predict(box, progress, np.array(points, np.float64) if points else None)
+        box, points, corrections = prompt
+        return self.opened.predict(box, progress, np.array(points, np.float64) if points else None, corrections)
 
-    def change(self, key: int, box: object = None, points: object = None, **values: object) -> None:
-        """Change an object's box, points, name, colour or visibility.
+    def change(
+        self, key: int, box: object = None, points: object = None, corrections: object = None, **values: object
+    ) -> None:
+        """Change an object's box, points, corrections, name, colour or visibility.
 
         Raises
         ------
@@ -146,8 +149,11 @@ class ScanSession:
         """
         checked = None if box is None else self.opened.checked_box(box)
         placed = None if points is None else self.opened.checked_points(points)
+        made = None if corrections is None else self.opened.checked_corrections(corrections)
         with self._changing:
-            self._history.change(key, lambda drawn: changed(drawn, box=checked, points=placed, **values))
+            self._history.change(
+                key, lambda drawn: changed(drawn, box=checked, points=placed, corrections=made, **values)
+            )
             self._changed()
 
     def remove(self, key: int) -> None:

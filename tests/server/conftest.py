@@ -36,7 +36,7 @@ def started(engine, **given):
 def serve(scans, engine):
     """A function (settings by name) to a client of a server of its own."""
     with ExitStack() as stack:
-        yield lambda **given: stack.enter_context(started(engine, **{"data": (scans,), **given}))
+        yield lambda engine=engine, **given: stack.enter_context(started(engine, **{"data": (scans,), **given}))
 
 
 @pytest.fixture(scope="module")

@@ -295,6 +295,58 @@ def test_the_keyboard_alone_does_it_all(page):
     assert page.find("#outline").is_selected()
 
 
+@pytest.fixture
+def correcting(window, scans, correctable_bundle):
+    """The page of a server whose model takes corrections."""
+    command = [BIN / "litemedsam-serve", scans, "--port", 0, "--no-browser", "--model", correctable_bundle]
+    with subprocess.Popen([*map(str, command), "--threads", "1"], stdout=subprocess.PIPE, text=True) as server:
+        window.open("about:blank")
+        window.open(re.search(r"http://\S+", server.stdout.readline())[0])
+        yield window
+        assert window.complaints() == []
+        window.open("about:blank")
+        server.terminate()
+        assert server.wait(20) == 0
+
+
+def test_clicks_correct_the_mask_and_can_be_undone(correcting, scans, correctable_bundle, tmp_path):
+    page = correcting
+    page.choose("slice.png", IMAGE)
+    page.drag("image", START, END)
+    objects(page, [""])
+
+    def corrections():
+        path = page.save("prompts")
+        found = json.loads(path.read_text())["objects"][0].get("corrections", [])
+        path.rename(tmp_path / "prompts.json")
+        return found
+
+    page.keys("t")
+    page.settled(1)
+    for _ in range(4):
+        page.keys(Keys.ARROW_RIGHT)
+    page.keys(Keys.SHIFT, "t")
+    page.settled(1)
+    page.until(lambda: [[*made] for made in corrections()] == [["add"], ["remove"]], "both clicks")
+    (added,), (removed,) = (next(iter(made.values())) for made in corrections())
+    assert removed == [added[0] + 4, added[1]]
+    saved = page.save("png")
+    mask = np.asarray(Image.open(saved))
+    assert mask[added[1], added[0]] == 1
+    assert mask[removed[1], removed[0]] == 0
+    given = [scans / "slice.png", "--boxes", tmp_path / "prompts.json", "-o", tmp_path / "inferred"]
+    run = CliRunner().invoke(main, [*map(str, given), "--model", str(correctable_bundle), "--threads", "1"])
+    assert run.exit_code == 0, run.output
+    (result,) = (tmp_path / "inferred").iterdir()
+    assert saved.read_bytes() == result.read_bytes()
+    page.keys("?")
+    assert "remove what does not belong to it" in page.find("#keys").text
+    page.keys(Keys.ESCAPE)
+    page.keys(Keys.CONTROL, "z")
+    page.settled(1)
+    page.until(lambda: [[*made] for made in corrections()] == [["add"]], "undone")
+
+
 def test_a_reload_finds_the_session_and_leaving_asks(page):
     page.choose("slice.png", IMAGE)
     asks = """const event = new Event("beforeunload", {cancelable: true}); window.dispatchEvent(event);

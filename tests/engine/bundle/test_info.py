@@ -47,7 +47,9 @@ def test_bundles_of_two_checkpoints_or_unknown_prompts_are_refused(own_bundle, t
     with pytest.raises(LiteMedSamError, match="encoder and decoder come from different checkpoints"):
         Predictor(own_bundle)
     write_tiny_bundle(own_bundle, replace(INFO, prompts=("boxes", "words")))
-    with pytest.raises(LiteMedSamError, match="its decoder takes words; this version makes boxes, points, scribbles"):
+    with pytest.raises(
+        LiteMedSamError, match="its decoder takes words; this version makes boxes, points, labels, scribbles"
+    ):
         Predictor(own_bundle)
     with pytest.raises(LiteMedSamError, match="no such bundle folder"):
         Predictor(tmp_path / "none")

@@ -34,6 +34,20 @@ def test_every_point_ends_on_its_side_in_pixels_of_the_image(size):
         assert mask[places[0, 1], places[0, 0]] == adds
 
 
+def test_points_beside_each_other_all_end_on_their_sides():
+    rng = np.random.default_rng(0)
+    frame = Frame.of(64, 64, 64)
+    for _ in range(200):
+        logits = rng.normal(0, 0.5, (64, 64)).astype(np.float32)
+        x, y = rng.integers(8, 50, 2)
+        shift = rng.integers(4, 8, 2)
+        correction = Correction(add=np.array([[x, y]]), remove=np.array([[x + shift[0], y], [x, y + shift[1]]]))
+        mask = to_region(honoured(logits, *correction.points(frame)), frame).full(64, 64)
+        assert mask[y, x]
+        assert not mask[y, x + shift[0]]
+        assert not mask[y + shift[1], x]
+
+
 def test_points_that_are_right_already_change_nothing():
     logits = np.full((64, 64), 3, np.float32)
     assert honoured(logits, np.array([[5, 6]], np.float32), np.array([1])) is logits

@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 import zipfile
+from contextlib import contextmanager
 from itertools import product
 from pathlib import Path
 from types import SimpleNamespace
@@ -57,20 +58,31 @@ def published(tmp_path_factory):
     return SimpleNamespace(**found)
 
 
-@pytest.fixture(scope="module")
-def address(tiny_bundle):
+@contextmanager
+def served(bundle):
     """The address of a server in a process of its own."""
     command = [Path(sys.executable).parent / "litemedsam-serve", "--port", 0, "--no-browser", "--token", TOKEN]
-    command += ["--model", tiny_bundle, "--max-sessions", 3, "--threads", 1, "--max-upload", "1MB"]
+    command += ["--model", bundle, "--max-sessions", 3, "--threads", 1, "--max-upload", "1MB"]
     with subprocess.Popen([str(word) for word in command], stdout=subprocess.PIPE, text=True) as server:
         yield re.search(r"http://[^?]+", server.stdout.readline())[0]
         server.terminate()
 
 
+@pytest.fixture(scope="module")
+def address(tiny_bundle):
+    """The address of a server whose model takes points."""
+    with served(tiny_bundle) as found:
+        yield found
+
+
 @pytest.fixture
 def slicer(published, address, tmp_path):
     """Slicer's client, after its login."""
-    client = published.slicer.MONAILabelClient(address, str(tmp_path), "user-xyz")
+    return logged_in(published, address, tmp_path)
+
+
+def logged_in(published, address, folder):
+    client = published.slicer.MONAILabelClient(address, str(folder), "user-xyz")
     assert client.auth_enabled()
     client.update_auth(client.auth_token("anyone", TOKEN))
     assert client.auth_valid_token()
@@ -183,6 +195,27 @@ def test_clicks_on_the_object_are_taken_and_others_refused(slicer, published, tm
     ):
         with pytest.raises(published.slicer.MONAILabelClientException, match=words):
             infer(**given)
+
+
+def test_clicks_correct_the_mask_where_the_model_takes_corrections(published, correctable_bundle, tmp_path):
+    with served(correctable_bundle) as address:
+        slicer = logged_in(published, address, tmp_path)
+        scan = str(written(tmp_path, stored(VOLUME, (0, 1, 2), (False,) * 3)))
+        session = slicer.create_session(scan)["session_id"]
+
+        def infer(**given):
+            asked = parameters(**{"roi": pairs(BOX), **given})
+            path, _ = slicer.infer("litemedsam", "volume", asked, session_id=session)
+            return SimpleITK.GetArrayFromImage(SimpleITK.ReadImage(path))
+
+        for place in ([19, 22, 2], [12, 16, 3]):
+            x, y, z = place
+            assert infer(foreground=[place])[z, y, x] == 1
+            assert infer(background=[place])[z, y, x] == 0
+        both = infer(foreground=[[19, 22, 2]], background=[[12, 16, 2]])
+        assert (both[2, 22, 19], both[2, 16, 12]) == (1, 0)
+        with pytest.raises(published.slicer.MONAILabelClientException, match="which the object's box leaves out"):
+            infer(background=[[19, 22, 4]])
 
 
 def test_what_is_unknown_has_the_answers_that_the_plugin_expects(slicer, published, tmp_path):
