@@ -241,7 +241,7 @@ print(get("/healthz"), names, get("/api/about", **token)["model"]["name"])
             time.sleep(0.2)
         done = docker("exec", name, "python", "-c", ask, said[1])
         expected = ["2DBox_colour.npz", "2DBox_grey.npz", "3DBox_two.npz"]
-        assert done.stdout == f"{{'ok': True}} {expected} swin_litemedsam\n", done.stderr
+        assert done.stdout == f"{{'ok': True}} {expected} litemedsam\n", done.stderr
         docker("stop", name)
         assert docker("inspect", "-f", "{{.State.ExitCode}}", name).stdout == "0\n"
     finally:
