@@ -106,3 +106,14 @@ def test_the_cache_keeps_to_its_budget(predictor):
     tiny = EmbeddingCache(10)
     tiny.put("a", embedding)
     assert len(tiny) == 0
+
+
+def test_a_single_slice_is_encoded_once_and_counted():
+    embeddings = SliceEmbeddings(embedding_of, EmbeddingCache(1 << 20), retain=True)
+    first = embeddings.slice(3)
+    assert embeddings.slice(3) is first
+    assert embeddings.encoded == 1
+    without = SliceEmbeddings(embedding_of, EmbeddingCache(0))
+    without.slice(3)
+    without.slice(3)
+    assert without.encoded == 2

@@ -136,3 +136,19 @@ def test_corrections_that_do_not_make_sense_are_refused(predictor, image, given,
 def test_begin_takes_one_box(predictor, image):
     with predictor.open(image) as session, pytest.raises(LiteMedSamError, match="begin takes one box, not 2"):
         session.begin([BOX, BOX])
+
+
+def test_a_volume_is_corrected_without_room_for_its_embeddings(correctable_bundle):
+    """Slices are encoded again, and the masks are the same."""
+    volume = np.random.default_rng(3).integers(0, 256, (6, *SIZE), np.uint8)
+    found = []
+    for cache_mb in (0, 100):
+        with (
+            Predictor(correctable_bundle, "onnxruntime", "f32", threads=1, cache_mb=cache_mb) as predictor,
+            predictor.open(volume, volume=True) as session,
+        ):
+            begun = session.begin([6, 5, 1, 34, 31, 4])
+            before = session.encoded
+            found.append(session.correct(begun, 3, add=[20, 20]))
+            assert (session.encoded > before) == (cache_mb == 0)
+    assert state_of(found[0]) == state_of(found[1])
