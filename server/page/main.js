@@ -48,7 +48,11 @@ function change(call) {
 // Runs what depends on the chosen object after the changes before it, which may choose another one.
 function afterChanges(action) {
   steps = steps.then(() => {
-    if (shared.session) action();
+    try {
+      if (shared.session) action();
+    } catch (error) {
+      api.showError(error);
+    }
   });
 }
 
