@@ -64,7 +64,7 @@ def baseline(history: ObjectHistory, clicks: list[Click], frame: Frame) -> np.nd
     return to_region(logits.astype(np.float32), frame).full(frame.height, frame.width)
 
 
-def one_frame(history: ObjectHistory) -> int:
+def frame_side(history: ObjectHistory) -> int:
     """The side of the network's frame."""
     return len(next(iter(history.states[0].slices.values())).logits)
 
@@ -73,7 +73,7 @@ def measure(session, box: np.ndarray, truth: np.ndarray, spacing: tuple[float, .
     """Figures of one object: lists of `count` + 1 values, the box's own first."""
     history = session.begin(box)
     figures = defaultdict(list)
-    frame = Frame.of(truth.shape[-2], truth.shape[-1], one_frame(history))
+    frame = Frame.of(truth.shape[-2], truth.shape[-1], frame_side(history))
     simple, clicks = history.mask, []
 
     def record(mask: np.ndarray, plain: np.ndarray | None) -> None:

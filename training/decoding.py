@@ -17,19 +17,19 @@ if TYPE_CHECKING:
     from ..models.interface import ImageFeatures, TrainableModel
     from .examples import Example
 
+# The prompts that examples hold under the names of `PromptableModel.decode`.
+_HELD = ("boxes", "points", "scribbles")
+
 
 def prompts_of(model: TrainableModel, examples: Sequence[Example], device: torch.device) -> dict[str, torch.Tensor]:
     """The prompts of some examples that the model's `decode` takes, by name, without any correction."""
-    taken = {name: np.concatenate([getattr(one, name) for one in examples]) for name in model.prompts if name in _MADE}
+    taken = {name: np.concatenate([getattr(one, name) for one in examples]) for name in model.prompts if name in _HELD}
     prompts = {name: torch.from_numpy(array).to(device) for name, array in taken.items()}
     if "labels" in model.prompts:
         count = len(taken["boxes"])
         prompts["points"] = torch.zeros((count, 1, 2), device=device)
         prompts["labels"] = torch.full((count, 1), PADDING_LABEL, device=device)
     return prompts
-
-
-_MADE = ("boxes", "points", "scribbles")
 
 
 def by_side(examples: Sequence[Example]) -> list[list[int]]:
@@ -146,7 +146,16 @@ class Group:
 def groups(
     model: TrainableModel, features: ImageFeatures, examples: Sequence[Example], device: torch.device
 ) -> list[Group]:
-    """Sort examples by side; `features` are those of all their images, in order."""
+    """Sort examples by side.
+
+    Parameters
+    ----------
+    model : TrainableModel
+    features : ImageFeatures
+        Of all their images, in order.
+    examples : sequence of Example
+    device : torch.device
+    """
     made = []
     for members in by_side(examples):
         chosen = [examples[k] for k in members]

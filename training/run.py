@@ -102,7 +102,7 @@ class Run:
         Parameters
         ----------
         examples : tuple of Example
-            The step's images, all of the same side.
+            The step's images; the sides of their targets may differ.
 
         Returns
         -------

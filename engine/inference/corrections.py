@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ...errors import LiteMedSamError
-from .prompt import ADDS, Prompt
+from ...overlap import dice
+from .prompt import ADDS, Prompt, check_correctable
 from .region import Region, to_region
 
 if TYPE_CHECKING:
@@ -160,12 +161,7 @@ class Corrector:
         LiteMedSamError
             When the model does not take corrections, or the object does not cover the slice.
         """
-        info = self.decoder.network.info
-        if not info.takes_corrections:
-            raise LiteMedSamError(
-                f"the model {info.model} takes no corrections, only: {', '.join(info.prompts)}",
-                "use a model that learnt them, such as the default one",
-            )
+        check_correctable(self.decoder.network.info)
         z = correction.slice_index
         if z not in before.slices:
             raise LiteMedSamError(
@@ -184,7 +180,7 @@ class Corrector:
         points, labels = correction.points(frame)
         points, labels = np.concatenate([before.points, points]), np.concatenate([before.labels, labels])
         mask = correction.drawn((1 / (1 + np.exp(-np.clip(before.logits, -40, 40)))).astype(np.float32), frame)
-        prompt = Prompt(before.query.box, points if len(points) else None, mask, labels=labels if len(labels) else None)
+        prompt = Prompt(before.query.box, points, mask, labels=labels)
         decoded = self.decoder.network.decode(embedding, [prompt])
         logits = honoured(decoded.logits[0], points, labels)
         own = _reaching(before.query.own_box, correction)
@@ -228,10 +224,6 @@ def _corners_of(page: np.ndarray | None) -> np.ndarray:
 
 def overlap(one: Region, other: Region) -> float:
     """DSC of two masks of one image; 1 if both are empty."""
-    total = np.count_nonzero(one.mask) + np.count_nonzero(other.mask)
-    if total == 0:
-        return 1.0
     height = max(region.top + region.mask.shape[0] for region in (one, other))
     width = max(region.left + region.mask.shape[1] for region in (one, other))
-    both = np.count_nonzero(one.full(height, width) & other.full(height, width))
-    return 2 * both / total
+    return dice(one.full(height, width), other.full(height, width), empty=1.0)

@@ -219,6 +219,26 @@ def check_taken(info: BundleInfo, kinds: Iterable[str], where: str = "") -> None
             )
 
 
+def check_correctable(info: BundleInfo, where: str = "") -> None:
+    """Refuse corrections where a model does not take them.
+
+    Parameters
+    ----------
+    info : BundleInfo
+    where : str
+        Start of the message, such as ``scan.png: object 2: ``.
+
+    Raises
+    ------
+    LiteMedSamError
+    """
+    if not info.takes_corrections:
+        raise LiteMedSamError(
+            f"{where}the model {info.model} takes no corrections, only: {', '.join(info.prompts)}",
+            "leave the corrections out, or use a model that learnt them, such as the default one",
+        )
+
+
 def image_prompts(
     points: Any, scribbles: Any, count: int, frame: Frame, info: BundleInfo, otherwise: PromptSource
 ) -> PromptSource:

@@ -11,7 +11,7 @@ import numpy as np
 
 from ...errors import LiteMedSamError
 from ..inference.frame import Frame
-from ..inference.prompt import Correction, PromptSource, Target, UserPrompts, check_taken
+from ..inference.prompt import Correction, PromptSource, Target, UserPrompts, check_correctable, check_taken
 
 if TYPE_CHECKING:
     from ..bundle.info import BundleInfo
@@ -129,12 +129,8 @@ def user_corrections(prepared: Prepared, info: BundleInfo) -> dict[int, tuple[Co
     made: dict[int, tuple[Correction, ...]] = {}
     name = prepared.case.name
     for number, prompt in enumerate(prepared.objects.prompts, start=1):
-        if prompt.repairs and not info.takes_corrections:
-            raise LiteMedSamError(
-                f"{name}: object {number}: the model {info.model} takes no corrections",
-                "leave the corrections out, or use a model that learnt them, such as the default one",
-            )
         if prompt.repairs:
+            check_correctable(info, f"{name}: object {number}: ")
             made[number] = tuple(_correction(prepared, number, repair) for repair in prompt.repairs)
     return made
 

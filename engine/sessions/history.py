@@ -34,6 +34,11 @@ class ObjectHistory:
     at: int
     shape: tuple[int, ...]
 
+    @classmethod
+    def begun(cls, state: CorrectedObject, shape: tuple[int, ...]) -> ObjectHistory:
+        """The history of an object that was not corrected yet."""
+        return cls((state,), (), 0, shape)
+
     @property
     def state(self) -> CorrectedObject:
         """The present state."""

@@ -154,7 +154,7 @@ class ImageSession:
         frame = Frame.of(*self.shape, engine.network.info.frame)
         query = ObjectQuery(Target(1), engine.protocol.box_in_frame(given, frame), given)
         answers = self._decoder(engine.prompts).masks(self._embedding(), [query])
-        return ObjectHistory((CorrectedObject.of(given, answers),), (), 0, self.shape)
+        return ObjectHistory.begun(CorrectedObject.of(given, answers), self.shape)
 
     def correct(
         self,

@@ -164,7 +164,7 @@ class VolumeSession:
             As `predict`.
         """
         boxes = checked_boxes("box", one_box(box, 6), self.shape)
-        return ObjectHistory((CorrectedObject.of(boxes[0], self._masks(boxes, None, progress)),), (), 0, self.shape)
+        return ObjectHistory.begun(CorrectedObject.of(boxes[0], self._masks(boxes, None, progress)), self.shape)
 
     def correct(
         self,

@@ -263,7 +263,10 @@ const keyActions = {
   save: () => shared.objects.length && showSave(shared.session),
   undo: () => step("undo"),
   redo: () => step("redo"),
-  help: () => showHelp(HELP.filter(([, , takes]) => !takes || { points: takesPoints && !takesCorrections, corrections: takesCorrections }[takes])),
+  help() {
+    const taken = { points: takesPoints && !takesCorrections, corrections: takesCorrections };
+    showHelp(HELP.filter(([, , kind]) => !kind || taken[kind]));
+  },
   cancel() {
     const dragging = views.map((view) => view.cancel()).some(Boolean);
     if (!dragging && !by("busy").hidden) step("undo");

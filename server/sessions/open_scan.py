@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ...engine.inference.prompt import POINTS, check_taken
+from ...engine.inference.prompt import POINTS, check_correctable, check_taken
 from ...engine.io.format_choice import format_choice
 from ...engine.io.formats import format_of
 from ...engine.objects.objects import ObjectPrompt, Objects
@@ -214,9 +214,8 @@ class OpenScan:
             raise LiteMedSamError(
                 f"corrections is {str(corrections)[:60]}, expected a list of at most {MOST_CORRECTIONS}"
             )
-        info = self.predictor.network.info
-        if corrections and not info.takes_corrections:
-            raise LiteMedSamError(f"the model {info.model} takes no corrections", "leave the corrections out")
+        if corrections:
+            check_correctable(self.predictor.network.info)
         made = []
         for given in corrections:
             if not isinstance(given, dict) or len(given) != 1 or not given.keys() <= {"add", "remove"}:
