@@ -182,3 +182,31 @@ def test_help_is_light_and_evaluation_knows_no_network():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[] []"
+
+
+def test_clicks(correctable_bundle, folders, tmp_path):
+    _, gts = folders
+    save(gts, "2DBox_MR_boxless.npz", gts=labels((4, 4, 10)), imgs=np.full((40, 50), 40, np.uint8))
+    given = ["-g", gts, "--clicks", 2, "--model", correctable_bundle, "--threads", 1, "--objects", 1]
+    result = run(*given, "--csv", tmp_path / "f.csv", "--json", tmp_path / "f.json")
+    assert result.exit_code == 1
+    assert "2DBox_MR_boxless.npz: no key 'boxes'" in result.output
+    assert "1 cases failed, 2 were measured" in result.output
+    assert any(line.startswith("macro mean") for line in result.stdout.splitlines())
+    with open(tmp_path / "f.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [(row["case"], row["label"], row["clicks"]) for row in rows] == [
+        (name, "1", str(step)) for name in ("2DBox_CT_one.npz", "3DBox_MR_two.npz") for step in range(3)
+    ]
+    document = json.loads((tmp_path / "f.json").read_text())
+    assert [case["name"] for case in document["cases"]] == ["2DBox_CT_one.npz", "3DBox_MR_two.npz"]
+    assert [failure["name"] for failure in document["failures"]] == ["2DBox_MR_boxless.npz"]
+
+
+def test_clicks_need_a_model_that_takes_them(tiny_bundle, folders):
+    _, gts = folders
+    result = run("-g", gts, "--clicks", 1, "--model", tiny_bundle)
+    assert result.exit_code == 1
+    assert "takes no corrections" in result.output
+    assert run("-g", gts, "--clicks", 1, "--rivals").exit_code == 2
+    assert run("-g", gts, "--rivals", "--objects", 1).exit_code == 2
