@@ -63,7 +63,8 @@ def courses(predictor: Predictor, path: Path, count: int, most: int) -> CaseCour
         return None
     prompted = read_prompted(path, truth.labels.shape)
     labels = [label for label in range(1, len(prompted.boxes) + 1) if (truth.labels == label).any()][:most]
-    frame = Frame.of(*truth.labels.shape, predictor.network.info.frame)
+    height, width = truth.labels.shape
+    frame = Frame.of(height, width, predictor.network.info.frame)
     with predictor.open(prompted.image, volume=False) as session:
         logits = session.predict(prompted.boxes).logits
     found = {

@@ -33,12 +33,15 @@ class Case:
         y_min, z_min, x_max, y_max, z_max for a volume. Object k has the label k + 1.
     spacing : ndarray or None
         float64 (3,), or (2,) for an image: distance between centres in mm along x, y, z.
+    open_ended : frozenset of int
+        Labels of the objects whose box covers only the slice that it was drawn on; their other slices are searched.
     """
 
     name: str
     pixels: np.ndarray
     boxes: np.ndarray
     spacing: np.ndarray | None = None
+    open_ended: frozenset[int] = frozenset()
 
     @property
     def is_volume(self) -> bool:
@@ -68,6 +71,8 @@ class Segmentation:
         How many images went through the encoder.
     areas : ndarray
         int64 (N,), pixels or voxels of each object's mask, with what others cover.
+    boxes : ndarray
+        float64 (N, 4) or (N, 6), those of the case; of open-ended objects with the slices that were found.
     """
 
     labels: np.ndarray
@@ -75,6 +80,7 @@ class Segmentation:
     seconds: Mapping[str, float]
     encoded: int
     areas: np.ndarray
+    boxes: np.ndarray
 
     @cached_property
     def voxels(self) -> list[int]:

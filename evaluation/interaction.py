@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
+from ..engine.sessions.volume import VolumeSession
 from ..errors import LiteMedSamError
 from ..overlap import dice
 from .cases import read_prompted, read_truth, stem_of
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from ..engine.predictor import Predictor
     from ..engine.sessions.history import ObjectHistory
     from ..engine.sessions.image import ImageSession
-    from ..engine.sessions.volume import VolumeSession
     from .clicks import Click
 
 TOLERANCE = 2.0
@@ -60,11 +60,11 @@ class SessionObject:
 
     def corrected(self, click: Click) -> SessionObject:
         """See `Correctable.corrected`."""
-        point = [float(at) for at in click.place[-1:-3:-1]]
-        given = {"add": [point]} if click.adds else {"remove": [point]}
-        # A volume's session also asks for the slice.
-        slices = click.place[:-2]
-        return SessionObject(self.session, self.session.correct(self.history, *slices, **given))
+        point = [[float(at) for at in click.place[-1:-3:-1]]]
+        add, remove = (point, None) if click.adds else (None, point)
+        if isinstance(self.session, VolumeSession):
+            return replace(self, history=self.session.correct(self.history, click.place[0], add, remove))
+        return replace(self, history=self.session.correct(self.history, add, remove))
 
 
 @dataclass(frozen=True)

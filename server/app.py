@@ -48,6 +48,7 @@ ROUTES = (
     Route(f"{_SESSION}/objects", objects.add, methods=["POST"]),
     Route(f"{_SESSION}/objects/{{key}}", objects.change, methods=["PATCH"]),
     Route(f"{_SESSION}/objects/{{key}}", objects.remove, methods=["DELETE"]),
+    Route(f"{_SESSION}/objects/{{key}}/extend", objects.extend, methods=["POST"]),
     Route(f"{_SESSION}/undo", objects.undo, methods=["POST"]),
     Route(f"{_SESSION}/redo", objects.redo, methods=["POST"]),
     Route(f"{_SESSION}/export", sessions.export, methods=["POST"]),

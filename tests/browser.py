@@ -14,11 +14,14 @@ from selenium.webdriver.chrome.options import Options
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
 
 CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
 _PATIENCE_SECONDS = 40
 # Errors that a test provokes would be listed under "network"; all others are the page's own.
 _QUIET = ("--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync")
+# Of Chromium's protocol.
+_MODIFIERS = {Keys.ALT: 1, Keys.CONTROL: 2, Keys.SHIFT: 8}
 
 
 class Browser:
@@ -95,14 +98,15 @@ class Browser:
         x, y = self.script(code, plane, column, row, self.planes[plane])
         return x, y
 
-    def drag(self, plane: str, start: tuple[float, float], end: tuple[float, float]) -> None:
-        """Drag with the left button from one pixel of a plane's picture to another."""
+    def drag(self, plane: str, start: tuple[float, float], end: tuple[float, float], *held: str) -> None:
+        """Drag with the left button from one pixel of a plane's picture to another, while some keys are held."""
         (x0, y0), (x1, y1) = self.place(plane, *start), self.place(plane, *end)
-        self._mouse("mouseMoved", x0, y0, 0)
-        self._mouse("mousePressed", x0, y0, 1)
+        modifiers = sum(_MODIFIERS[key] for key in held)
+        self._mouse("mouseMoved", x0, y0, 0, modifiers)
+        self._mouse("mousePressed", x0, y0, 1, modifiers)
         for share in (0.3, 0.7, 1):
-            self._mouse("mouseMoved", x0 + share * (x1 - x0), y0 + share * (y1 - y0), 1)
-        self._mouse("mouseReleased", x1, y1, 0)
+            self._mouse("mouseMoved", x0 + share * (x1 - x0), y0 + share * (y1 - y0), 1, modifiers)
+        self._mouse("mouseReleased", x1, y1, 0, modifiers)
 
     def scroll(self, plane: str, by: int) -> None:
         """Turn the wheel over a plane by some notches."""
@@ -111,8 +115,9 @@ class Browser:
             given = {"type": "mouseWheel", "x": x, "y": y, "deltaX": 0, "deltaY": 100 if by > 0 else -100}
             self.driver.execute_cdp_cmd("Input.dispatchMouseEvent", given)
 
-    def _mouse(self, kind: str, x: float, y: float, buttons: int) -> None:
+    def _mouse(self, kind: str, x: float, y: float, buttons: int, modifiers: int = 0) -> None:
         given = {"type": kind, "x": x, "y": y, "button": "left", "buttons": buttons, "clickCount": 1}
+        given["modifiers"] = modifiers
         self.driver.execute_cdp_cmd("Input.dispatchMouseEvent", given)
 
     def open(self, address: str) -> None:

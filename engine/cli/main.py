@@ -36,6 +36,8 @@ if TYPE_CHECKING:
     "-o", "--output", type=click.Path(path_type=Path), default="outputs", show_default=True, help="Folder for results."
 )
 @click.option("--box", "boxes", type=BOX, multiple=True, help="A box, ends included; may be repeated.")
+@click.option("--slice", "slice_index", type=click.IntRange(0), help="With --box: the slice of x0,y0,x1,y1.")
+@click.option("--extend", is_flag=True, help="With --box: follow the object from its one slice to where it ends.")
 @click.option("--boxes", "boxes_file", type=click.Path(path_type=Path), help="JSON file of boxes, or a folder of them.")
 @click.option("--boxes-from", "mask", type=click.Path(path_type=Path), help="Mask whose labels are boxed, or a folder.")
 @click.option("--pieces", is_flag=True, help="With --boxes-from: each connected piece is an object.")

@@ -25,7 +25,7 @@ def _objects(given: Mapping[str, Any]) -> ObjectSource:
     world = given["box_space"] == "world"
     source: ObjectSource = StoredBoxes()
     if given["boxes"]:
-        source = GivenBoxes(given["boxes"], world)
+        source = GivenBoxes(given["boxes"], world, given["slice_index"], given["extend"])
     elif given["boxes_file"] is not None:
         from ..objects.json_file import BoxesFile
 

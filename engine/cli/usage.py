@@ -25,6 +25,10 @@ def check_usage(given: Mapping[str, Any]) -> None:
         raise click.UsageError("give either case files or a folder with -i")
     if (given["pieces"] or given["margin"]) and not given["mask"]:
         raise click.UsageError("--pieces and --margin go with --boxes-from")
+    if (given["slice_index"] is not None or given["extend"]) and not given["boxes"]:
+        raise click.UsageError('--slice and --extend go with --box; a JSON file has "slice" and "z": "auto" instead')
+    if given["slice_index"] is not None and given["box_space"] == "world":
+        raise click.UsageError("--slice goes with boxes in voxels")
     if given["merge"] and (given["check"] or not given["part"].whole):
         raise click.UsageError("--merge goes with all parts, and without --check, since it also lists what is missing")
     if given["merge"] and not given["report"] and (given["page"] or not given["table"]):

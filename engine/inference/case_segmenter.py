@@ -15,7 +15,8 @@ from .corrections import CorrectedObject, Corrector
 from .embeddings import EmbeddingCache, SliceEmbeddings
 from .object_masks import CallingThread, ObjectDecoder, ObjectMask, ObjectQuery
 from .prompt import Correction, PromptSource, Target
-from .propagation import next_query, propagate
+from .propagation import propagate
+from .range_search import RangeSearch
 
 if TYPE_CHECKING:
     from .mask_sinks import MaskSink
@@ -30,9 +31,10 @@ Corrections = Mapping[int, Sequence[Correction]]
 
 
 class _Found:
-    """What is known of a case's objects so far: the label map, and per object its scores and the size of its mask."""
+    """What is known of a case's objects so far: boxes, the label map, and per object its scores and its mask's size."""
 
     def __init__(self, case: Case, masks: MaskSink | None):
+        self.boxes = case.boxes
         self.labels = np.zeros(case.grid, label_dtype(len(case.boxes)))
         self.scores: list[list[float]] = [[] for _ in case.boxes]
         self.areas = np.zeros(len(case.boxes), np.int64)
@@ -138,7 +140,7 @@ class CaseSegmenter:
         finally:
             pool.shutdown(cancel_futures=True)
         means = np.array([np.mean(values) for values in found.scores], np.float32)
-        return Segmentation(found.labels, means, dict(watch.seconds), encoded, found.areas)
+        return Segmentation(found.labels, means, dict(watch.seconds), encoded, found.areas, found.boxes)
 
     def _image(
         self, case: Case, decoder: ObjectDecoder, found: _Found, progress: Progress, corrections: Corrections
@@ -162,9 +164,15 @@ class CaseSegmenter:
         self, case: Case, decoder: ObjectDecoder, found: _Found, progress: Progress, corrections: Corrections
     ) -> int:
         embeddings = SliceEmbeddings(
-            lambda z: self.network.encode(case.pixels[z]), EmbeddingCache(self.cache_bytes), retain=bool(corrections)
+            lambda z: self.network.encode(case.pixels[z]),
+            EmbeddingCache(self.cache_bytes),
+            retain=bool(corrections or case.open_ended),
         )
-        corrected = _Corrected(case, corrections, Corrector(self._plain(decoder), embeddings.slice, next_query))
+        if case.open_ended:
+            search = RangeSearch(self._plain(decoder), embeddings.slice, case.pixels)
+            case = replace(case, boxes=search.completed(case.boxes, case.open_ended, progress))
+            found.boxes = case.boxes
+        corrected = _Corrected(case, corrections, Corrector(self._plain(decoder), embeddings.slice))
         for answer in propagate(case.boxes, embeddings, decoder, progress):
             corrected.take(answer, found)
         corrected.finish(found)

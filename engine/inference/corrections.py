@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ...errors import LiteMedSamError
-from ...overlap import dice
 from .prompt import ADDS, Prompt, check_correctable
 from .region import Region, to_region
 
@@ -17,14 +16,15 @@ if TYPE_CHECKING:
     from .frame import Frame
     from .network import Embedding
     from .object_masks import ObjectDecoder, ObjectMask, ObjectQuery
-    from .prompt import Correction, Target
-    from .protocols import CaseProtocol
+    from .prompt import Correction
 
 # Standard deviations, in frame pixels, of the changes around a point that the network does not obey.
 _REACHES = 3.0, 1.5, 0.75
 _MARGIN = 0.5
-# A sweep ends where the new mask overlaps with the present one at least as much (DSC).
-_AGREEMENT = 0.98
+# Logits beyond it are as good as certain, and must not carry a change farther than others do.
+_CERTAIN = 10.0
+# A correction changes slices within so many standard deviations of its fading.
+_FARTHEST = 1.5
 
 
 @dataclass(frozen=True)
@@ -105,7 +105,7 @@ class CorrectedObject:
     slices : mapping of int to SliceMask
         By slice; an image has slice 0 alone.
     repaired : frozenset of int
-        The slices that were corrected; a sweep from another slice never changes them.
+        The slices that were corrected; a correction of another slice never changes them.
     """
 
     box: np.ndarray
@@ -124,26 +124,76 @@ class CorrectedObject:
 
 
 @dataclass(frozen=True)
+class Change:
+    """What a correction has changed on its slice, and how it fades from there.
+
+    Attributes
+    ----------
+    difference : ndarray
+        float32 (S, S), of the logits.
+    points, labels : ndarray
+        The correction's own, as those of `SliceMask`.
+    reach : float
+        In slices, the standard deviation of the fading.
+    """
+
+    difference: np.ndarray
+    points: np.ndarray
+    labels: np.ndarray
+    reach: float
+
+    @classmethod
+    def between(cls, before: SliceMask, after: SliceMask, box: np.ndarray) -> Change:
+        """The change of one slice of an object with a box (6,).
+
+        An error is taken to be as deep as it is wide, both as shares of the box.
+        """
+        pages = _pages(before.region, after.region)
+        share = np.sqrt(np.count_nonzero(pages[0] ^ pages[1]) / np.prod(box[[3, 4]] - box[[0, 1]] + 1))
+        levels = [np.clip(one.logits, -_CERTAIN, _CERTAIN) for one in (before, after)]
+        new = slice(len(before.points), None)
+        return cls(levels[1] - levels[0], after.points[new], after.labels[new], float(share * (box[5] - box[2] + 1)))
+
+    def on(self, logits: np.ndarray, distance: int) -> np.ndarray | None:
+        """The logits of another slice with this change, as a guess; None where it has ended.
+
+        It ends where all points of the correction are on their sides already, and beyond 1.5 standard deviations.
+
+        Parameters
+        ----------
+        logits : ndarray
+            float32 (S, S).
+        distance : int
+            From the corrected slice, at least 1.
+        """
+        last = logits.shape[0] - 1
+        sides = [_at(logits, x, y) > 0 for x, y in np.clip(self.points, 0, last).astype(float)]
+        if distance > _FARTHEST * self.reach or sides == [label == ADDS for label in self.labels]:
+            return None
+        faded = np.exp(-((distance / self.reach) ** 2) / 2)
+        changed: np.ndarray = (logits + self.difference * faded).astype(np.float32)
+        return changed
+
+
+@dataclass(frozen=True)
 class Corrector:
     """Corrects objects of one image or volume.
 
     Attributes
     ----------
     decoder : ObjectDecoder
-        Decodes the slices of a sweep.
     embedding : callable
         Gives the embedding of a slice.
-    next_query : callable, optional
-        Makes the query of a neighbouring slice, as `litemedsam.engine.inference.propagation.next_query` does; a single
-        image needs none.
     """
 
     decoder: ObjectDecoder
     embedding: Callable[[int], Embedding]
-    next_query: Callable[[Target, np.ndarray, Region, bool, CaseProtocol, Frame], ObjectQuery] | None = None
 
     def correct(self, before: CorrectedObject, correction: Correction) -> CorrectedObject:
-        """Correct an object on one slice, then follow the change through the neighbouring slices.
+        """Correct an object on one slice, and those beside it where they lack the same.
+
+        On each of them the network gets the points of the correction, and the mask with the change as a guess, which
+        fades with the distance.
 
         Parameters
         ----------
@@ -153,8 +203,8 @@ class Corrector:
         Returns
         -------
         CorrectedObject
-            In a volume, the slices on both sides are computed anew from the corrected one outwards, until a new mask
-            agrees with the present one, or a slice was corrected itself.
+            In a volume, slices on both sides have changed, up to one where the points of the correction are on their
+            sides already, or one that was corrected itself.
 
         Raises
         ------
@@ -167,45 +217,60 @@ class Corrector:
             raise LiteMedSamError(
                 f"a correction on slice {z}, which the object's box leaves out", "draw a box that covers the slice"
             )
-        slices = {**before.slices, z: self._on_slice(before.slices[z], correction)}
-        repaired = before.repaired | {z}
-        if self.next_query is not None:
+        embedding = self.embedding(z)
+        after = self._on_slice(before.slices[z], correction, embedding)
+        slices, repaired = {**before.slices, z: after}, before.repaired | {z}
+        if len(slices) > 1:
+            change = Change.between(before.slices[z], after, before.box)
             for step in (1, -1):
-                self._sweep(self.next_query, before.box, slices, repaired, z, step)
+                self._spread(slices, repaired, change, correction, step)
         return replace(before, slices=slices, repaired=repaired)
 
-    def _on_slice(self, before: SliceMask, correction: Correction) -> SliceMask:
-        embedding = self.embedding(correction.slice_index)
-        frame = embedding.frame
-        points, labels = correction.points(frame)
-        points, labels = np.concatenate([before.points, points]), np.concatenate([before.labels, labels])
-        mask = correction.drawn((1 / (1 + np.exp(-np.clip(before.logits, -40, 40)))).astype(np.float32), frame)
+    def _on_slice(self, before: SliceMask, correction: Correction, embedding: Embedding) -> SliceMask:
+        points, labels = _together(before, *correction.points(embedding.frame))
+        mask = correction.drawn(_sigmoid(before.logits), embedding.frame)
         prompt = Prompt(before.query.box, points, mask, labels=labels)
         decoded = self.decoder.network.decode(embedding, [prompt])
-        logits = honoured(decoded.logits[0], points, labels)
-        own = _reaching(before.query.own_box, correction)
-        region = self.decoder.protocol.bounded(to_region(logits, frame), own, frame)
-        return SliceMask(replace(before.query, own_box=own), region, decoded.scores[0], logits, points, labels)
+        told = replace(before, score=decoded.scores[0], points=points, labels=labels)
+        return self._cut(told, honoured(decoded.logits[0], points, labels), correction, embedding.frame)
 
-    def _sweep(
+    def _spread(
         self,
-        next_query: Callable[..., ObjectQuery],
-        box: np.ndarray,
         slices: dict[int, SliceMask],
         repaired: frozenset[int],
-        start: int,
+        change: Change,
+        correction: Correction,
         step: int,
     ) -> None:
-        z = start + step
+        z = correction.slice_index + step
         while z in slices and z not in repaired:
-            embedding = self.embedding(z)
-            target, before = slices[z].query.target, slices[z - step].region
-            query = next_query(target, box, before, step > 0, self.decoder.protocol, embedding.frame)
-            (found,) = self.decoder.masks(embedding, [query])
-            if overlap(found.region, slices[z].region) >= _AGREEMENT:
+            before = slices[z]
+            guess = change.on(before.logits, abs(z - correction.slice_index))
+            if guess is None:
                 return
-            slices[z] = SliceMask.of(found)
+            embedding = self.embedding(z)
+            points, labels = _together(before, change.points, change.labels)
+            prompt = Prompt(before.query.box, points, _sigmoid(guess), labels=labels)
+            decoded = self.decoder.network.decode(embedding, [prompt])
+            told = replace(before, score=decoded.scores[0])
+            slices[z] = self._cut(told, decoded.logits[0], correction, embedding.frame)
             z += step
+
+    def _cut(self, before: SliceMask, logits: np.ndarray, correction: Correction, frame: Frame) -> SliceMask:
+        """A slice with other logits; its mask ends where the object's box and the correction's places do."""
+        own = _reaching(before.query.own_box, correction)
+        region = self.decoder.protocol.bounded(to_region(logits, frame), own, frame)
+        return replace(before, query=replace(before.query, own_box=own), region=region, logits=logits)
+
+
+def _together(before: SliceMask, points: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """A slice's points and labels, and further ones after them."""
+    return np.concatenate([before.points, points]), np.concatenate([before.labels, labels])
+
+
+def _sigmoid(logits: np.ndarray) -> np.ndarray:
+    mask: np.ndarray = (1 / (1 + np.exp(-np.clip(logits, -40, 40)))).astype(np.float32)
+    return mask
 
 
 def _reaching(own_box: np.ndarray, correction: Correction) -> np.ndarray:
@@ -222,8 +287,8 @@ def _corners_of(page: np.ndarray | None) -> np.ndarray:
     return np.zeros((0, 2)) if extent is None else np.reshape(extent, (2, 2)).astype(float)
 
 
-def overlap(one: Region, other: Region) -> float:
-    """DSC of two masks of one image; 1 if both are empty."""
+def _pages(one: Region, other: Region) -> tuple[np.ndarray, np.ndarray]:
+    """Two masks of one image in arrays of one shape, bool (h, w)."""
     height = max(region.top + region.mask.shape[0] for region in (one, other))
     width = max(region.left + region.mask.shape[1] for region in (one, other))
-    return dice(one.full(height, width), other.full(height, width), empty=1.0)
+    return one.full(height, width), other.full(height, width)

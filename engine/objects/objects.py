@@ -81,6 +81,8 @@ class ObjectPrompt:
         The value that its source marks it with; None where the source only has an order.
     repairs : tuple of Repair
         Corrections of the mask, in order.
+    open_ended : bool
+        Whether the box (6,) covers only the slice that it was drawn on, and the object may go on beyond.
     """
 
     box: np.ndarray
@@ -89,6 +91,7 @@ class ObjectPrompt:
     strokes: tuple[Stroke, ...] = ()
     label: int | None = None
     repairs: tuple[Repair, ...] = ()
+    open_ended: bool = False
 
     def seen(self, view: View) -> ObjectPrompt:
         """The same object, from indices of the stored voxels to indices as seen."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -51,6 +51,20 @@ class Prepared:
         """A label map as seen, on the file's own grid."""
         return self.view.restore(labels)
 
+    def found(self, boxes: np.ndarray) -> Prepared:
+        """The same with the boxes (N, 4) or (N, 6), as seen, on which the objects were found."""
+        if not self.case.open_ended:
+            return self
+        ended = [number - 1 for number in sorted(self.case.open_ended)]
+        stored, notes = self.boxes.copy(), []
+        stored[ended] = self.view.stored_boxes(boxes[ended])
+        for k in ended:
+            first, last = (self.view.stored_slice(int(z)) for z in boxes[k, [2, 5]])
+            low, high = sorted((first[1], last[1]))
+            notes.append(f"{self.case.name}: object {k + 1} was found on slices {first[0]} = {low} to {high}")
+        case, objects = replace(self.case, boxes=boxes), self.objects.with_boxes(boxes)
+        return replace(self, case=case, objects=objects, boxes=stored, notes=(*self.notes, *notes))
+
 
 def _check_not_colours(scan: Scan, boxes: np.ndarray) -> None:
     """A volume may be three voxels wide; a wider box means that the last axis holds colours."""
@@ -78,6 +92,25 @@ def _boxes_for(scan: Scan, boxes: np.ndarray) -> np.ndarray:
         )
     zero = np.zeros((len(boxes), 1))
     return np.hstack([boxes[:, :2], zero, boxes[:, 2:], zero])
+
+
+def _open_ended(name: str, seen: Objects, view: View) -> frozenset[int]:
+    """The labels of the objects that are open-ended; refuses those whose box, as seen, is not on one slice."""
+    found = [number for number, prompt in enumerate(seen.prompts, start=1) if prompt.open_ended]
+    for number in found:
+        box = seen.prompts[number - 1].box
+        if len(box) == 4:
+            raise LiteMedSamError(
+                f"{name}: object {number}: an image has no further slices", "leave the search for slices out"
+            )
+        if box[2] != box[5]:
+            (axis, first), (_, last) = (view.stored_slice(int(z)) for z in box[[2, 5]])
+            raise LiteMedSamError(
+                f"{name}: object {number}: its box covers slices {axis} = {min(first, last)} to {max(first, last)}, "
+                "expected one slice to search from",
+                f"give a box with one {axis}, or leave the search for slices out",
+            )
+    return frozenset(found)
 
 
 def _pixels(scan: Scan, scaling: Scaling | None) -> tuple[np.ndarray, tuple[str, ...]]:
@@ -139,11 +172,14 @@ def prepare(scan: Scan, objects: Objects, scaling: Scaling | None = None) -> Pre
     if scan.is_volume is None:
         _check_not_colours(scan, objects.boxes)
         case = checked_case(scan.name, pixels, objects.boxes, scan.spacing)
-        return Prepared(case, View.identity(case.grid), objects, case.boxes, notes)
+        view = View.identity(case.grid)
+        case = replace(case, open_ended=_open_ended(scan.name, objects, view))
+        return Prepared(case, view, objects, case.boxes, notes)
     view = scan.view()
     # Checked as the user gave them, so that messages show the user's own numbers.
     boxes = checked_boxes(scan.name, _boxes_for(scan, objects.boxes), scan.grid, whole=view.through)
     seen = objects.with_boxes(boxes).seen(view)
     spacing = None if scan.spacing is None else view.see_spacing(scan.spacing)
     volume = None if scan.geometry is None else scan.geometry.voxel_volume
-    return Prepared(Case(scan.name, view.see(pixels), seen.boxes, spacing), view, seen, boxes, notes, volume)
+    case = Case(scan.name, view.see(pixels), seen.boxes, spacing, _open_ended(scan.name, seen, view))
+    return Prepared(case, view, seen, boxes, notes, volume)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -67,19 +67,43 @@ class GivenBoxes:
         Each x0, y0, x1, y1 or x0, y0, z0, x1, y1, z1, ends included.
     world : bool
         Whether they are in millimetres (RAS) rather than voxels.
+    slice_index : int or None
+        The slice, along the file's third axis, of boxes of four numbers on a volume.
+    open_ended : bool
+        Whether the objects may go on beyond the one slice that their boxes cover.
     """
 
     boxes: Sequence[Sequence[float]]
     world: bool = False
+    slice_index: int | None = None
+    open_ended: bool = False
 
     def objects(self, path: Path, scan: Scan) -> Objects:
         """See `ObjectSource.objects`."""
         boxes: list[Sequence[float] | np.ndarray] = [list(box) for box in self.boxes]
         check_box_count(str(path), boxes)
         check_rank(str(path), boxes)
+        if self.slice_index is not None:
+            boxes = [on_slice(f"{path}: object {n}", box, self.slice_index) for n, box in enumerate(boxes, start=1)]
         if self.world:
             boxes = [from_world(f"{path}: object {n}", box, scan) for n, box in enumerate(boxes, start=1)]
-        return Objects.of_boxes(str(path), np.array(boxes, np.float64))
+        found = Objects.of_boxes(str(path), np.array(boxes, np.float64))
+        if not self.open_ended:
+            return found
+        return replace(found, prompts=tuple(replace(prompt, open_ended=True) for prompt in found.prompts))
+
+
+def on_slice(where: str, box: Sequence[float] | np.ndarray, slice_index: float) -> list[float]:
+    """A box of four numbers with the slice that it was drawn on, six numbers.
+
+    Raises
+    ------
+    LiteMedSamError
+        For a box of six numbers; begins with `where`.
+    """
+    if len(box) != 4:
+        raise LiteMedSamError(f"{where}: a slice beside a box of {len(box)} numbers", "give x0,y0,x1,y1 or no slice")
+    return [*box[:2], slice_index, *box[2:], slice_index]
 
 
 def check_rank(where: str, boxes: Sequence[Sequence[float] | np.ndarray]) -> None:

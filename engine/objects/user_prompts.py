@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import chain
 from typing import TYPE_CHECKING
 
@@ -100,7 +100,7 @@ def _drawn(prepared: Prepared) -> Iterator[tuple[Target, np.ndarray]]:
             z = _one_slice(prepared, number, stroke.places)
             _check_covered(prepared, number, z, "a scribble")
             page = lines.setdefault((z, stroke.width), np.zeros(shape, np.uint8))
-            page |= _line(prepared, stroke)
+            page |= _line(shape, stroke)
         for (z, width), page in lines.items():
             yield Target(number, z), _widened(page, width)
 
@@ -138,21 +138,21 @@ def user_corrections(prepared: Prepared, info: BundleInfo) -> dict[int, tuple[Co
 def _correction(prepared: Prepared, number: int, repair: Repair) -> Correction:
     z = _one_slice(prepared, number, repair.places, "correction")
     _check_covered(prepared, number, z, "a correction")
-    painted, erased = (_page(prepared, strokes) for strokes in (repair.add_strokes, repair.remove_strokes))
+    shape = prepared.case.grid[-2:]
+    painted, erased = (strokes_on(shape, strokes) for strokes in (repair.add_strokes, repair.remove_strokes))
     return Correction(repair.add[:, :2], repair.remove[:, :2], painted, erased, z)
 
 
-def _page(prepared: Prepared, strokes: tuple[Stroke, ...]) -> np.ndarray | None:
-    """All strokes, bool (H, W)."""
+def strokes_on(shape: tuple[int, ...], strokes: Sequence[Stroke]) -> np.ndarray | None:
+    """All strokes drawn on an image or slice of a shape (H, W), bool (H, W); None for no strokes."""
     if not strokes:
         return None
-    drawn = np.stack([_widened(_line(prepared, stroke), stroke.width) for stroke in strokes])
+    drawn = np.stack([_widened(_line(shape, stroke), stroke.width) for stroke in strokes])
     return np.asarray(drawn.any(axis=0))
 
 
-def _line(prepared: Prepared, stroke: Stroke) -> np.ndarray:
+def _line(shape: tuple[int, ...], stroke: Stroke) -> np.ndarray:
     """The line through a stroke's places, uint8 (H, W)."""
-    shape = prepared.case.grid[-2:]
     page = np.zeros(shape, np.uint8)
     corners = np.clip(np.rint(stroke.places[:, :2]), 0, np.array(shape[::-1]) - 1).astype(np.int32)
     # The last place comes twice, because OpenCV draws no line of one place.

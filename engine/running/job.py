@@ -177,4 +177,4 @@ def segment_file(
     prompts, corrections = user_prompts(prepared, predictor.prompts, info), user_corrections(prepared, info)
     separate = SeparateMasks() if request.separate else None
     result = predictor.segment_case(prepared.case, progress, prompts, separate, corrections)
-    return SegmentedScan(scan, prepared, result, separate)
+    return SegmentedScan(scan, prepared.found(result.boxes), result, separate)

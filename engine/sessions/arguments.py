@@ -118,11 +118,13 @@ def box_array(boxes: Any, numbers: int) -> np.ndarray:
     return array
 
 
-def one_box(box: Any, numbers: int) -> np.ndarray:
-    """The array (1, numbers) of a single box; raises as `box_array`, and for several boxes."""
+def one_box(box: Any, numbers: int, function: str = "begin") -> np.ndarray:
+    """The array (1, numbers) of a single box; raises as `box_array`, and for other boxes, naming the function."""
     array = box_array(box, numbers)
     if len(array) != 1:
-        raise LiteMedSamError(f"begin takes one box, not {len(array)}", "call begin once for each object")
+        raise LiteMedSamError(f"{function} takes one box, not {len(array)}", f"call {function} once for each object")
+    if array.shape != (1, numbers):
+        raise LiteMedSamError(f"{function} takes a box of {numbers} numbers, not one of shape {array.shape[1:]}")
     return array
 
 

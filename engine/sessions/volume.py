@@ -15,7 +15,8 @@ from ..case import Case, checked_boxes, checked_pixels, label_dtype
 from ..inference.corrections import CorrectedObject, Corrector
 from ..inference.embeddings import EmbeddingCache, SliceEmbeddings
 from ..inference.object_masks import CallingThread, ObjectDecoder, ObjectMask
-from ..inference.propagation import next_query, propagate
+from ..inference.propagation import propagate
+from ..inference.range_search import RangeSearch
 from ..system.resources import require_memory
 from ..system.stopwatch import Stopwatch
 from .arguments import box_array, correction, image_array, one_box
@@ -143,6 +144,40 @@ class VolumeSession:
         finally:
             pool.shutdown(cancel_futures=True)
 
+    def extend(self, box: ArrayLike, slice_index: int, progress: Progress | None = None) -> np.ndarray:
+        """Find the slices of an object that is drawn on one slice.
+
+        Parameters
+        ----------
+        box : array_like
+            (4,), x_min, y_min, x_max, y_max in pixels of the slice, ends included.
+        slice_index : int
+        progress : callable, optional
+            Called with (done, total) slices, of which there are at most as many; may raise to cancel.
+
+        Returns
+        -------
+        ndarray
+            float64 (6,), the same box from the first slice of the object to its last, for `predict` and `begin`.
+
+        Raises
+        ------
+        LiteMedSamError
+            When the box has a wrong shape or lies outside the volume.
+        """
+        x_min, y_min, x_max, y_max = one_box(box, 4, "extend")[0]
+        drawn = np.array([[x_min, y_min, slice_index, x_max, y_max, slice_index]], float)
+        boxes = checked_boxes("box", drawn, self.shape)
+        search = RangeSearch(self._decoder(boxes), self._embeddings.slice, self._pixels)
+        extended: np.ndarray = search.completed(boxes, {1}, progress or (lambda done, total: None))[0]
+        return extended
+
+    def _decoder(self, boxes: np.ndarray) -> ObjectDecoder:
+        """A decoder for a few objects, in the calling thread."""
+        engine = self._engine
+        engine.prepare(Case("volume", self._pixels, boxes))
+        return ObjectDecoder(engine.network, engine.protocol, engine.prompts, CallingThread(), 0, Stopwatch())
+
     def begin(self, box: ArrayLike, progress: Progress | None = None) -> ObjectHistory:
         """Segment the object in a box, to correct it afterwards.
 
@@ -189,8 +224,8 @@ class VolumeSession:
         Returns
         -------
         ObjectHistory
-            With one state more. From the slice outwards, others are computed anew until a new mask agrees with the
-            present one; slices that were corrected themselves never change. `object` itself does not change.
+            With one state more. Slices on both sides change where they lack the same, up to one where the points are
+            on their sides already; slices that were corrected themselves never change. `object` itself does not change.
 
         Raises
         ------
@@ -198,10 +233,7 @@ class VolumeSession:
             As `ImageSession.correct`, and when the object's box leaves the slice out.
         """
         made = correction(self.shape[1:], add, remove, add_stroke, remove_stroke, slice_index)
-        engine = self._engine
-        engine.prepare(Case("volume", self._pixels, object.box[None]))
-        decoder = ObjectDecoder(engine.network, engine.protocol, engine.prompts, CallingThread(), 0, Stopwatch())
-        corrector = Corrector(decoder, self._embeddings.slice, next_query)
+        corrector = Corrector(self._decoder(object.box[None]), self._embeddings.slice)
         return object.corrected(made, corrector.correct(object.state, made))
 
     def close(self) -> None:

@@ -14,9 +14,9 @@ async function checked(answer) {
   throw new Refused(answer.status, text);
 }
 
-async function send(method, path, body) {
+async function send(method, path, body, signal) {
   const json = body === undefined ? {} : { headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) };
-  return checked(await fetch(path, { method, ...json }));
+  return checked(await fetch(path, { method, signal, ...json }));
 }
 
 const json = async (answer) => (await answer).json();
@@ -31,6 +31,7 @@ export const closeSession = (id) => send("DELETE", of(id));
 export const state = (id) => json(send("GET", `${of(id)}/state`));
 export const addObject = (id, box) => json(send("POST", `${of(id)}/objects`, { box }));
 export const changeObject = (id, key, values) => json(send("PATCH", `${of(id)}/objects/${key}`, values));
+export const extendObject = (id, key, signal) => json(send("POST", `${of(id)}/objects/${key}/extend`, {}, signal));
 export const removeObject = (id, key) => json(send("DELETE", `${of(id)}/objects/${key}`));
 export const undo = (id) => json(send("POST", `${of(id)}/undo`, {}));
 export const redo = (id) => json(send("POST", `${of(id)}/redo`, {}));

@@ -27,6 +27,7 @@ const shared = {
 let views = [];
 let stream = null;
 let steps = Promise.resolve();
+let search = null;
 
 const chosenObject = () => shared.objects.find((each) => each.key === shared.chosen);
 
@@ -76,13 +77,32 @@ function showState(state) {
   by("undo").disabled = state.undo === 0;
   by("redo").disabled = state.redo === 0;
   by("save").disabled = state.objects.length === 0;
-  const pending = state.objects.filter((each) => each.pending).length;
-  by("busy").hidden = pending === 0;
-  if (pending === 0) by("progress").removeAttribute("value");
-  by("busy-text").textContent = pending > 1 ? `Computing ${pending} masks…` : "Computing the mask…";
+  showBusy();
   document.title = `${state.unsaved ? "• " : ""}${shared.session.name} · litemedsam`;
   showObjects(shared.objects, shared.chosen, shared.session.volume, listActions);
   for (const view of views) changed ? view.load() : view.paint();
+}
+
+function showBusy() {
+  const pending = shared.objects.filter((each) => each.pending).length;
+  by("busy").hidden = pending === 0 && !search;
+  if (by("busy").hidden) by("progress").removeAttribute("value");
+  const computing = pending > 1 ? `Computing ${pending} masks…` : "Computing the mask…";
+  by("busy-text").textContent = search ? "Looking for the object's slices…" : computing;
+}
+
+// Finds the slices of the chosen object.
+async function extendChosen(id) {
+  const object = chosenObject();
+  if (!object) return api.state(id);
+  search = new AbortController();
+  showBusy();
+  try {
+    return await api.extendObject(id, object.key, search.signal);
+  } finally {
+    search = null;
+    showBusy();
+  }
 }
 
 async function refresh() {
@@ -162,6 +182,17 @@ const viewActions = {
       const others = object.points.filter((point) => point.some((k, axis) => k !== at[axis]));
       const points = others.length < object.points.length ? others : [...others, at];
       return api.changeObject(id, object.key, { points });
+    });
+  },
+  // Corrects the chosen object's mask along a line on the slice at hand.
+  stroke(places, removes) {
+    if (!takesCorrections) return;
+    const along = places.map((changed) => shared.place.map((k, axis) => changed[axis] ?? k));
+    change((id) => {
+      const object = chosenObject();
+      if (!object) return api.state(id);
+      const corrections = [...object.corrections, { [removes ? "remove_stroke" : "add_stroke"]: along }];
+      return api.changeObject(id, object.key, { corrections });
     });
   },
   window(dx, dy) {
@@ -268,8 +299,8 @@ const keyActions = {
     showHelp(HELP.filter(([, , kind]) => !kind || taken[kind]));
   },
   cancel() {
-    const dragging = views.map((view) => view.cancel()).some(Boolean);
-    if (!dragging && !by("busy").hidden) step("undo");
+    if (search) search.abort();
+    else if (!views.map((view) => view.cancel()).some(Boolean) && !by("busy").hidden) step("undo");
   },
   range(first) {
     if (!shared.session?.volume) return;
@@ -279,6 +310,7 @@ const keyActions = {
       return boxes.withRange(box, 2, a, b);
     });
   },
+  extend: () => shared.session?.volume && change(extendChosen),
   newBox: () => shared.session && viewActions.draw(boxes.around(shared.place, shared.session.size)),
   moveBox(...by) {
     reshapeChosen((box) => boxes.moved(box, shared.session.size, stepOn(focusedView().plane, by)));
@@ -327,7 +359,8 @@ function prepare() {
   by("undo").addEventListener("click", keyActions.undo);
   by("redo").addEventListener("click", keyActions.redo);
   by("help").addEventListener("click", keyActions.help);
-  by("cancel").addEventListener("click", keyActions.undo);
+  by("cancel").addEventListener("click", keyActions.cancel);
+  by("extend").addEventListener("click", keyActions.extend);
   by("opacity").addEventListener("input", () => {
     shared.opacity = by("opacity").value / 100;
     for (const view of views) view.paint();

@@ -16,28 +16,56 @@ export function paintCrosshair(pen, { scale, left, top }, plane, place) {
   pen.stroke();
 }
 
-// The object's points and corrections on one slice; a bar marks what removes.
-export function paintPoints(pen, { scale, left, top }, plane, slice, object) {
-  const removed = object.corrections.filter((made) => made.remove).map((made) => made.remove);
-  const added = object.corrections.filter((made) => made.add).map((made) => made.add);
-  for (const point of [...object.points, ...added, ...removed]) {
-    if (plane.name !== "image" && point[plane.through] !== slice) continue;
-    const x = left + (boxes.across(plane, point[plane.across]) + 0.5) * scale[0];
-    const y = top + (boxes.down(plane, point[plane.down]) + 0.5) * scale[1];
+const middle = ({ scale, left, top }, plane, place) => [
+  left + (boxes.across(plane, place[plane.across]) + 0.5) * scale[0],
+  top + (boxes.down(plane, place[plane.down]) + 0.5) * scale[1],
+];
+
+// The object's points and corrections on one slice.
+export function paintMarks(pen, layout, plane, slice, object) {
+  const here = (place) => plane.name === "image" || place[plane.through] === slice;
+  for (const point of object.points.filter(here)) paintPoint(pen, middle(layout, plane, point), object.colour, false);
+  for (const made of object.corrections) {
+    const [[kind, value]] = Object.entries(made);
+    const removes = kind.startsWith("remove");
+    if (!kind.endsWith("_stroke")) {
+      if (here(value)) paintPoint(pen, middle(layout, plane, value), object.colour, removes);
+    } else if (value.some(here)) {
+      paintStroke(pen, layout, plane, value.filter(here), object.colour, removes);
+    }
+  }
+}
+
+// A bar marks what removes.
+function paintPoint(pen, [x, y], colour, removes) {
+  pen.setLineDash([]);
+  pen.beginPath();
+  pen.arc(x, y, 4.5, 0, 7);
+  pen.fillStyle = colour;
+  pen.strokeStyle = "#000000";
+  pen.lineWidth = 1.5;
+  pen.fill();
+  pen.stroke();
+  if (!removes) return;
+  pen.beginPath();
+  pen.moveTo(x - 3, y);
+  pen.lineTo(x + 3, y);
+  pen.lineWidth = 2;
+  pen.stroke();
+}
+
+// A line along places, dark beneath its colour; dashed if it removes.
+export function paintStroke(pen, layout, plane, places, colour, removes) {
+  pen.lineJoin = "round";
+  pen.setLineDash(removes ? [6, 4] : []);
+  for (const [style, width] of [["#000000aa", 5], [colour, 2.5]]) {
+    pen.strokeStyle = style;
+    pen.lineWidth = width;
     pen.beginPath();
-    pen.arc(x, y, 4.5, 0, 7);
-    pen.fillStyle = object.colour;
-    pen.strokeStyle = "#000000";
-    pen.lineWidth = 1.5;
-    pen.fill();
-    pen.stroke();
-    if (!removed.includes(point)) continue;
-    pen.beginPath();
-    pen.moveTo(x - 3, y);
-    pen.lineTo(x + 3, y);
-    pen.lineWidth = 2;
+    places.forEach((place, n) => (n ? pen.lineTo(...middle(layout, plane, place)) : pen.moveTo(...middle(layout, plane, place))));
     pen.stroke();
   }
+  pen.setLineDash([]);
 }
 
 // A box by its edges, dark beneath its colour, with handles where it can be dragged.

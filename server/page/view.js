@@ -2,14 +2,16 @@
 
 import * as api from "./api.js";
 import * as boxes from "./box.js";
-import { paintBox, paintCrosshair, paintPoints } from "./paint.js";
+import { paintBox, paintCrosshair, paintMarks, paintStroke } from "./paint.js";
 
 const KEPT = 160;
 const HANDLE = 7;
 const CLICK = 4;
+const LONGEST = 500;
 
 export class View {
-  // `actions`: what the view asks for: place(axis → index), draw(box), reshape(key, box), pick(place), window(dx, dy).
+  // `actions`: what the view asks for: place(axis → index), draw(box), reshape(key, box), pick(place),
+  // point(place, removes), stroke(places, removes), window(dx, dy).
   constructor(shared, plane, main, actions) {
     Object.assign(this, { shared, plane, main, actions });
     this.zoom = 1;
@@ -143,7 +145,8 @@ export class View {
     }
     if (plane.count > 1) paintCrosshair(pen, this.layout(), plane, shared.place);
     for (const object of shared.objects) this.box(pen, object);
-    for (const object of shared.objects) if (object.visible) paintPoints(pen, this.layout(), plane, this.slice, object);
+    for (const object of shared.objects) if (object.visible) paintMarks(pen, this.layout(), plane, this.slice, object);
+    if (this.drag?.places) paintStroke(pen, this.layout(), plane, this.drag.places, "#ffffff", this.drag.removes);
     if (this.drag?.shape) paintBox(pen, this.layout(), this.drag.shape, "#ffffff", [5, 4], false);
     this.title.textContent = plane.name === "image" ? "" : `${plane.name} ${this.slice + 1} / ${plane.count}`;
     if (this.slider) this.slider.value = this.slice;
@@ -183,15 +186,16 @@ export class View {
     const start = this.toPicture(event);
     const screen = [event.clientX, event.clientY];
     if (event.button === 2) this.drag = { kind: "window", last: screen };
-    else if (event.button === 0 && event.altKey) this.actions.point(this.toVoxel(start), event.shiftKey);
+    else if (event.button === 0 && event.altKey) this.drag = { kind: "mark", screen, removes: event.shiftKey, places: [this.toVoxel(start)] };
     else if (event.button === 1 || event.shiftKey) this.drag = { kind: "pan", last: screen };
-    else if (event.button === 0) this.drag = { screen, start, ...this.choice(start) };
+    else if (event.button === 0) this.drag = { screen, start, ...this.choice(start, event.ctrlKey || event.metaKey) };
     event.preventDefault();
   }
 
-  choice(start) {
+  // What a drag from here does; `anew` draws a box even where one could be taken hold of.
+  choice(start, anew) {
     const grip = this.grip(start);
-    if (grip) return { kind: grip.sides ? "resize" : "move", key: grip.object.key, box: grip.object.box, ...grip };
+    if (grip && !(anew && this.main)) return { kind: grip.sides ? "resize" : "move", key: grip.object.key, box: grip.object.box, ...grip };
     if (this.main) return { kind: "draw" };
     const object = this.shared.objects.find((each) => each.key === this.shared.chosen);
     return object ? { kind: "range", key: object.key, box: object.box } : { kind: "place" };
@@ -213,8 +217,19 @@ export class View {
       return;
     }
     if (drag.kind === "place") this.actions.place(this.toVoxel(point));
+    else if (drag.kind === "mark") this.mark(screen, this.toVoxel(point));
     else if (drag.shape || Math.hypot(screen[0] - drag.screen[0], screen[1] - drag.screen[1]) >= CLICK) drag.shape = this.shape(point);
     this.paint();
+  }
+
+  // Adds a place to a stroke, once the mouse has moved as far as a drag does.
+  mark(screen, place) {
+    const { drag } = this;
+    drag.moved ||= Math.hypot(screen[0] - drag.screen[0], screen[1] - drag.screen[1]) >= CLICK;
+    // Other views cut across the slices that the model sees.
+    if (!this.main) return;
+    const last = drag.places.at(-1);
+    if (drag.moved && Object.keys(place).some((axis) => place[axis] !== last[axis]) && drag.places.length < LONGEST) drag.places.push(place);
   }
 
   // The edges that a drag has given so far.
@@ -253,7 +268,10 @@ export class View {
     const { drag } = this;
     this.drag = null;
     if (!drag || drag.kind === "window" || drag.kind === "pan") return;
-    if (!drag.shape) {
+    if (drag.kind === "mark") {
+      if (drag.places.length > 1) this.actions.stroke(drag.places, drag.removes);
+      else this.actions.point(drag.places[0], drag.removes);
+    } else if (!drag.shape) {
       this.actions.place(this.toVoxel(this.toPicture(event)));
       if (drag.kind !== "place") this.actions.pick(this);
     } else if (drag.kind === "draw") {

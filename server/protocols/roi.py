@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ...errors import LiteMedSamError
+from ..sessions.objects import Correction
 
 if TYPE_CHECKING:
-    from ..sessions.objects import Box, Correction
+    from ..sessions.objects import Box
     from ..sessions.open_scan import OpenScan
 
 _LARGEST = 1e9
@@ -69,7 +70,7 @@ def corrections_of(opened: OpenScan, parameters: dict[str, Any]) -> tuple[Correc
     for name, adds in (("foreground", True), ("background", False)):
         clicks = _clicks(opened, parameters, name)
         places = [] if clicks is None else np.rint(clicks).astype(int).tolist()
-        made += [(adds, tuple(place)) for place in places]
+        made += [Correction(adds, (tuple(place),)) for place in places]
     return tuple(made)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from threading import Event
 from typing import TYPE_CHECKING
 
 from starlette.responses import JSONResponse, Response
@@ -12,6 +14,8 @@ from .sessions import session_of
 
 if TYPE_CHECKING:
     from starlette.requests import Request
+
+_WATCH_SECONDS = 0.2
 
 
 async def add(request: Request) -> Response:
@@ -27,6 +31,20 @@ async def change(request: Request) -> Response:
     session, key = session_of(request), whole_number("object", request.path_params["key"])
     given = await json_object(request, (), ("box", "points", "corrections", "name", "colour", "visible"))
     await in_thread(lambda: session.change(key, **given))
+    return JSONResponse(await in_thread(session.state))
+
+
+async def extend(request: Request) -> Response:
+    """Find the slices of an object whose box covers one; a client that goes away stops the search."""
+    session, key = session_of(request), whole_number("object", request.path_params["key"])
+    await json_object(request)
+    gone = Event()
+    search = asyncio.ensure_future(in_thread(session.extend, key, gone.is_set))
+    while not search.done():
+        await asyncio.wait([search], timeout=_WATCH_SECONDS)
+        if not search.done() and await request.is_disconnected():
+            gone.set()
+    await search
     return JSONResponse(await in_thread(session.state))
 
 

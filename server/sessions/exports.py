@@ -18,10 +18,11 @@ from ...engine.objects.objects import Objects
 from ...engine.running.job import SegmentedScan
 from ...engine.running.outputs import LabelMap
 from ...errors import LiteMedSamError
+from .corrections import as_prompt
 
 if TYPE_CHECKING:
     from .masks import ObjectMask
-    from .objects import DrawnObject
+    from .objects import DrawnObject, Point
     from .open_scan import OpenScan
 
 PROMPTS = "prompts"
@@ -54,19 +55,20 @@ def stored_boxes(opened: OpenScan, objects: Sequence[DrawnObject]) -> np.ndarray
 
 def prompts_json(opened: OpenScan, objects: Sequence[DrawnObject]) -> Export:
     """The prompts in this project's own form of ``--boxes``."""
+    view = opened.prepared.view
+
+    def stored(place: Point) -> list[int]:
+        index: list[int] = view.stored_point(np.array(place)).astype(int).tolist()
+        return index
+
     entries = []
     for each, box in zip(objects, stored_boxes(opened, objects).astype(int).tolist(), strict=True):
         entry: dict[str, object] = {"name": each.name} if each.name else {}
         entry["box"] = box
         if each.points:
-            view = opened.prepared.view
-            entry["points"] = [view.stored_point(np.array(point)).astype(int).tolist() for point in each.points]
+            entry["points"] = [stored(point) for point in each.points]
         if each.corrections:
-            view = opened.prepared.view
-            entry["corrections"] = [
-                {"add" if adds else "remove": [view.stored_point(np.array(place)).astype(int).tolist()]}
-                for adds, place in each.corrections
-            ]
+            entry["corrections"] = [as_prompt(made, stored) for made in each.corrections]
         entries.append(entry)
     content = json.dumps({"version": 1, "space": "voxel", "objects": entries}, indent=1, ensure_ascii=False)
     return Export(f"{stem_of(opened.name)}.boxes.json", content.encode() + b"\n")
@@ -133,7 +135,7 @@ def segmented(opened: OpenScan, objects: Sequence[DrawnObject], masks: Sequence[
     prepared = replace(opened.prepared, case=replace(opened.prepared.case, boxes=seen.boxes), objects=seen, boxes=boxes)
     scores = np.array([mask.score for mask in masks], np.float32)
     areas = np.array([mask.voxels for mask in masks], np.int64)
-    return SegmentedScan(opened.scan, prepared, Segmentation(labels, scores, {}, 0, areas))
+    return SegmentedScan(opened.scan, prepared, Segmentation(labels, scores, {}, 0, areas, seen.boxes))
 
 
 def command(opened: OpenScan, settings: Sequence[str]) -> str:

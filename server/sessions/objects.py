@@ -15,8 +15,27 @@ Box = tuple[int, ...]
 Point = tuple[int, ...]
 """x, y or x, y, z as seen."""
 
-Correction = tuple[bool, Point]
-"""Whether a click adds to the mask, and where."""
+
+@dataclass(frozen=True)
+class Correction:
+    """What a user repairs of a mask with the mouse.
+
+    Attributes
+    ----------
+    adds : bool
+        Whether the mask lacks the places; otherwise they do not belong to it.
+    places : tuple of Point
+        One is a click; several are a stroke along them, all on one slice.
+    """
+
+    adds: bool
+    places: tuple[Point, ...]
+
+    @property
+    def is_stroke(self) -> bool:
+        """Whether there are several places."""
+        return len(self.places) > 1
+
 
 Prompt = tuple[Box, tuple[Point, ...], tuple[Correction, ...]]
 """What a mask depends on, beside the image: a box, points on the object, and corrections in order."""
@@ -172,14 +191,14 @@ def changed(drawn: DrawnObject, **values: object) -> DrawnObject:
     after: DrawnObject = replace(drawn, **given)  # type: ignore[arg-type]
     if "points" in given and any(not within(after.box, point) for point in after.points):
         raise LiteMedSamError("a point lies outside its object's box", "set it inside, or make the box larger")
-    if "corrections" in given and not all(_covered(after.box, place) for _, place in after.corrections):
+    if "corrections" in given and not all(_covered(after.box, made.places[0]) for made in after.corrections):
         raise LiteMedSamError(
             "a correction lies on a slice that its object's box leaves out", "set it inside, or make the box larger"
         )
     return replace(
         after,
         points=tuple(point for point in after.points if within(after.box, point)),
-        corrections=tuple(made for made in after.corrections if _covered(after.box, made[1])),
+        corrections=tuple(made for made in after.corrections if _covered(after.box, made.places[0])),
     )
 
 

@@ -19,6 +19,7 @@ from ...engine.running.job import Request
 from ...engine.scan.intensity import scaling_named
 from ...engine.sessions.volume import VolumeSession
 from ...errors import LiteMedSamError
+from .corrections import read_corrections
 from .display import Display
 from .masks import ObjectMask
 from .planes import Plane, planes_of
@@ -31,9 +32,6 @@ if TYPE_CHECKING:
     from ...engine.scan.scan import Scan
     from ...engine.sessions.image import ImageSession
     from .objects import Box, Correction, Point
-
-# Of one object.
-MOST_CORRECTIONS = 100
 
 
 @dataclass(frozen=True)
@@ -208,21 +206,12 @@ class OpenScan:
         Raises
         ------
         LiteMedSamError
-            For other than a list of objects with one place under ``add`` or ``remove``, and where the model takes none.
+            As `read_corrections`, and where the model takes none.
         """
-        if not isinstance(corrections, list) or len(corrections) > MOST_CORRECTIONS:
-            raise LiteMedSamError(
-                f"corrections is {str(corrections)[:60]}, expected a list of at most {MOST_CORRECTIONS}"
-            )
-        if corrections:
+        found = read_corrections(corrections, self._checked_place)
+        if found:
             check_correctable(self.predictor.network.info)
-        made = []
-        for given in corrections:
-            if not isinstance(given, dict) or len(given) != 1 or not given.keys() <= {"add", "remove"}:
-                raise LiteMedSamError(f"a correction is {str(given)[:60]}, expected one place under add or remove")
-            ((kind, place),) = given.items()
-            made.append((kind == "add", self._checked_place(place)))
-        return tuple(made)
+        return found
 
     def _checked_place(self, place: object) -> Point:
         good = isinstance(place, list) and len(place) == len(self.grid)
@@ -231,6 +220,31 @@ class OpenScan:
             size = " × ".join(map(str, self.grid[::-1]))
             raise LiteMedSamError(f"a point is {str(place)[:60]}, expected whole numbers within {size}")
         return tuple(place)  # type: ignore[arg-type]
+
+    def extended(self, box: Box, progress: Progress) -> Box:
+        """A box of one slice, from the first slice of its object to the last.
+
+        Parameters
+        ----------
+        box : Box
+        progress : callable
+            See `VolumeSession.extend`.
+
+        Raises
+        ------
+        LiteMedSamError
+            For an image, and for a box of several slices.
+        """
+        if not isinstance(self.session, VolumeSession):
+            raise LiteMedSamError(f"{self.name}: an image has no further slices")
+        x_min, y_min, first, x_max, y_max, last = box
+        if first != last:
+            raise LiteMedSamError(
+                f"the box covers slices {first} to {last}, expected one slice to search from",
+                "set its range to the slice where the object is clearest",
+            )
+        found = self.session.extend([x_min, y_min, x_max, y_max], first, progress)
+        return (x_min, y_min, int(found[2]), x_max, y_max, int(found[5]))
 
     def predict(
         self,

@@ -1,4 +1,4 @@
-"""Corrected objects of a session: a further click starts from the masks that the clicks before have left."""
+"""Corrected objects of a session: a further correction starts from the masks that those before have left."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from threading import Lock
 from typing import TYPE_CHECKING
 
 from ...engine.sessions.volume import VolumeSession
+from .corrections import as_arguments
 
 if TYPE_CHECKING:
     from ...engine.inference.case_segmenter import Progress
@@ -19,7 +20,7 @@ _KEPT = 32
 
 
 class Repairs:
-    """Applies clicks to the masks of boxes, one after the other.
+    """Applies clicks and strokes to the masks of boxes, one after the other.
 
     Parameters
     ----------
@@ -63,11 +64,10 @@ class Repairs:
         return self._session.begin(box)
 
     def _corrected(self, history: ObjectHistory, correction: Correction) -> ObjectHistory:
-        adds, place = correction
-        points = {"add" if adds else "remove": [place[:2]]}
+        given = as_arguments(correction, self._session.shape[-2:])
         if isinstance(self._session, VolumeSession):
-            return self._session.correct(history, place[2], **points)
-        return self._session.correct(history, **points)
+            return self._session.correct(history, correction.places[0][2], **given)
+        return self._session.correct(history, **given)
 
     def _keep(self, box: Box, corrections: tuple[Correction, ...], history: ObjectHistory) -> None:
         with self._changing:

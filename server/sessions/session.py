@@ -12,6 +12,7 @@ import numpy as np
 
 from ...errors import LiteMedSamError
 from ..refusal import BAD_REQUEST, CONFLICT, Refusal
+from .corrections import as_json
 from .events import Listeners
 from .exports import PROMPTS, Export, command, export, formats_of
 from .masks import MaskKeeper, ObjectMask
@@ -112,7 +113,7 @@ class ScanSession:
             "number": number,
             "box": list(drawn.box),
             "points": [list(point) for point in drawn.points],
-            "corrections": [{"add" if adds else "remove": list(place)} for adds, place in drawn.corrections],
+            "corrections": [as_json(made) for made in drawn.corrections],
             "name": drawn.name,
             "colour": drawn.colour,
             "visible": drawn.visible,
@@ -154,6 +155,35 @@ class ScanSession:
             self._history.change(
                 key, lambda drawn: changed(drawn, box=checked, points=placed, corrections=made, **values)
             )
+            self._changed()
+
+    def extend(self, key: int, stopped: Callable[[], bool]) -> None:
+        """Find the slices of an object whose box covers one slice; a single step.
+
+        Parameters
+        ----------
+        key : int
+        stopped : callable
+            Whether nobody waits for the answer any longer; asked between slices.
+
+        Raises
+        ------
+        LiteMedSamError
+            When there is no such object, its box covers several slices, it changes meanwhile, or the search is stopped.
+        """
+        with self._changing:
+            drawn = self._history.find(key)
+
+        def progress(done: int, total: int) -> None:
+            if stopped():
+                raise Refusal(CONFLICT, "the search for slices was stopped")
+            self.listeners.publish("progress", {"done": done, "total": total})
+
+        box = self.opened.extended(drawn.box, progress)
+        with self._changing:
+            if self._history.find(key).box != drawn.box:
+                raise Refusal(CONFLICT, "the box has changed during the search for slices", "search again")
+            self._history.change(key, lambda present: changed(present, box=box))
             self._changed()
 
     def remove(self, key: int) -> None:

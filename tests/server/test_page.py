@@ -347,6 +347,59 @@ def test_clicks_correct_the_mask_and_can_be_undone(correcting, scans, correctabl
     page.until(lambda: [[*made] for made in corrections()] == [["add"]], "undone")
 
 
+def test_a_stroke_corrects_the_mask(correcting, scans, correctable_bundle, tmp_path):
+    page = correcting
+    page.choose("slice.png", IMAGE)
+    page.drag("image", START, END)
+    (before,) = page.settled(1)
+    page.drag("image", (14.5, 18.5), (24.5, 18.5), Keys.ALT)
+    page.settled(1)
+    page.drag("image", (33.5, 8.5), (33.5, 24.5), Keys.ALT, Keys.SHIFT)
+    page.settled(1)
+    saved, prompts = page.save("png"), page.save("prompts")
+    made = json.loads(prompts.read_text())["objects"][0]["corrections"]
+    assert [[*each] for each in made] == [["add_strokes"], ["remove_strokes"]]
+    (added,), (removed,) = made[0]["add_strokes"], made[1]["remove_strokes"]
+    assert (added[0], added[-1]) == ([14, 18], [24, 18])
+    assert {x for x, y in removed} == {33}
+    given = [scans / "slice.png", "--boxes", prompts, "-o", tmp_path / "inferred"]
+    run = CliRunner().invoke(main, [*map(str, given), "--model", str(correctable_bundle), "--threads", "1"])
+    assert run.exit_code == 0, run.output
+    (result,) = (tmp_path / "inferred").iterdir()
+    assert saved.read_bytes() == result.read_bytes()
+    page.keys(Keys.CONTROL, "z")
+    page.keys(Keys.CONTROL, "z")
+    page.until(lambda: page.settled(1) == [before], "undone")
+
+
+def test_the_slices_of_an_object_are_found(page):
+    page.choose("scan.nii.gz", PLANES)
+    page.drag("axial", START, END)
+    objects(page, [""])
+    assert boxes(page) == [[9, 13, 2, 29, 30, 2]]
+    page.find("#extend").click()
+    page.settled(1)
+    page.until(lambda: page.find("#undo").is_enabled() and not page.find("#busy").is_displayed(), "the search's end")
+    ((x_min, y_min, first, x_max, y_max, last),) = boxes(page)
+    assert [x_min, y_min, x_max, y_max] == [9, 13, 29, 30]
+    assert first <= 2 <= last
+    if first != last:
+        page.keys(Keys.CONTROL, "z")
+        page.until(lambda: boxes(page) == [[9, 13, 2, 29, 30, 2]], "undone")
+    page.keys("x")
+    page.until(lambda: boxes(page) == [[9, 13, first, 29, 30, last]], "found again by the keyboard")
+
+
+def test_a_box_is_drawn_over_the_edge_of_another_one(page):
+    page.choose("slice.png", IMAGE)
+    page.drag("image", START, END)
+    objects(page, [""])
+    page.drag("image", (9.7, 20.5), (20.5, 28.5), Keys.CONTROL)
+    objects(page, ["", ""])
+    assert boxes(page)[0] == [9, 13, 29, 30]
+    assert boxes(page)[1] == [9, 20, 20, 28]
+
+
 def test_a_reload_finds_the_session_and_leaving_asks(page):
     page.choose("slice.png", IMAGE)
     asks = """const event = new Event("beforeunload", {cancelable: true}); window.dispatchEvent(event);

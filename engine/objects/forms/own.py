@@ -11,16 +11,20 @@ from ....errors import LiteMedSamError
 from ...case import check_box_count, check_corners
 from ...inference.prompt import POINTS
 from ..objects import ObjectPrompt, Objects, Repair, Stroke
-from ..sources import check_rank, from_world, geometry_of
+from ..sources import check_rank, from_world, geometry_of, on_slice
 from .content import BoxesContent, check_keys, name_of, numbers, shown
 
 if TYPE_CHECKING:
     from ...scan.scan import Scan
 
 VERSION = 1
-# Of strokes, in voxels.
-_USUAL_WIDTH, _LARGEST_WIDTH = 3, 100
+USUAL_WIDTH = 3
+"""Of strokes, in voxels."""
+_LARGEST_WIDTH = 100
+_OPTIONAL = "name", "z", "slice", "points", "scribble", "corrections"
 _REPAIRED = "add", "remove"
+# In place of a range of slices.
+_SEARCHED = "auto"
 _STROKES = "add_strokes", "remove_strokes"
 
 
@@ -35,6 +39,10 @@ class Own:
              "scribble": {"strokes": [[[35, 36, 5], [40, 44, 5]], [[41, 38, 6]]], "width": 3}}]}
 
     ``space`` is ``voxel`` (the default) or ``world``, ``z`` adds a range of slices to a box of four numbers, and
+    ``slice`` a single one. With ``"z": "auto"``, the object is followed from its one slice to where it ends::
+
+        {"box": [30, 31, 50, 52], "slice": 5, "z": "auto"}
+
     ``points`` are one to four places on the object in the space of the box. The ``strokes`` of a ``scribble`` are
     lists of such places, each on one slice, joined by lines; a single place is a dot. ``width`` counts voxels, 1 to
     100, and is 3 when absent. Unknown keys are refused, so that a misspelt one is noticed.
@@ -96,14 +104,12 @@ def objects_of_entries(file: Path, entries: list[Any], scan: Scan, world: bool) 
 
 
 def _object(where: str, entry: Any, scan: Scan, world: bool) -> ObjectPrompt:
-    check_keys(where, entry, ("box",), ("name", "z", "points", "scribble", "corrections", *_REPAIRED))
+    check_keys(where, entry, ("box",), (*_OPTIONAL, *_REPAIRED))
     name = name_of(where, "name", entry.get("name", ""))
-    box = numbers(where, "box", entry["box"], (4, 6))
-    if "z" in entry:
-        if len(box) != 4:
-            raise LiteMedSamError(f"{where}: z beside a box of 6 numbers", "leave z out")
-        z = numbers(where, "z", entry["z"], (2,))
-        box = [*box[:2], z[0], *box[2:], z[1]]
+    open_ended = entry.get("z") == _SEARCHED
+    if world and "slice" in entry:
+        raise LiteMedSamError(f"{where}: a slice in millimetres", "give boxes of 6 numbers, or all in voxels")
+    box = _box(where, entry, open_ended)
     if world:
         stored = from_world(where, box, scan)
     else:
@@ -112,7 +118,26 @@ def _object(where: str, entry: Any, scan: Scan, world: bool) -> ObjectPrompt:
     rank = len(box) // 2
     points = _points(where, entry["points"], rank, scan, world) if "points" in entry else None
     strokes = _strokes(f"{where}: scribble", entry["scribble"], rank, scan, world) if "scribble" in entry else ()
-    return ObjectPrompt(stored, name, points, strokes, repairs=_repairs(where, entry, rank, scan, world))
+    repairs = _repairs(where, entry, rank, scan, world)
+    return ObjectPrompt(stored, name, points, strokes, repairs=repairs, open_ended=open_ended)
+
+
+def _box(where: str, entry: dict[str, Any], open_ended: bool) -> list[float]:
+    """The box of an entry with its slices."""
+    box = numbers(where, "box", entry["box"], (4, 6))
+    if "slice" in entry:
+        if "z" in entry and not open_ended:
+            raise LiteMedSamError(f"{where}: z beside slice", f'give one of them, or "z": "{_SEARCHED}"')
+        (z,) = numbers(where, "slice", [entry["slice"]], (1,))
+        return on_slice(where, box, z)
+    if open_ended and len(box) == 4:
+        raise LiteMedSamError(f'{where}: "z": "{_SEARCHED}" without a slice to search from', "add the slice")
+    if "z" not in entry or open_ended:
+        return box
+    if len(box) != 4:
+        raise LiteMedSamError(f"{where}: z beside a box of 6 numbers", "leave z out")
+    z_range = numbers(where, "z", entry["z"], (2,))
+    return [*box[:2], z_range[0], *box[2:], z_range[1]]
 
 
 def _repairs(where: str, entry: dict[str, Any], rank: int, scan: Scan, world: bool) -> tuple[Repair, ...]:
@@ -156,7 +181,7 @@ def _points(where: str, values: Any, rank: int, scan: Scan, world: bool) -> np.n
 
 def _strokes(where: str, content: Any, rank: int, scan: Scan, world: bool) -> tuple[Stroke, ...]:
     check_keys(where, content, ("strokes",), ("width",))
-    width = content.get("width", _USUAL_WIDTH)
+    width = content.get("width", USUAL_WIDTH)
     if isinstance(width, bool) or not isinstance(width, int | float) or not 1 <= width <= _LARGEST_WIDTH:
         raise LiteMedSamError(f"{where}: width is {shown(width)}, expected 1 to {_LARGEST_WIDTH} voxels")
     strokes = content["strokes"]

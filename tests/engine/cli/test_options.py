@@ -49,6 +49,25 @@ def test_names_go_from_json_through_a_mask_to_the_next_result(infer, scans, tmp_
     assert json.loads(comment.get_content())["labels"]["1"] == "liver.1"
 
 
+def test_a_box_on_a_slice_is_followed_to_where_its_object_ends(infer, scans, tmp_path):
+    def run(*arguments):
+        infer(scans / "scan.nii.gz", *arguments, "--overwrite", "--report", tmp_path / "a.json")
+        (case,) = json.loads((tmp_path / "a.json").read_text())["cases"]
+        return case["boxes"], case["notes"], (tmp_path / "results" / "scan.nii.gz").read_bytes()
+
+    (box,), notes, extended = run("--box", "9,13,29,30", "--slice", 2, "--extend")
+    assert box[:2] + box[3:5] == [9, 13, 29, 30]
+    assert 0 <= box[2] <= 2 <= box[5] <= 4
+    assert any(f"object 1 was found on slices z = {box[2]:g} to {box[5]:g}" in note for note in notes)
+    assert run("--box", "9,13,2,29,30,2", "--extend") == ([box], notes, extended)
+    drawn = {"version": 1, "objects": [{"box": [9, 13, 29, 30], "slice": 2, "z": "auto"}]}
+    (tmp_path / "drawn.json").write_text(json.dumps(drawn))
+    assert run("--boxes", tmp_path / "drawn.json") == ([box], notes, extended)
+    # The box that was found, given as such, gives the same bytes.
+    assert run("--box", ",".join(f"{value:g}" for value in box))[2] == extended
+    assert run("--box", "9,13,29,30", "--slice", 2)[0] == [[9, 13, 2, 29, 30, 2]]
+
+
 def test_strokes_in_json_do_what_those_of_a_mask_do(infer, scans, tmp_path):
     drawn = {"box": [9, 13, 1, 29, 30, 3], "scribble": {"strokes": [[[16, 21, 2], [23, 21, 2]]]}}
     (tmp_path / "drawn.json").write_text(json.dumps({"version": 1, "objects": [drawn]}))
@@ -171,6 +190,9 @@ def test_millimetres_are_voxels_elsewhere(infer, scans, tmp_path):
         (("--spacing", "1;1"), "is not a list of numbers with commas between, as in 0.5,0.5,3"),
         (("--box", BOX, "--boxes", "a"), "--box and --boxes exclude each other"),
         (("--pieces",), "--pieces and --margin go with --boxes-from"),
+        (("--extend",), "--slice and --extend go with --box"),
+        (("--slice", 2, "--boxes", "a"), '--slice and --extend go with --box; a JSON file has "slice"'),
+        (("--box", BOX, "--slice", 2, "--box-space", "world"), "--slice goes with boxes in voxels"),
         (("--boxes-from", "a", "--box-space", "world"), "goes with --box or --boxes"),
         (("--overwrite", "--skip-existing"), "exclude each other"),
         (("-i", "a"), "give either case files or a folder"),

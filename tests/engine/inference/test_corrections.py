@@ -1,17 +1,17 @@
-"""Corrections: points end on their side, strokes are drawn, a change spreads through a volume and stops."""
+"""Corrections: points end on their side, strokes are drawn, a change fades through a volume and stops."""
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import numpy as np
 import pytest
-from litemedsam.engine.inference.corrections import CorrectedObject, Corrector, honoured, overlap
+from litemedsam.engine.inference.corrections import Change, CorrectedObject, Corrector, SliceMask, honoured
 from litemedsam.engine.inference.embeddings import EmbeddingCache, SliceEmbeddings
 from litemedsam.engine.inference.frame import Frame
-from litemedsam.engine.inference.object_masks import CallingThread, ObjectDecoder
-from litemedsam.engine.inference.prompt import Correction
-from litemedsam.engine.inference.propagation import next_query, propagate
-from litemedsam.engine.inference.region import Region, to_region
+from litemedsam.engine.inference.object_masks import CallingThread, ObjectDecoder, ObjectQuery
+from litemedsam.engine.inference.prompt import Correction, Target
+from litemedsam.engine.inference.propagation import propagate
+from litemedsam.engine.inference.region import to_region
 from litemedsam.engine.inference.streams import Streams
 from litemedsam.engine.system.stopwatch import Stopwatch
 
@@ -75,13 +75,41 @@ def test_strokes_give_points_and_are_drawn_into_the_mask():
     assert (drawn[~painted & ~painted.T] == 0.5).all()
 
 
-def test_overlap_is_the_dsc_of_both_masks_in_one_image():
-    one, other = Region(2, 3, np.ones((4, 4), bool)), Region(4, 3, np.ones((4, 4), bool))
-    assert overlap(one, other) == pytest.approx(0.5)
-    assert overlap(one, one) == 1
-    empty = Region(0, 0, np.zeros((0, 0), bool))
-    assert overlap(empty, empty) == 1
-    assert overlap(one, empty) == 0
+def slice_mask(logits, points=((20.0, 20.0),), labels=(1,)):
+    """A mask of positive logits (64, 64) on slice 4 of an image of as many pixels."""
+    query = ObjectQuery(Target(1, 4), np.zeros(4, np.float32), np.array([8, 8, 39, 39]))
+    mask = to_region(logits, Frame.of(64, 64, 64))
+    return SliceMask(query, mask, np.float32(1), logits, np.array(points, np.float32), np.array(labels))
+
+
+def test_a_change_fades_and_ends_where_the_points_are_right_or_it_is_far():
+    before = slice_mask(np.full((64, 64), -2, np.float32), np.zeros((0, 2)), ())
+    logits = before.logits.copy()
+    logits[16:24, 16:24] = 3
+    # An eighth of the box's side, and so an eighth of its 64 slices.
+    change = Change.between(before, slice_mask(logits), np.array([8, 8, 0, 71, 71, 63]))
+    assert change.reach == pytest.approx(8)
+    near, far = change.on(before.logits, 1), change.on(before.logits, 12)
+    assert near is not None
+    assert far is not None
+    np.testing.assert_array_equal(near[16:24, 16:24] > 0, True)
+    np.testing.assert_allclose(far, before.logits + change.difference * np.exp(-((12 / 8) ** 2) / 2), rtol=1e-6)
+    np.testing.assert_array_equal(near[30:], before.logits[30:])
+    assert change.on(before.logits, 13) is None
+    assert change.on(logits, 1) is None
+
+
+def test_logits_that_are_certain_carry_a_change_no_farther():
+    before = slice_mask(np.full((64, 64), -500, np.float32), np.zeros((0, 2)), ())
+    change = Change.between(before, slice_mask(np.full((64, 64), 500, np.float32)), np.array([0, 0, 0, 63, 63, 9]))
+    assert change.difference.max() == 20
+
+
+def test_a_correction_that_changes_nothing_reaches_no_other_slice():
+    before = slice_mask(np.full((64, 64), -2, np.float32))
+    change = Change.between(before, before, np.array([0, 0, 0, 63, 63, 9]))
+    assert change.reach == 0
+    assert change.on(before.logits, 1) is None
 
 
 @pytest.fixture(scope="module")
@@ -95,7 +123,7 @@ def followed(correctable_bundle):
         with ThreadPoolExecutor(1) as pool:
             decoder = ObjectDecoder(network, predictor.protocol, predictor.prompts, pool, 1, Stopwatch())
             answers = list(propagate(BOX[None], embeddings, decoder, lambda done, total: None))
-        corrector = Corrector(replace(decoder, pool=CallingThread(), streams=0), embeddings.slice, next_query)
+        corrector = Corrector(replace(decoder, pool=CallingThread(), streams=0), embeddings.slice)
         yield corrector, CorrectedObject.of(BOX, answers)
 
 

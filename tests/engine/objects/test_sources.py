@@ -44,6 +44,46 @@ def test_boxes_in_millimetres(tmp_path, scan):
     np.testing.assert_allclose(found.prompts[0].points, [[5, 5, 1]])
 
 
+def test_a_box_on_a_slice(tmp_path, scan):
+    found = GivenBoxes([(3, 4, 8, 9), (1, 2, 5, 6)], slice_index=2).objects(tmp_path, scan)
+    np.testing.assert_array_equal(found.boxes, [[3, 4, 2, 8, 9, 2], [1, 2, 2, 5, 6, 2]])
+    assert prepare(scan, found).case.open_ended == frozenset()
+    found = GivenBoxes([(3, 4, 8, 9), (1, 2, 5, 6)], slice_index=2, open_ended=True).objects(tmp_path, scan)
+    prepared = prepare(scan, found)
+    assert prepared.case.open_ended == {1, 2}
+    # As seen, the slices of this scan may run the other way.
+    seen = prepared.case.boxes.copy()
+    seen[0, [2, 5]] = seen[0, 2] - 1, seen[0, 2] + 2
+    restored = prepared.found(seen)
+    assert sorted(restored.boxes[0, [2, 5]]) in ([1, 4], [0, 3])
+    np.testing.assert_array_equal(restored.boxes[1], [1, 2, 2, 5, 6, 2])
+    low, high = (int(z) for z in restored.boxes[0, [2, 5]])
+    assert f"object 1 was found on slices z = {low} to {high}" in restored.notes[-2]
+    np.testing.assert_array_equal(restored.objects.boxes, seen)
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"boxes": [(1, 2, 0, 3, 4, 1)], "slice_index": 2}, "a slice beside a box of 6 numbers"),
+        (
+            {"boxes": [(1, 2, 0, 3, 4, 1)], "open_ended": True},
+            "its box covers slices z = 0 to 1, expected one slice to search from; give a box with one z",
+        ),
+        ({"boxes": [(1, 2, 3, 4)], "slice_index": 6}, "outside the image"),
+    ],
+)
+def test_boxes_that_cannot_be_extended_are_refused(tmp_path, scan, given, words):
+    with pytest.raises(LiteMedSamError, match=words):
+        prepare(scan, GivenBoxes(**given).objects(tmp_path, scan))
+
+
+def test_an_image_has_no_slices_to_search(tmp_path):
+    image = Scan("image", np.zeros((20, 30), np.uint8), False)
+    with pytest.raises(LiteMedSamError, match="an image has no further slices; leave the search for slices out"):
+        prepare(image, GivenBoxes([(1, 2, 3, 4)], open_ended=True).objects(tmp_path, image))
+
+
 VOLUME = Scan("scan", np.zeros((3, 6, 7), np.uint8), True)
 
 

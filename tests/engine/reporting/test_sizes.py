@@ -19,7 +19,7 @@ def report(mm, rank=3, voxels=30):
     boxes = np.zeros((1, 2 * rank))
     case = Case("a", np.zeros(shape, np.uint8), boxes, np.full(rank, mm))
     prepared = Prepared(case, View.identity(shape), Objects.of_boxes("a", boxes), boxes)
-    result = Segmentation(labels, np.ones(1, np.float32), {}, 1, np.array([voxels]))
+    result = Segmentation(labels, np.ones(1, np.float32), {}, 1, np.array([voxels]), boxes)
     return CaseReport.of(prepared, result, Path("b"), {"total": 1.0}, [1], [])
 
 

@@ -36,6 +36,18 @@ def test_our_own_json(tmp_path, scan):
     np.testing.assert_array_equal(found.prompts[1].points, [[5, 6, 1], [6, 7, 2]])
 
 
+def test_a_box_on_a_slice_may_be_open_ended(tmp_path, scan):
+    content = [
+        {"box": [3, 4, 8, 9], "slice": 2},
+        {"box": [3, 4, 8, 9], "slice": 2, "z": "auto"},
+        {"box": [3, 4, 2, 8, 9, 2], "z": "auto"},
+    ]
+    found = objects_of(tmp_path, scan, {"version": 1, "objects": content})
+    np.testing.assert_array_equal(found.boxes, [[3, 4, 2, 8, 9, 2]] * 3)
+    assert [prompt.open_ended for prompt in found.prompts] == [False, True, True]
+    assert prepare(scan, found).case.open_ended == {2, 3}
+
+
 BOX = [1, 2, 0, 10, 11, 5]
 
 
@@ -63,6 +75,12 @@ def corrected(**given):
         ({"version": 1, "objects": [{"box": ["1", 2, 3, 4]}]}, "object 1: box"),
         ({"version": 1, "objects": [{"box": [True, 2, 3, 4]}]}, "object 1: box"),
         ({"version": 1, "objects": [{"box": BOX, "z": [1, 2]}]}, "object 1: z beside"),
+        (corrected(slice=3), "object 1: a slice beside a box of 6 numbers; give x0,y0,x1,y1 or no slice"),
+        (corrected(box=[1, 2, 3, 4], slice=3, z=[1, 2]), 'object 1: z beside slice; give one of them, or "z": "auto"'),
+        (corrected(box=[1, 2, 3, 4], z="auto"), 'object 1: "z": "auto" without a slice to search from; add the slice'),
+        (corrected(box=[1, 2, 3, 4], slice="3"), "object 1: slice is ['3'], expected 1 numbers"),
+        (corrected(z="all"), "object 1: z beside a box of 6 numbers"),
+        ({"version": 1, "space": "world", "objects": [{"box": [1, 2, 3, 4], "slice": 1}]}, "slice in millimetres"),
         ({"version": 1, "objects": [{"box": BOX, "points": [[1, 2]]}]}, "object 1: point"),
         ({"version": 1, "objects": [{"box": BOX, "points": [[40, 2, 1]]}]}, "object 1: a point lies outside"),
         ({"version": 1, "objects": [{"box": BOX}, {"box": BOX, "scribble": []}]}, "object 2: scribble: list, expected"),

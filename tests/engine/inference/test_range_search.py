@@ -1,0 +1,136 @@
+"""The slices of an object that is drawn on one slice: the rule, the walk, and a ball in the default model."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from litemedsam.engine.case import Case
+from litemedsam.engine.inference.embeddings import EmbeddingCache, SliceEmbeddings
+from litemedsam.engine.inference.object_masks import CallingThread, ObjectDecoder, ObjectMask, ObjectQuery
+from litemedsam.engine.inference.prompt import Target
+from litemedsam.engine.inference.range_search import EndRule, RangeSearch, SliceFacts
+from litemedsam.engine.inference.region import Region
+from litemedsam.engine.inference.streams import Streams
+from litemedsam.engine.system.stopwatch import Stopwatch
+
+from litemedsam import LiteMedSamError, Predictor
+
+NEVER, AT_ONCE = EndRule(constant=1e6), EndRule(constant=-1e6)
+DRAWN = SliceFacts(0.9, 400, 120.0, 10.0)
+
+
+@pytest.mark.parametrize(
+    ("here", "ended"),
+    [
+        (DRAWN, False),
+        (replace(DRAWN, area=0), True),
+        (replace(DRAWN, area=8), True),
+        (replace(DRAWN, area=200), False),
+        (replace(DRAWN, score=0.3, area=60), True),
+        (replace(DRAWN, area=60), False),
+        (replace(DRAWN, mean=119.0), False),
+        (replace(DRAWN, mean=40.0, score=0.7, area=350), True),
+    ],
+)
+def test_an_object_ends_where_its_mask_is_small_doubtful_or_of_another_kind(here, ended):
+    assert EndRule().ended(DRAWN, here) == ended
+
+
+@pytest.mark.parametrize("coloured", [False, True])
+def test_facts_are_of_the_pixels_under_the_mask(coloured):
+    page = np.zeros((20, 30), np.uint8)
+    page[4:8, 6:9], page[5, 6] = 100, 88
+    query = ObjectQuery(Target(1, 2), np.zeros(4, np.float32), np.zeros(4))
+    mask = np.ones((4, 3), bool)
+    found = ObjectMask(query, Region(4, 6, mask), np.float32(0.5), np.zeros((64, 64), np.float32))
+    facts = SliceFacts.of(found, np.stack([page] * 3, axis=-1) if coloured else page)
+    assert facts == SliceFacts(0.5, 12, pytest.approx(99.0), pytest.approx(np.std([88] + [100] * 11)))
+    empty = replace(found, region=Region(0, 0, np.zeros((0, 0), bool)))
+    assert SliceFacts.of(empty, page) == SliceFacts(0.5, 0, 0.0, 0.0)
+
+
+@pytest.fixture(scope="module")
+def searching(correctable_bundle):
+    """A search through a volume of nine slices with an untrained network, and its count of encoded slices."""
+    volume = np.random.default_rng(1).integers(0, 256, (9, 44, 50), np.uint8)
+    with Predictor(correctable_bundle, "onnxruntime", "f32", threads=1) as predictor:
+        network = predictor.network
+        network.prepare(Streams(1, 1))
+        embeddings = SliceEmbeddings(lambda z: network.encode(volume[z]), EmbeddingCache(1 << 30), retain=True)
+        decoder = ObjectDecoder(network, predictor.protocol, predictor.prompts, CallingThread(), 0, Stopwatch())
+        yield RangeSearch(decoder, embeddings.slice, volume), embeddings
+
+
+BOXES = np.array([[6.0, 5, 1, 40, 38, 7], [6, 5, 4, 40, 38, 4], [10, 10, 8, 30, 30, 8]])
+
+
+def test_a_search_goes_on_until_the_rule_ends_it(searching):
+    search, _ = searching
+    told = []
+    everywhere = replace(search, rule=NEVER).completed(BOXES, {2, 3}, lambda done, total: told.append((done, total)))
+    np.testing.assert_array_equal(everywhere[0], BOXES[0])
+    np.testing.assert_array_equal(everywhere[1:, [2, 5]], [[0, 8], [0, 8]])
+    np.testing.assert_array_equal(everywhere[:, [0, 1, 3, 4]], BOXES[:, [0, 1, 3, 4]])
+    assert told == [(done, 18) for done in (*range(1, 9), *range(10, 18))]
+    nowhere = replace(search, rule=AT_ONCE).completed(BOXES, {2, 3}, lambda done, total: None)
+    np.testing.assert_array_equal(nowhere, BOXES)
+
+
+def test_a_search_can_be_stopped(searching):
+    search, _ = searching
+
+    def stop(done, total):
+        raise LiteMedSamError("enough")
+
+    with pytest.raises(LiteMedSamError, match="enough"):
+        search.completed(BOXES, {2}, stop)
+
+
+def test_a_case_with_open_ended_boxes_is_the_case_of_the_boxes_that_are_found(correctable_bundle):
+    volume = np.random.default_rng(1).integers(0, 256, (9, 44, 50), np.uint8)
+    with Predictor(correctable_bundle, "onnxruntime", "f32", threads=1) as predictor:
+        case = Case("volume", volume, BOXES, open_ended=frozenset({2, 3}))
+        found = predictor.segment_case(case)
+        assert found.encoded == 9
+        np.testing.assert_array_equal(found.boxes[0], BOXES[0])
+        with predictor.open(volume, volume=True) as session:
+            for number in (2, 3):
+                x_min, y_min, z, x_max, y_max, _ = BOXES[number - 1]
+                extended = session.extend([x_min, y_min, x_max, y_max], int(z))
+                np.testing.assert_array_equal(found.boxes[number - 1], extended)
+        closed = predictor.segment_case(Case("volume", volume, found.boxes))
+        np.testing.assert_array_equal(found.labels, closed.labels)
+        np.testing.assert_array_equal(found.scores, closed.scores)
+        plain = predictor.segment_case(Case("volume", volume, BOXES))
+        np.testing.assert_array_equal(plain.boxes, BOXES)
+
+
+@pytest.mark.parametrize(
+    ("box", "z", "words"),
+    [
+        ([6, 5, 1, 40, 38, 7], 1, r"extend takes a box of 4 numbers, not one of shape \(6,\)"),
+        ([[6, 5, 40, 38]] * 2, 1, "extend takes one box, not 2; call extend once for each object"),
+        ([6, 5, 40, 38], 9, "z from 9 to 9 .* is outside the image, expected 0 to 8"),
+        ([6, 5, 40, 38], 1.5, "expected whole slice numbers"),
+    ],
+)
+def test_what_a_session_cannot_extend_is_refused(correctable_bundle, box, z, words):
+    with (
+        Predictor(correctable_bundle, "onnxruntime", "f32", threads=1) as predictor,
+        predictor.open(np.zeros((9, 44, 50), np.uint8), volume=True) as session,
+        pytest.raises(LiteMedSamError, match=words),
+    ):
+        session.extend(box, z)
+
+
+def test_the_default_model_finds_a_ball():
+    z, y, x = np.ogrid[:28, :64, :64]
+    ball = ((z - 13) / 8.5) ** 2 + ((y - 30) / 17) ** 2 + ((x - 33) / 17) ** 2 <= 1
+    noise = np.random.default_rng(0).normal(0, 6, ball.shape)
+    volume = np.clip(60 + 110 * ball + noise, 0, 255).astype(np.uint8)
+    with Predictor(precision="f32") as predictor, predictor.open(volume, volume=True) as session:
+        box = session.extend([16, 13, 50, 47], 13)
+        inside = np.flatnonzero(ball.any(axis=(1, 2)))
+        assert abs(box[2] - inside[0]) <= 2
+        assert abs(box[5] - inside[-1]) <= 2
+        assert session.encoded <= 28
