@@ -65,8 +65,8 @@ def courses(predictor: Predictor, path: Path, count: int, most: int) -> CaseCour
     labels = [label for label in range(1, len(prompted.boxes) + 1) if (truth.labels == label).any()][:most]
     height, width = truth.labels.shape
     frame = Frame.of(height, width, predictor.network.info.frame)
-    with predictor.open(prompted.image, volume=False) as session:
-        logits = session.predict(prompted.boxes).logits
+    predictor.set_image(prompted.image)
+    logits = predictor.predict(prompted.boxes).logits
     found = {
         label: course(BumpedObject(logits[label - 1], frame), truth.labels == label, (1.0, 1.0), count)
         for label in labels

@@ -14,6 +14,8 @@ from starlette.routing import Route
 
 from ..errors import LiteMedSamError
 from .protocols import monai_label
+from .protocols.nninteractive import routes as nninteractive
+from .protocols.nninteractive.leases import Leases
 from .routes import about, files, objects, page, sessions
 from .routes.answers import answer_error
 from .security.access import Access
@@ -78,27 +80,33 @@ def application(settings: ServerSettings, services: Services) -> Gate:
         For settings that make no sense.
     """
     origins = OriginRule(settings.allow_origins)
+    leases = Leases(services.predictor, settings.max_sessions, settings.memory)
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
-        tidying = asyncio.create_task(_tidy(services))
+        tidying = asyncio.create_task(_tidy(services, leases))
         try:
             yield
         finally:
             tidying.cancel()
+            await run_in_threadpool(leases.close)
             await run_in_threadpool(services.close)
 
     handlers = {LiteMedSamError: answer_error, HTTPException: answer_error, Exception: answer_error}
-    app = Starlette(routes=(*ROUTES, *monai_label.ROUTES), exception_handlers=handlers, lifespan=lifespan)
+    app = Starlette(
+        routes=(*ROUTES, *monai_label.ROUTES, *nninteractive.ROUTES), exception_handlers=handlers, lifespan=lifespan
+    )
     # A path with a slash too many is another path: no redirects.
     app.router.redirect_slashes = False
     access = Access(settings.token, settings.port)
-    app.state.services, app.state.access, app.state.images = services, access, monai_label.UploadedImages()
+    app.state.services, app.state.access = services, access
+    app.state.images, app.state.leases = monai_label.UploadedImages(), leases
     hosts = HostRule(settings.host, settings.allow_hosts)
     return Gate(app, hosts, origins, access, ("/healthz", *monai_label.FREE))
 
 
-async def _tidy(services: Services) -> None:
+async def _tidy(services: Services, leases: Leases) -> None:
     while True:
         await asyncio.sleep(_TIDYING_SECONDS)
         await run_in_threadpool(services.tidy)
+        await run_in_threadpool(leases.tidy)

@@ -17,6 +17,7 @@ from .answers import in_thread, services_of
 if TYPE_CHECKING:
     from starlette.requests import Request
 
+    from ...engine.predictor import Predictor
     from ..services import Services
 
 NOTICE = "Not a medical device. No result may be the basis of a diagnosis or treatment."
@@ -35,14 +36,13 @@ async def about(request: Request) -> Response:
 def _about(services: Services) -> dict[str, Any]:
     predictor = services.predictor()
     info = predictor.network.info
-    own = predictor.bundle in packaged_bundles().values()
     return {
         "version": __version__,
         "notice": NOTICE,
         "model": {
             "name": info.model,
             "description": info.description,
-            "licence": "MIT" if own else "that of its weights, which the bundle does not state",
+            "licence": licence_of(predictor),
             "precision": predictor.precision,
             "backend": predictor.settings.backend,
             "weights": info.weights_sha256[:12],
@@ -53,6 +53,12 @@ def _about(services: Services) -> dict[str, Any]:
         "windows": {name: [window.level, window.width] for name, window in PRESETS.items()},
         "limits": {"upload": services.settings.max_upload, "sessions": services.settings.max_sessions},
     }
+
+
+def licence_of(predictor: Predictor) -> str:
+    """The licence of a model, as far as it is known."""
+    own = predictor.bundle in packaged_bundles().values()
+    return "MIT" if own else "that of its weights, which the bundle does not state"
 
 
 def _card(services: Services) -> list[str]:

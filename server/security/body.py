@@ -76,22 +76,45 @@ async def limited_body(request: Request) -> bytes:
     LiteMedSamError
         When it is too large or slow.
     """
-    declared = declared_length(request)
-    if declared is not None and declared > _LARGEST_JSON:
-        raise Refusal(TOO_LARGE, f"a body of {declared} bytes, expected at most {_LARGEST_JSON}")
     try:
         async with asyncio.timeout(_PATIENCE_SECONDS):
-            return await _counted(request)
+            return await _counted(request, _LARGEST_JSON)
     except TimeoutError as error:
         raise Refusal(TOO_SLOW, "the body did not come in time") from error
 
 
-async def _counted(request: Request) -> bytes:
+async def binary_body(request: Request, most: int) -> bytes:
+    """The body of a request that carries an array of at most `most` bytes.
+
+    Raises
+    ------
+    LiteMedSamError
+        When it is too large, stops coming, or is of another type than octets.
+    """
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    # Pages of other sites cannot send this type without asking.
+    if kind != "application/octet-stream":
+        raise LiteMedSamError(f"the body is {kind[:40] or 'of no type'}, expected application/octet-stream")
+    try:
+        return await _counted(request, most, _PATIENCE_SECONDS)
+    except TimeoutError as error:
+        raise Refusal(TOO_SLOW, "the body stopped coming") from error
+
+
+async def _counted(request: Request, most: int, patience: float | None = None) -> bytes:
+    """The body; raises `TimeoutError` where no part comes for so many seconds."""
+    declared = declared_length(request)
+    if declared is not None and declared > most:
+        raise Refusal(TOO_LARGE, f"a body of {declared} bytes, expected at most {most}")
     parts: list[bytes] = []
     size = 0
-    async for part in request.stream():
+    stream = aiter(request.stream())
+    while True:
+        async with asyncio.timeout(patience):
+            part = await anext(stream, None)
+        if part is None:
+            return b"".join(parts)
         size += len(part)
-        if size > _LARGEST_JSON:
-            raise Refusal(TOO_LARGE, f"a body of more than {_LARGEST_JSON} bytes")
+        if size > most:
+            raise Refusal(TOO_LARGE, f"a body of more than {most} bytes")
         parts.append(part)
-    return b"".join(parts)
