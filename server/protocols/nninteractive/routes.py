@@ -229,7 +229,7 @@ def _meta(request: Request, required: tuple[str, ...], optional: tuple[str, ...]
 
 
 def _place(given: object, shape: tuple[int, int, int]) -> Place:
-    numbers = given if isinstance(given, list) and len(given) == 3 else [None] * 3
+    numbers: list[Any] = given if isinstance(given, list) and len(given) == 3 else [None] * 3
     whole = all(isinstance(k, int) and not isinstance(k, bool) for k in numbers)
     if not (whole and all(0 <= k < size for k, size in zip(numbers, shape, strict=True))):
         raise LiteMedSamError(f"a point at {str(given)[:60]}, expected three whole numbers within {shape}")
