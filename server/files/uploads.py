@@ -64,7 +64,9 @@ class Uploads:
 
     def __init__(self, most_bytes: int, folder: Path | None = None):
         self.most_bytes = most_bytes
-        self._root = Path(tempfile.mkdtemp(prefix="litemedsam-uploads-", dir=folder))
+        self._parent = folder
+        # Made with the first upload, so that a server that never gets one leaves nothing, however it ends.
+        self._root: Path | None = None
         self._uploads: dict[str, Upload] = {}
         self._changing = Lock()
 
@@ -80,6 +82,8 @@ class Uploads:
         with self._changing:
             if len(self._uploads) >= _MOST_UPLOADS:
                 raise Refusal(FULL, f"{len(self._uploads)} uploads wait, expected at most {_MOST_UPLOADS}")
+            if self._root is None:
+                self._root = Path(tempfile.mkdtemp(prefix="litemedsam-uploads-", dir=self._parent))
             upload = Upload(Path(tempfile.mkdtemp(dir=self._root)))
             self._uploads[upload.key] = upload
             return upload
@@ -172,11 +176,14 @@ class Uploads:
 
     def close(self) -> None:
         """Remove all files."""
-        shutil.rmtree(self._root, ignore_errors=True)
+        with self._changing:
+            root, self._root = self._root, None
+        if root is not None:
+            shutil.rmtree(root, ignore_errors=True)
 
     def on_disk(self) -> int:
         """The number of files that lie on the disk."""
-        return sum(len(files) for _, _, files in os.walk(self._root))
+        return 0 if self._root is None else sum(len(files) for _, _, files in os.walk(self._root))
 
 
 async def _in_time(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:

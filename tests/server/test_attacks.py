@@ -5,6 +5,7 @@ import os
 from http import HTTPStatus
 
 import numpy as np
+import psutil
 import pytest
 from litemedsam.server.files.uploads import Uploads
 from litemedsam.server.refusal import Refusal
@@ -29,6 +30,17 @@ ATTACKS = {
     "no token, MONAI Label's models": ("GET", "/info/", NONE, None, 401),
     "no token, MONAI Label's upload": ("PUT", "/session/", NONE, b"x", 401),
     "no token, MONAI Label's inference": ("POST", "/infer/litemedsam", NONE, b"x", 401),
+    "no token, nnInteractive's lease": ("POST", "/claim", NONE, b"", 401),
+    "no token, nnInteractive's image": ("POST", "/set_image", NONE, b"x", 401),
+    "another site's page draws in nnInteractive's way": (
+        "POST",
+        "/add_bbox_interaction",
+        {"Origin": "https://evil.example"},
+        b"{}",
+        403,
+    ),
+    "no lease": ("POST", "/undo", {}, b"", 410),
+    "a guessed lease": ("POST", "/heartbeat", {"X-Lease-Token": "1"}, b"", 410),
     "a wrong password": ("POST", "/auth/token", NONE, b"username=a&password=wrong&grant_type=password", 401),
     "no password": ("POST", "/auth/token", NONE, b"", 401),
     "a password too large": ("POST", "/auth/token", NONE, b"password=" + b"x" * 70_000, 413),
@@ -319,6 +331,28 @@ def test_sessions_are_limited_in_number_memory_and_idle_time(serve):
     session = idle.opened("slice.png")["id"]
     idle.services.tidy()
     assert idle.get(f"/api/sessions/{session}").status_code == HTTPStatus.GONE
+
+
+def held():
+    """Threads, open files and memory in MB of this process."""
+    process = psutil.Process()
+    return process.num_threads(), process.num_fds(), process.memory_info().rss / 1e6
+
+
+def test_five_hundred_sessions_leave_nothing(client, scans):
+    for number in range(500):
+        session = client.post("/api/sessions", json={"upload": client.uploaded(scans / "slice.png")}).json()["id"]
+        if number % 20 == 0:
+            client.drawn(session, IMAGE_BOX)
+        assert client.delete(f"/api/sessions/{session}").status_code == HTTPStatus.NO_CONTENT
+        if number == 99:
+            before = held()
+    threads, files, memory = held()
+    assert threads <= before[0] + 2
+    assert files <= before[1] + 2
+    assert memory <= before[2] + 20
+    assert client.services.uploads.on_disk() == 0
+    assert client.services.store.all() == []
 
 
 def test_no_name_of_a_file_is_logged(client, caplog):
