@@ -11,7 +11,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from ....errors import LiteMedSamError
-from ...refusal import status_of
+from ...refusal import error_body, status_of
 from ...routes.about import NOTICE, licence_of
 from ...routes.answers import in_thread, services_of
 from ...security.body import binary_body, json_object
@@ -40,7 +40,7 @@ def plainly(endpoint: Callable[[Request], Awaitable[Response]]) -> Callable[[Req
         try:
             return await endpoint(request)
         except LiteMedSamError as error:
-            return JSONResponse({"detail": str(error)}, status_of(error))
+            return JSONResponse({"detail": str(error), **error_body(error)}, status_of(error))
 
     return answered
 
