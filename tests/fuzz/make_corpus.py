@@ -12,6 +12,7 @@ from pathlib import Path
 import nibabel
 import numpy as np
 import torch
+from litemedsam.server.protocols.nninteractive.nnia import pack
 from PIL import Image
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
@@ -333,6 +334,17 @@ def bundle_files() -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in folder.glob("*coder.onnx")}
 
 
+def nnia_files() -> dict[str, bytes]:
+    volume = phantom(3, 8, 9)
+    return {
+        "image.nnia": pack(volume[None]),
+        "floats.nnia": pack(volume[None].astype(np.float32) / 3),
+        "signed.nnia": pack(volume[None].astype(np.int16) - 900),
+        "scribble.nnia": pack(volume > 100),
+        "empty.nnia": pack(np.zeros((1, 0, 3, 3), np.uint8)),
+    }
+
+
 def checkpoint_files() -> dict[str, bytes]:
     state = {"module.image_encoder.x": torch.arange(6.0).reshape(2, 3), "y": torch.zeros(2, dtype=torch.float16)}
     return {
@@ -355,6 +367,7 @@ def main() -> None:
         "metadata": bundle_files,
         "bundle": bundle_files,
         "checkpoint": checkpoint_files,
+        "nnia": nnia_files,
     }
     for kind, make in made.items():
         folder = CORPUS / kind

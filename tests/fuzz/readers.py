@@ -6,6 +6,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 from litemedsam.engine.bundle.info import DECODER, ENCODER, BundleInfo
@@ -22,7 +23,7 @@ from litemedsam.engine.objects.sources import GivenBoxes, StoredBoxes
 from litemedsam.engine.scan.geometry import Geometry
 from litemedsam.engine.scan.scan import Scan
 
-from litemedsam import LiteMedSamError
+from litemedsam import LiteMedSamError, Predictor
 
 # What a small result costs to write, so that what was taken over from the file is written back too.
 _SMALL = 100_000
@@ -125,6 +126,15 @@ def bundle(path: Path) -> None:
                 network.close()
 
 
+def nnia(path: Path) -> None:
+    """An array of nnInteractive's protocol, and what a lease makes of it as an image."""
+    from litemedsam.server.protocols.nninteractive.leases import Lease
+    from litemedsam.server.protocols.nninteractive.nnia import unpack
+
+    with _refusals_pass():
+        Lease("fuzzed", cast(Predictor, None)).set_image(unpack(path.read_bytes(), 100_000_000))
+
+
 def checkpoint(path: Path) -> None:
     """A file of weights."""
     from litemedsam.models.checkpoint import load_checkpoint
@@ -145,4 +155,5 @@ READERS: dict[str, tuple[Callable[[Path], None], str]] = {
     "metadata": (metadata, ".onnx"),
     "bundle": (bundle, ".onnx"),
     "checkpoint": (checkpoint, ".pth"),
+    "nnia": (nnia, ".nnia"),
 }

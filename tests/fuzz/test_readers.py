@@ -18,6 +18,7 @@ COUNTS = {
     "metadata": 300,
     "bundle": 30,
     "checkpoint": 100,
+    "nnia": 300,
 }
 
 

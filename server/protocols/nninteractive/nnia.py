@@ -19,7 +19,7 @@ _MAGIC, _VERSION = b"NNIA", 1
 _ZSTD, _CODECS = 1, (1, 2)
 _TYPES = ("bool", *(f"{kind}{bits}" for kind in ("int", "uint") for bits in (8, 16, 32, 64)))
 _TYPES += ("float16", "float32", "float64")
-_MOST_AXES = 4
+_MOST_AXES, _LONGEST_AXIS = 4, 1_000_000
 _LARGEST_PART = 1 << 30
 _SPEED = 1
 
@@ -89,8 +89,8 @@ def unpack(body: bytes, most_bytes: int) -> np.ndarray:
     if name not in _TYPES:
         raise LiteMedSamError(f"an array of type {name[:20]!r}, expected one of: {', '.join(_TYPES)}")
     shape = header.take(f"<{axes}q")
-    if min(shape, default=1) < 0:
-        raise LiteMedSamError(f"an array of shape {shape}, expected no negative number")
+    if not all(0 <= side <= _LONGEST_AXIS for side in shape):
+        raise LiteMedSamError(f"an array of shape {shape}, expected numbers from 0 to {_LONGEST_AXIS}")
     dtype = np.dtype(name)
     size = prod(shape) * dtype.itemsize
     if size > most_bytes:
