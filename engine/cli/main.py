@@ -44,7 +44,11 @@ if TYPE_CHECKING:
 @click.option(
     "--margin", type=click.IntRange(0, 1_000_000), default=0, help="With --boxes-from: voxels to grow boxes by."
 )
-@click.option("--scribbles", type=click.Path(path_type=Path), help="Mask with a stroke of value k on object k.")
+@click.option(
+    "--scribbles",
+    type=click.Path(path_type=Path),
+    help="Mask with strokes; the value is the object's label in the result.",
+)
 @click.option(
     "--box-space",
     type=click.Choice(["voxel", "world"]),

@@ -10,13 +10,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ...archive import open_archive
 from ...errors import LiteMedSamError
 from ..bundle.packaged import bundle_folder
 from ..inference.graphs import Graphs
 from ..inference.streams import Growing, streams_of
 from ..io.image import Image
-from ..io.npz import Npz
+from ..io.npz import Npz, read_arrays
 from ..system.resources import spare_memory
 
 if TYPE_CHECKING:
@@ -81,9 +80,8 @@ def likely_kind(cases: Sequence[Path], folder: Path | None, given: Sequence[Sequ
     if first.suffix.lower() not in Npz.suffixes:
         return True, _MANY
     try:
-        with open_archive(first) as archive:
-            objects, numbers = archive.read("boxes").shape
-    except (LiteMedSamError, KeyError, ValueError):
+        objects, numbers = read_arrays(first, ("boxes",))["boxes"].shape
+    except (LiteMedSamError, ValueError):
         # Reported when the case itself is read.
         return False, _MANY
     return numbers == 6, max(objects, 1)

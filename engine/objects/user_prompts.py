@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 from typing import TYPE_CHECKING
 
@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from ..bundle.info import BundleInfo
     from .objects import Repair, Stroke
     from .prepare import Prepared
+
+# So many labels are listed in a message.
+_LISTED = 10
 
 
 def user_prompts(prepared: Prepared, otherwise: PromptSource, info: BundleInfo) -> PromptSource:
@@ -85,10 +88,21 @@ def _masked(prepared: Prepared) -> Iterator[tuple[Target, np.ndarray]]:
         raise LiteMedSamError(
             f"{prepared.case.name}: scribbles have shape {strokes.shape}, expected {prepared.case.grid}"
         )
+    numbers = {value: number for number, value in enumerate(prepared.objects.values, start=1)}
     for z, page in enumerate(strokes if prepared.case.is_volume else strokes[None]):
-        for number in np.unique(page[page > 0]):
-            _check_covered(prepared, int(number), z, "a scribble")
-            yield Target(int(number), z), page == number
+        for value in np.unique(page[page > 0]).tolist():
+            if value not in numbers:
+                raise LiteMedSamError(
+                    f"{prepared.case.name}: a scribble of object {value}, which has no box",
+                    f"draw it with the object's label in the result, one of: {_listed(numbers)}",
+                )
+            _check_covered(prepared, numbers[value], z, "a scribble")
+            yield Target(numbers[value], z), page == value
+
+
+def _listed(values: Iterable[int]) -> str:
+    first = list(values)[: _LISTED + 1]
+    return ", ".join(map(str, first[:_LISTED])) + (", …" if len(first) > _LISTED else "")
 
 
 def _drawn(prepared: Prepared) -> Iterator[tuple[Target, np.ndarray]]:

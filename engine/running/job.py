@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,6 +22,7 @@ from ..system.stopwatch import Stopwatch
 if TYPE_CHECKING:
     from ..case import Segmentation
     from ..inference.case_segmenter import Progress
+    from ..objects.objects import Objects
     from ..predictor import Predictor
     from ..scan.intensity import Scaling
 
@@ -144,6 +145,11 @@ class SegmentedScan:
         return f"objects {', '.join(first)} and {last}" if first else f"object {last}"
 
 
+def _of_known_kind(scan: Scan, objects: Objects) -> Scan:
+    """A scan that says whether it is a volume; an npz file leaves that to the boxes."""
+    return scan if scan.is_volume is not None else replace(scan, is_volume=objects.boxes.shape[1] == 6)
+
+
 def segment_file(
     predictor: Predictor, request: Request, progress: Progress | None = None, watch: Stopwatch | None = None
 ) -> SegmentedScan:
@@ -171,7 +177,7 @@ def segment_file(
         scan = request.read()
         objects = request.objects.objects(request.path, scan)
         if request.check is not None:
-            request.check(scan, objects.names)
+            request.check(_of_known_kind(scan, objects), objects.names)
         prepared = prepare(scan, objects, request.scaling)
     info = predictor.network.info
     prompts, corrections = user_prompts(prepared, predictor.prompts, info), user_corrections(prepared, info)

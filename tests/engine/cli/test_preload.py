@@ -21,6 +21,13 @@ def test_an_npz_file_is_looked_into(tmp_path, numbers, volume):
     assert likely_kind([], tmp_path / "folder") == (volume, 5)
 
 
+def test_boxes_that_are_dictionaries_are_those_of_volumes(tmp_path):
+    keys = ("z_mid_x_min", "z_mid_y_min", "z_min", "z_mid_x_max", "z_mid_y_max", "z_max")
+    records = [dict(zip(keys, [0, 0, 0, 3, 3, 3], strict=True))] * 2
+    np.savez(tmp_path / "case.npz", imgs=np.zeros((4, 4, 4), np.uint8), boxes=records)
+    assert likely_kind([tmp_path / "case.npz"], None) == (True, 2)
+
+
 def test_given_boxes_say_it(tmp_path):
     assert likely_kind([tmp_path / "scan.png"], None, [(1, 2, 3, 4, 5, 6)]) == (True, 1)
     assert likely_kind([tmp_path / "scan.nii.gz"], None, [(1, 2, 3, 4)] * 2) == (False, 2)

@@ -1,11 +1,21 @@
 """Boxes that reach outside are cut off and noted; those wholly outside are refused."""
 
+import json
+from pathlib import Path
+
 import numpy as np
 import pytest
+from form_files import picture
 from litemedsam.engine.objects.clipped import ClippedBoxes
+from litemedsam.engine.objects.json_file import BoxesFile
+from litemedsam.engine.objects.prepare import prepare
 from litemedsam.engine.objects.sources import GivenBoxes, StoredBoxes
+from litemedsam.engine.scan.geometry import Geometry
+from litemedsam.engine.scan.scan import Scan
 from sample_scans import BOX
 from scan_files import read
+
+from litemedsam import LiteMedSamError
 
 
 def clipped(path, boxes):
@@ -39,6 +49,46 @@ def test_boxes_in_the_file_itself(tmp_path):
     for name, expected in (("a", [0, 3, 0, 29, 9, 3]), ("b", [0, 3, 29, 19])):
         path = tmp_path / f"{name}.npz"
         assert ClippedBoxes(StoredBoxes()).objects(path, read(path)).boxes.tolist() == [expected]
+
+
+OVER = [-5, 20, 115, 110]
+COCO = {
+    "images": [{"id": 7, "file_name": "case.png", "width": 100, "height": 80}],
+    "categories": [{"id": 1, "name": "polyp"}],
+    "annotations": [{"id": 1, "image_id": 7, "category_id": 1, "bbox": [-5, 20, 120, 90], "iscrowd": 0}],
+}
+LABELME = {
+    "imagePath": "case.png", "imageWidth": 100, "imageHeight": 80,
+    "shapes": [{"label": "polyp", "points": [[-5, 20], [115, 110]], "shape_type": "rectangle"}],
+}  # fmt: skip
+ROI = {
+    "type": "ROI", "coordinateSystem": "RAS", "coordinateUnits": "mm", "roiType": "Box", "center": [50, 50, 12],
+    "orientation": [1, 0, 0, 0, 1, 0, 0, 0, 1], "size": [120, 100, 40], "controlPoints": [{"label": "R-1"}],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "content",
+    [COCO, LABELME, [{"type": "rectangle", "data": OVER}], [OVER], {"version": 1, "objects": [{"box": OVER}]}],
+    ids=["coco", "labelme", "rectangles", "lists", "own"],
+)
+def test_boxes_in_files_of_other_programs(tmp_path, content):
+    (tmp_path / "boxes.json").write_text(json.dumps(content))
+    source = BoxesFile(tmp_path / "boxes.json")
+    with pytest.raises(LiteMedSamError, match=r"object 1: x from -5 .* is outside the image"):
+        prepare(picture(), source.objects(Path("case.png"), picture()))
+    found = ClippedBoxes(source).objects(Path("case.png"), picture())
+    assert found.boxes.tolist() == [[0, 20, 99, 79]]
+    assert len(found.notes) == 1
+    np.testing.assert_array_equal(prepare(picture(), found).boxes, found.boxes)
+
+
+def test_a_region_of_3d_slicer(tmp_path):
+    (tmp_path / "roi.mrk.json").write_text(json.dumps({"markups": [ROI]}))
+    scan = Scan("scan.nii.gz", np.zeros((12, 80, 100), np.uint8), True, Geometry(np.diag([1.0, 1, 2, 1])))
+    found = ClippedBoxes(BoxesFile(tmp_path / "roi.mrk.json")).objects(Path("scan.nii.gz"), scan)
+    assert found.boxes.tolist() == [[0, 0, 0, 99, 79, 11]]
+    np.testing.assert_array_equal(prepare(scan, found).boxes, found.boxes)
 
 
 @pytest.mark.parametrize(

@@ -56,6 +56,18 @@ def test_points_and_strokes_reach_their_slice_through_the_view(tmp_path, scan):
         user_prompts(prepared, None, MODEL)
 
 
+def test_a_stroke_of_a_mask_has_its_object_s_label_in_the_result(scan):
+    strokes = np.zeros(GRID, np.uint8)
+    strokes[1, 5, 4:8], strokes[2, 8, 4:8] = 3, 7
+    objects = Objects.of_boxes("scan", np.array([BOX, BOX]), stroke_mask=strokes, labels=(3, 7))
+    assert objects.values == (3, 7)
+    prompts = user_prompts(prepare(scan, objects), AutomaticPrompts(), MODEL)
+    assert set(prompts.scribbles) == {Target(1, 1), Target(2, 2)}
+    strokes[1, 5, 4:8] = 1
+    with pytest.raises(LiteMedSamError, match=r"of object 1, which has no box; draw it with .* one of: 3, 7"):
+        user_prompts(prepare(scan, objects), AutomaticPrompts(), MODEL)
+
+
 def scribbles_of(scan, objects, model=MODEL):
     return user_prompts(prepare(scan, objects), AutomaticPrompts(), model).scribbles
 

@@ -31,6 +31,7 @@ def test_a_result_that_cannot_be_written_is_refused_before_computing(scans, tmp_
         ("scan.nii.gz", "dicom", "a DICOM SEG needs DICOM images to refer to"),
         ("scan.nii.gz", "png", "a PNG holds one slice, the result has 5"),
         ("series", "png", "a PNG holds one slice, the result has 5"),
+        ("volume.npz", "png", "a PNG holds one slice, the result has 5"),
     ):
         refused(Options(tmp_path, BOX, format=FORMATS[kind]).request(scans / case), words)
     folder = tmp_path / "anonymous"
