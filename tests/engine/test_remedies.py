@@ -6,6 +6,7 @@ from contextlib import closing
 
 import numpy as np
 import pytest
+from litemedsam.engine.bundle.digests import write_manifest
 
 from litemedsam import LiteMedSamError, Predictor, segment
 
@@ -135,6 +136,7 @@ def flip_a_weight(path):
 def test_a_damaged_bundle_is_copied_again(correctable_bundle, tmp_path, damage, words):
     bundle = tmp_path / "bundle"
     shutil.copytree(correctable_bundle, bundle)
+    write_manifest(bundle)
     damage(bundle)
     with pytest.raises(LiteMedSamError, match=f"{words}.*copy or export the bundle again"):
         predicted(Predictor(bundle))
