@@ -5,7 +5,15 @@ import pytest
 from litemedsam.engine.bundle.info import BundleInfo
 from litemedsam.engine.inference.automatic_prompts import AutomaticPrompts
 from litemedsam.engine.inference.frame import Frame
-from litemedsam.engine.inference.prompt import Target, UserPrompts, check_taken, image_prompts
+from litemedsam.engine.inference.prompt import (
+    Correction,
+    Prompt,
+    Target,
+    UserPrompts,
+    check_correctable,
+    check_taken,
+    image_prompts,
+)
 
 from litemedsam import LiteMedSamError
 
@@ -107,3 +115,71 @@ def test_kinds_that_the_model_does_not_take_are_refused_alike():
         assert str(error.value) == text
     check_taken(BOXY, [])
     image_prompts(None, None, 1, FRAME, BOXY, AutomaticPrompts(0))
+
+
+def test_a_scribble_counts_as_drawn_where_the_user_drew_it():
+    assert not Prompt(BOX).drawn
+    source = image_prompts(None, np.ones((1, 40, 80), bool), 1, FRAME, MODEL, AutomaticPrompts(0))
+    assert prompt(source, 1).drawn
+    assert not prompt(source, 2).drawn
+
+
+def test_a_point_may_lie_on_the_image_s_edges():
+    source = image_prompts([[[0, 0], [80, 40]]], None, 1, FRAME, MODEL, AutomaticPrompts(0))
+    np.testing.assert_array_equal(prompt(source, 1).points[:2], [[0, 0], [64, 32]])
+    with pytest.raises(LiteMedSamError, match="object 2: a point lies outside the image of 80 × 40 pixels"):
+        image_prompts([[[1, 1]], [[-0.1, 0]]], None, 2, FRAME, MODEL, AutomaticPrompts(0))
+
+
+def test_corrections_are_refused_by_a_model_that_did_not_learn_them():
+    able = BundleInfo("able", 64, ("boxes", "points", "labels", "scribbles"), (), "", "f32", "single", "", "")
+    check_correctable(able)
+    with pytest.raises(LiteMedSamError, match=r"^here: the model any takes no corrections, only: boxes, points"):
+        check_correctable(MODEL, "here: ")
+
+
+def test_a_correction_s_points_are_placed_as_a_mask_is_resized():
+    # Centres of pixels: in a frame of 0.8 of the image, pixel x lies at (x + 0.5) · 0.8 − 0.5.
+    correction = Correction(np.array([[10.0, 20]]), np.array([[79.0, 39], [0, 0]]))
+    points, labels = correction.points(FRAME)
+    assert points.dtype == np.float32
+    np.testing.assert_array_equal(labels, [1, 0, 0])
+    np.testing.assert_allclose(points, [[7.9, 15.9], [63, 31], [0, 0]], rtol=1e-6)
+    large = Frame.of(16, 32, 64)
+    np.testing.assert_allclose(Correction(np.array([[3, 5]])).points(large)[0], [[6.5, 10.5]], rtol=1e-6)
+    np.testing.assert_allclose(Correction(np.array([[31.4, 15.4]])).points(large)[0], [[63, 31]], rtol=1e-6)
+
+
+def test_an_empty_correction_has_no_points():
+    nothing = Correction()
+    assert nothing.slice_index == 0
+    points, labels = nothing.points(FRAME)
+    assert points.shape == (0, 2)
+    assert labels.shape == (0,)
+    empty = Correction(painted=np.zeros((40, 80), bool), erased=np.zeros((40, 80), bool))
+    assert len(empty.points(FRAME)[0]) == 0
+    mask = np.full((64, 64), 0.25, np.float32)
+    np.testing.assert_array_equal(empty.drawn(mask, FRAME), mask)
+
+
+def test_a_stroke_gives_its_first_middle_and_last_pixel():
+    page = np.zeros((64, 64), bool)
+    page[7, 10:31] = True
+    points, labels = Correction(erased=page).points(Frame.of(64, 64, 64))
+    np.testing.assert_array_equal(points, [[10, 7], [20, 7], [30, 7]])
+    np.testing.assert_array_equal(labels, [0, 0, 0])
+    # Row by row, so that one of several rows comes from the middle.
+    page[9, 10:31] = True
+    np.testing.assert_array_equal(Correction(painted=page).points(Frame.of(64, 64, 64))[0], [[10, 7], [30, 7], [30, 9]])
+
+
+def test_strokes_are_drawn_into_the_mask_where_they_touch_the_frame():
+    painted, erased = np.zeros((40, 80), bool), np.zeros((40, 80), bool)
+    painted[10, 30:50] = True
+    erased[20:30, 10] = True
+    drawn = Correction(painted=painted, erased=erased).drawn(np.full((64, 64), 0.5, np.float32), FRAME)
+    assert drawn.dtype == np.float32
+    expected = np.full((64, 64), 0.5)
+    expected[8, 24:40] = 1
+    expected[16:24, 8] = 0
+    np.testing.assert_array_equal(drawn, expected)

@@ -144,6 +144,17 @@ def test_the_mask_before_is_scribbled_as_large_as_the_section_of_the_ellipsoid()
     assert np.count_nonzero(scribble) == pytest.approx(150, rel=0.1)
 
 
+def test_the_mask_before_is_scribbled_by_the_ratio_of_both_sections():
+    mask = np.ones((40, 40), bool)
+    frame = Frame.of(256, 256, 256)
+    for widths, side in (((0.8, 0.4), 20), ((0.5, 1.0), 80)):
+        scribble = PASSAGES["ellipsoid_mask"].next_scribble(Passage(Region(60, 80, mask), 1, np.zeros(4), True, widths), frame)
+        ys, xs = np.nonzero(scribble)
+        assert abs(xs.max() + 1 - xs.min() - side) <= 1
+        assert abs((xs.min() + xs.max()) / 2 - 99.5) <= 0.5
+        assert abs((ys.min() + ys.max()) / 2 - 79.5) <= 0.5
+
+
 def test_the_mask_before_is_scribbled_as_it_is_where_nothing_changes():
     ragged = np.random.default_rng(0).random((60, 40)) < 0.5
     passage = Passage(Region(3, 5, ragged), 1, np.zeros(4), True, CYLINDER)
