@@ -14,9 +14,10 @@ from ...errors import LiteMedSamError
 from ..case import Case, checked_boxes, checked_pixels, label_dtype
 from ..inference.corrections import CorrectedObject, Corrector
 from ..inference.embeddings import EmbeddingCache, SliceEmbeddings
-from ..inference.object_masks import CallingThread, ObjectDecoder, ObjectMask
+from ..inference.object_masks import ObjectDecoder, ObjectMask
 from ..inference.propagation import propagate
 from ..inference.range_search import RangeSearch
+from ..system.calling_thread import CallingThread
 from ..system.resources import require_memory
 from ..system.stopwatch import Stopwatch
 from .arguments import box_array, correction, image_array, one_box

@@ -8,11 +8,12 @@ import pytest
 from litemedsam.engine.inference.corrections import Change, CorrectedObject, Corrector, SliceMask, honoured
 from litemedsam.engine.inference.embeddings import EmbeddingCache, SliceEmbeddings
 from litemedsam.engine.inference.frame import Frame
-from litemedsam.engine.inference.object_masks import CallingThread, ObjectDecoder, ObjectQuery
+from litemedsam.engine.inference.object_masks import ObjectDecoder, ObjectQuery
 from litemedsam.engine.inference.prompt import Correction, Target
 from litemedsam.engine.inference.propagation import propagate
 from litemedsam.engine.inference.region import to_region
 from litemedsam.engine.inference.streams import Streams
+from litemedsam.engine.system.calling_thread import CallingThread
 from litemedsam.engine.system.stopwatch import Stopwatch
 
 from litemedsam import LiteMedSamError, Predictor

@@ -4,9 +4,10 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
-from litemedsam.engine.inference.object_masks import CallingThread, ObjectDecoder, ObjectQuery
+from litemedsam.engine.inference.object_masks import ObjectDecoder, ObjectQuery
 from litemedsam.engine.inference.prompt import Prompt, Target
 from litemedsam.engine.inference.streams import Streams
+from litemedsam.engine.system.calling_thread import CallingThread
 from litemedsam.engine.system.stopwatch import Stopwatch
 
 from litemedsam import Predictor

@@ -148,7 +148,9 @@ def test_the_mask_before_is_scribbled_by_the_ratio_of_both_sections():
     mask = np.ones((40, 40), bool)
     frame = Frame.of(256, 256, 256)
     for widths, side in (((0.8, 0.4), 20), ((0.5, 1.0), 80)):
-        scribble = PASSAGES["ellipsoid_mask"].next_scribble(Passage(Region(60, 80, mask), 1, np.zeros(4), True, widths), frame)
+        scribble = PASSAGES["ellipsoid_mask"].next_scribble(
+            Passage(Region(60, 80, mask), 1, np.zeros(4), True, widths), frame
+        )
         ys, xs = np.nonzero(scribble)
         assert abs(xs.max() + 1 - xs.min() - side) <= 1
         assert abs((xs.min() + xs.max()) / 2 - 99.5) <= 0.5

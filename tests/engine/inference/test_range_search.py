@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 from litemedsam.engine.case import Case
 from litemedsam.engine.inference.embeddings import EmbeddingCache, SliceEmbeddings
-from litemedsam.engine.inference.object_masks import CallingThread, ObjectDecoder, ObjectMask, ObjectQuery
+from litemedsam.engine.inference.object_masks import ObjectDecoder, ObjectMask, ObjectQuery
 from litemedsam.engine.inference.prompt import Target
 from litemedsam.engine.inference.range_search import EndRule, RangeSearch, SliceFacts
 from litemedsam.engine.inference.region import Region
 from litemedsam.engine.inference.streams import Streams
+from litemedsam.engine.system.calling_thread import CallingThread
 from litemedsam.engine.system.stopwatch import Stopwatch
 
 from litemedsam import LiteMedSamError, Predictor
