@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 # Standard deviations, in frame pixels, of the changes around a point that the network does not obey.
 _REACHES = 3.0, 1.5, 0.75
 _MARGIN = 0.5
+# Beyond so many of them nothing changes.
+_BEYOND = 4
 # Logits beyond it are as good as certain, and must not carry a change farther than others do.
 _CERTAIN = 10.0
 # A correction changes slices within so many standard deviations of its fading.
@@ -40,7 +42,9 @@ class SliceMask:
     logits : ndarray
         float32 (S, S) in the frame.
     points, labels : ndarray
-        float32 (k, 2) in pixels of the frame, and int64 (k,): the corrections so far.
+        float32 (k, 2) in pixels of the frame, and int64 (k,): the corrections so far, as the decoder gets them.
+    places, sides : ndarray
+        float32 (m, 2) and int64 (m,): the same with all pixels of strokes, which end on their sides.
     """
 
     query: ObjectQuery
@@ -49,6 +53,8 @@ class SliceMask:
     logits: np.ndarray
     points: np.ndarray = field(default_factory=lambda: np.zeros((0, 2), np.float32))
     labels: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int64))
+    places: np.ndarray = field(default_factory=lambda: np.zeros((0, 2), np.float32))
+    sides: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int64))
 
     @classmethod
     def of(cls, answer: ObjectMask) -> SliceMask:
@@ -74,16 +80,22 @@ def honoured(logits: np.ndarray, points: np.ndarray, labels: np.ndarray) -> np.n
         float32 (S, S); `logits` itself if every point is on its side.
     """
     last = logits.shape[0] - 1
-    rows, columns = np.ogrid[: logits.shape[0], : logits.shape[1]]
+    changed = logits
     # Narrower every time, so that points beside each other do not undo each other.
     for reach in _REACHES:
         for (x, y), label in zip(np.clip(points, 0, last).astype(float), labels, strict=True):
-            value, sign = _at(logits, x, y), 1.0 if label == ADDS else -1.0
+            value, sign = _at(changed, x, y), 1.0 if label == ADDS else -1.0
             if sign * value > 0:
                 continue
+            if changed is logits:
+                changed = logits.copy()
+            left, top = (max(int(at - _BEYOND * reach), 0) for at in (x, y))
+            right, bottom = (int(at + _BEYOND * reach) + 2 for at in (x, y))
+            window = changed[top:bottom, left:right]
+            rows, columns = np.ogrid[top : top + window.shape[0], left : left + window.shape[1]]
             bump = np.exp(-((columns - x) ** 2 + (rows - y) ** 2) / (2 * reach**2))
-            logits = (logits + sign * (abs(value) + _MARGIN) / _at(bump, x, y) * bump).astype(np.float32)
-    return logits
+            window += (sign * (abs(value) + _MARGIN) / _at(bump, x - left, y - top) * bump).astype(np.float32)
+    return changed
 
 
 def _at(values: np.ndarray, x: float, y: float) -> float:
@@ -227,12 +239,14 @@ class Corrector:
         return replace(before, slices=slices, repaired=repaired)
 
     def _on_slice(self, before: SliceMask, correction: Correction, embedding: Embedding) -> SliceMask:
-        points, labels = _together(before, *correction.points(embedding.frame))
-        mask = correction.drawn(_sigmoid(before.logits), embedding.frame)
+        frame = embedding.frame
+        points, labels = _together(before.points, before.labels, *correction.points(frame))
+        places, sides = _together(before.places, before.sides, *correction.places(frame))
+        mask = correction.drawn(_sigmoid(before.logits), frame)
         prompt = Prompt(before.query.box, points, mask, labels=labels)
         decoded = self.decoder.network.decode(embedding, [prompt])
-        told = replace(before, score=decoded.scores[0], points=points, labels=labels)
-        return self._cut(told, honoured(decoded.logits[0], points, labels), correction, embedding.frame)
+        told = replace(before, score=decoded.scores[0], points=points, labels=labels, places=places, sides=sides)
+        return self._cut(told, honoured(decoded.logits[0], places, sides), correction, frame)
 
     def _spread(
         self,
@@ -249,7 +263,7 @@ class Corrector:
             if guess is None:
                 return
             embedding = self.embedding(z)
-            points, labels = _together(before, change.points, change.labels)
+            points, labels = _together(before.points, before.labels, change.points, change.labels)
             prompt = Prompt(before.query.box, points, _sigmoid(guess), labels=labels)
             decoded = self.decoder.network.decode(embedding, [prompt])
             told = replace(before, score=decoded.scores[0])
@@ -263,9 +277,11 @@ class Corrector:
         return replace(before, query=replace(before.query, own_box=own), region=region, logits=logits)
 
 
-def _together(before: SliceMask, points: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """A slice's points and labels, and further ones after them."""
-    return np.concatenate([before.points, points]), np.concatenate([before.labels, labels])
+def _together(
+    points: np.ndarray, labels: np.ndarray, more_points: np.ndarray, more_labels: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Points and labels, and further ones after them."""
+    return np.concatenate([points, more_points]), np.concatenate([labels, more_labels])
 
 
 def _sigmoid(logits: np.ndarray) -> np.ndarray:

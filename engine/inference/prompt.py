@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -157,9 +157,31 @@ class Correction:
     slice_index: int = 0
 
     def points(self, frame: Frame) -> tuple[np.ndarray, np.ndarray]:
-        """Points float32 (k, 2) in pixels of the frame, and their labels int64 (k,): 1 adds, 0 removes."""
-        given = [(self.add, ADDS), (self.remove, REMOVES)]
-        given += [(_places_on(page), label) for page, label in ((self.painted, ADDS), (self.erased, REMOVES))]
+        """What the network gets: points, and three pixels of each stroke.
+
+        Returns
+        -------
+        points : ndarray
+            float32 (k, 2), x, y in pixels of the frame.
+        labels : ndarray
+            int64 (k,), 1 adds, 0 removes.
+        """
+        return self._framed(frame, [_few_of(_pixels_of(page)) for page in (self.painted, self.erased)])
+
+    def places(self, frame: Frame) -> tuple[np.ndarray, np.ndarray]:
+        """What ends on its side of the mask: points, and a pixel of the strokes in each of the frame's pixels.
+
+        Returns
+        -------
+        points, labels : ndarray
+            As `points` gives them.
+        """
+        size = [frame.width / frame.scaled_width, frame.height / frame.scaled_height]
+        return self._framed(frame, [_one_each(_pixels_of(page), size) for page in (self.painted, self.erased)])
+
+    def _framed(self, frame: Frame, strokes: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+        painted, erased = strokes
+        given = [(self.add, ADDS), (self.remove, REMOVES), (painted, ADDS), (erased, REMOVES)]
         places = np.concatenate([np.reshape(points, (-1, 2)) for points, _ in given])
         labels = np.concatenate([np.full(len(points), label) for points, label in given])
         # As a mask is resized: what lies beyond the centres of the outer pixels counts as on them.
@@ -175,13 +197,24 @@ class Correction:
         return mask
 
 
-def _places_on(page: np.ndarray | None) -> np.ndarray:
-    """A few pixels x, y of a stroke, float64 (k, 2)."""
-    if page is None or not page.any():
-        return np.zeros((0, 2))
-    rows, columns = np.nonzero(page)
-    chosen = np.linspace(0, len(rows) - 1, _STROKE_POINTS).round().astype(int)
-    return np.stack([columns[chosen], rows[chosen]], axis=-1).astype(float)
+def _pixels_of(page: np.ndarray | None) -> np.ndarray:
+    """The pixels x, y of strokes, row by row, float64 (m, 2)."""
+    return np.zeros((0, 2)) if page is None else np.argwhere(page)[:, ::-1].astype(float)
+
+
+def _few_of(pixels: np.ndarray) -> np.ndarray:
+    """The first, the middle and the last of some pixels (m, 2)."""
+    if not len(pixels):
+        return pixels
+    few: np.ndarray = pixels[np.linspace(0, len(pixels) - 1, _STROKE_POINTS).round().astype(int)]
+    return few
+
+
+def _one_each(pixels: np.ndarray, size: Sequence[float]) -> np.ndarray:
+    """The first of the pixels (m, 2) in each cell of a size, in the order of the cells."""
+    cells = np.floor(pixels / np.maximum(size, 1)).astype(int)
+    one_each: np.ndarray = pixels[np.unique(cells, axis=0, return_index=True)[1]]
+    return one_each
 
 
 def scribble_in_frame(page: np.ndarray, frame: Frame) -> np.ndarray:

@@ -71,7 +71,8 @@ function showState(state) {
   shared.serial = state.serial;
   if (!state.objects.some((each) => each.key === shared.chosen)) shared.chosen = state.objects.at(-1)?.key ?? null;
   Object.assign(shared, { objects: state.objects, unsaved: state.unsaved });
-  const stamp = state.objects.map((each) => [each.box, each.colour, each.visible, each.pending]);
+  // All that a picture of the masks depends on, since pictures are kept by it.
+  const stamp = state.objects.map(({ box, points, corrections, colour, visible, pending }) => [box, points, corrections, colour, visible, pending]);
   const changed = shared.stamp !== JSON.stringify(stamp);
   shared.stamp = JSON.stringify(stamp);
   by("undo").disabled = state.undo === 0;

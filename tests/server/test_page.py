@@ -4,6 +4,7 @@ import json
 import re
 import subprocess
 import sys
+import time
 from itertools import product
 from pathlib import Path
 
@@ -354,14 +355,22 @@ def test_a_stroke_corrects_the_mask(correcting, scans, correctable_bundle, tmp_p
     (before,) = page.settled(1)
     page.drag("image", (14.5, 18.5), (24.5, 18.5), Keys.ALT)
     page.settled(1)
-    page.drag("image", (33.5, 8.5), (33.5, 24.5), Keys.ALT, Keys.SHIFT)
+    # Beside the line that is drawn, within the stroke's three pixels.
+    page.until(lambda: not is_grey(page.pixel("image", 19.5, 19.3)), "what the stroke adds on screen")
+    # Pictures of the masks are kept; the one from before must not come back.
+    time.sleep(0.6)
+    assert not is_grey(page.pixel("image", 19.5, 19.3))
+    page.drag("image", (14.5, 25.5), (24.5, 25.5), Keys.ALT, Keys.SHIFT)
     page.settled(1)
+    page.until(lambda: is_grey(page.pixel("image", 19.5, 26.3)), "what the stroke removes gone from the screen")
+    time.sleep(0.6)
+    assert is_grey(page.pixel("image", 19.5, 26.3))
     saved, prompts = page.save("png"), page.save("prompts")
     made = json.loads(prompts.read_text())["objects"][0]["corrections"]
     assert [[*each] for each in made] == [["add_strokes"], ["remove_strokes"]]
     (added,), (removed,) = made[0]["add_strokes"], made[1]["remove_strokes"]
     assert (added[0], added[-1]) == ([14, 18], [24, 18])
-    assert {x for x, y in removed} == {33}
+    assert {y for x, y in removed} == {25}
     given = [scans / "slice.png", "--boxes", prompts, "-o", tmp_path / "inferred"]
     run = CliRunner().invoke(main, [*map(str, given), "--model", str(correctable_bundle), "--threads", "1"])
     assert run.exit_code == 0, run.output

@@ -3,6 +3,7 @@
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
+import cv2
 import numpy as np
 import pytest
 from litemedsam.engine.inference.corrections import Change, CorrectedObject, Corrector, SliceMask, honoured
@@ -171,3 +172,33 @@ def test_a_model_that_did_not_learn_corrections_refuses_them(untrained_bundle):
         begun = session.begin([5, 5, 20, 20])
         with pytest.raises(LiteMedSamError, match=r"takes no corrections.*use a model that learnt them"):
             session.correct(begun, add=[10, 10])
+
+
+@pytest.mark.parametrize("size", [(48, 60), (200, 150), (64, 64)])
+def test_strokes_end_on_their_sides_all_along(size):
+    rng = np.random.default_rng(size[0])
+    frame = Frame.of(*size, 64)
+    right = total = 0
+    for _ in range(30):
+        logits = rng.normal(0, 8, (64, 64)).astype(np.float32)
+        stroke = np.zeros(size, np.uint8)
+        ends = [tuple(int(rng.integers(2, side - 2)) for side in size[::-1]) for _ in range(2)]
+        cv2.line(stroke, *ends, 1, 2)
+        adds = bool(rng.integers(2))
+        correction = Correction(painted=stroke > 0) if adds else Correction(erased=stroke > 0)
+        mask = to_region(honoured(logits, *correction.places(frame)), frame).full(*size)
+        right += np.count_nonzero(mask[stroke > 0] == adds)
+        total += np.count_nonzero(stroke)
+    assert right >= 0.97 * total
+
+
+def test_a_stroke_is_kept_by_corrections_after_it(followed):
+    corrector, before = followed
+    stroke = np.zeros((44, 50), bool)
+    stroke[20, 12:30] = True
+    for wanted, given in ((True, {"painted": stroke}), (False, {"erased": stroke})):
+        after = corrector.correct(before, Correction(slice_index=4, **given))
+        assert np.mean(after.slices[4].region.full(44, 50)[stroke] == wanted) >= 0.95
+        further = corrector.correct(after, Correction(add=np.array([[35, 33]]), slice_index=4))
+        assert np.mean(further.slices[4].region.full(44, 50)[stroke] == wanted) >= 0.95
+        assert len(further.slices[4].points) == 4

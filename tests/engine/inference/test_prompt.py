@@ -153,6 +153,7 @@ def test_a_correction_s_points_are_placed_as_a_mask_is_resized():
 def test_an_empty_correction_has_no_points():
     nothing = Correction()
     assert nothing.slice_index == 0
+    assert nothing.add.shape == nothing.remove.shape == (0, 2)
     points, labels = nothing.points(FRAME)
     assert points.shape == (0, 2)
     assert labels.shape == (0,)
