@@ -55,6 +55,16 @@ def test_points_that_are_right_already_change_nothing():
     assert honoured(logits, np.array([[5, 6]], np.float32), np.array([1])) is logits
 
 
+def test_points_beyond_the_frame_count_as_on_its_edge():
+    logits = np.full((64, 64), 3, np.float32)
+    changed = honoured(logits, np.array([[-5, 70], [80, 0.5]], np.float32), np.array([0, 0]))
+    assert changed[63, 0] < 0
+    assert changed[0, 63] < 0
+    # Just over the border: a logit of 0 is on neither side.
+    zero = honoured(np.zeros((64, 64), np.float32), np.array([[5, 6]], np.float32), np.array([1]))
+    assert zero[6, 5] == pytest.approx(0.5)
+
+
 def test_a_point_changes_its_surroundings_alone():
     logits = np.full((64, 64), 3, np.float32)
     changed = honoured(logits, np.array([[20, 30]], np.float32), np.array([0]))
@@ -129,15 +139,35 @@ def followed(correctable_bundle):
         yield corrector, CorrectedObject.of(BOX, answers)
 
 
-def test_a_correction_changes_its_slice_and_perhaps_those_beside_it(followed):
+def lacking(state):
+    """Places x, y of the box that the masks of all slices lack."""
+    masks = np.any([one.region.full(44, 50) for one in state.slices.values()], axis=0)
+    rows, columns = np.nonzero(~masks[6:38, 8:40])
+    return [(int(x) + 8, int(y) + 6) for y, x in zip(rows, columns, strict=True)]
+
+
+def test_a_correction_changes_its_slice_and_those_beside_it_that_lack_the_same(followed):
     corrector, before = followed
-    after = corrector.correct(before, Correction(add=np.array([[20, 20]]), slice_index=4))
-    assert after.repaired == {4}
-    assert sorted(after.slices) == sorted(before.slices) == list(range(1, 8))
-    assert after.slices[4].region.full(44, 50)[20, 20]
-    assert before.slices[4] is not after.slices[4]
-    changed = {z for z in after.slices if after.slices[z] is not before.slices[z]}
-    assert changed == set(range(min(changed), max(changed) + 1))
+    spread = []
+    for place in lacking(before)[::40]:
+        after = corrector.correct(before, Correction(add=np.array([place]), slice_index=4))
+        assert after.repaired == {4}
+        assert sorted(after.slices) == sorted(before.slices) == list(range(1, 8))
+        assert after.slices[4].region.full(44, 50)[place[1], place[0]]
+        change = Change.between(before.slices[4], after.slices[4], before.box)
+        expected = {4}
+        for beside in ((3, 2, 1), (5, 6, 7)):
+            for z in beside:
+                if change.on(before.slices[z].logits, abs(z - 4)) is None:
+                    break
+                expected.add(z)
+        assert {z for z in after.slices if after.slices[z] is not before.slices[z]} == expected
+        for z in expected - {4}:
+            # The decoder was asked again: with the point, and the mask with the faded change.
+            assert not np.array_equal(after.slices[z].logits, before.slices[z].logits)
+            assert len(after.slices[z].points) == 0
+        spread.append(len(expected))
+    assert max(spread) > 3
 
 
 def test_a_corrected_slice_is_never_changed_from_another_one(followed):
