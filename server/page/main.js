@@ -4,6 +4,7 @@ import { showAbout } from "./about.js";
 import * as api from "./api.js";
 import * as boxes from "./box.js";
 import { download, prepareOpen, prepareSave, showHelp, showOpen, showSave } from "./dialogs.js";
+import { Edits } from "./edits.js";
 import { HELP, prepareKeys } from "./keys.js";
 import { focusName, showObjects } from "./objects.js";
 import { View } from "./view.js";
@@ -26,40 +27,11 @@ const shared = {
 };
 let views = [];
 let stream = null;
-let steps = Promise.resolve();
-let search = null;
-
-const chosenObject = () => shared.objects.find((each) => each.key === shared.chosen);
-
-// Runs a change on the server, one after the other, and shows the state that it answers.
-function change(call) {
-  steps = steps.then(async () => {
-    if (!shared.session) return;
-    try {
-      const state = await call(shared.session.id);
-      api.hideError();
-      if (state.key !== undefined) shared.chosen = state.key;
-      showState(state);
-    } catch (error) {
-      api.showError(error);
-    }
-  });
-}
-
-// Runs what depends on the chosen object after the changes before it, which may choose another one.
-function afterChanges(action) {
-  steps = steps.then(() => {
-    try {
-      if (shared.session) action();
-    } catch (error) {
-      api.showError(error);
-    }
-  });
-}
+const edits = new Edits(shared, showState, showBusy);
 
 function choose(key) {
   shared.chosen = key;
-  const { box } = chosenObject();
+  const { box } = edits.chosen;
   if (shared.session.volume && !boxes.covers(box, 2, shared.place[2])) place({ 2: Math.round((box[2] + box[5]) / 2) });
   showObjects(shared.objects, shared.chosen, shared.session.volume, listActions);
   for (const view of views) view.paint();
@@ -86,24 +58,10 @@ function showState(state) {
 
 function showBusy() {
   const pending = shared.objects.filter((each) => each.pending).length;
-  by("busy").hidden = pending === 0 && !search;
+  by("busy").hidden = pending === 0 && !edits.search;
   if (by("busy").hidden) by("progress").removeAttribute("value");
   const computing = pending > 1 ? `Computing ${pending} masks…` : "Computing the mask…";
-  by("busy-text").textContent = search ? "Looking for the object's slices…" : computing;
-}
-
-// Finds the slices of the chosen object.
-async function extendChosen(id) {
-  const object = chosenObject();
-  if (!object) return api.state(id);
-  search = new AbortController();
-  showBusy();
-  try {
-    return await api.extendObject(id, object.key, search.signal);
-  } finally {
-    search = null;
-    showBusy();
-  }
+  by("busy-text").textContent = edits.search ? "Looking for the object's slices…" : computing;
 }
 
 async function refresh() {
@@ -124,9 +82,9 @@ function ended(error) {
 }
 
 const listActions = {
-  choose: (key) => afterChanges(() => shared.objects.some((each) => each.key === key) && choose(key)),
-  change: (key, values) => change((id) => api.changeObject(id, key, values)),
-  remove: (key) => change((id) => api.removeObject(id, key)),
+  choose: (key) => edits.afterwards(() => shared.objects.some((each) => each.key === key) && choose(key)),
+  change: (key, values) => edits.changeObject(key, values),
+  remove: (key) => edits.remove(key),
 };
 
 let asking = null;
@@ -162,39 +120,18 @@ function setWindow(level, width) {
 
 const viewActions = {
   place,
-  draw: (box) => change((id) => api.addObject(id, box)),
-  reshape: (key, box) => change((id) => api.changeObject(id, key, { box })),
+  draw: (box) => edits.add(box),
+  reshape: (key, box) => edits.changeObject(key, { box }),
   pick() {
     const found = boxes.smallestAround(shared.objects, shared.place);
     if (found) listActions.choose(found.key);
   },
-  // Corrects the chosen object's mask here; where the model takes no corrections, sets or takes away a point.
   point(changed, removes = false) {
     place(changed);
-    if (!takesPoints && !takesCorrections) return;
-    const at = [...shared.place];
-    change((id) => {
-      const object = chosenObject();
-      if (!object) return api.state(id);
-      if (takesCorrections) {
-        const corrections = [...object.corrections, { [removes ? "remove" : "add"]: at }];
-        return api.changeObject(id, object.key, { corrections });
-      }
-      const others = object.points.filter((point) => point.some((k, axis) => k !== at[axis]));
-      const points = others.length < object.points.length ? others : [...others, at];
-      return api.changeObject(id, object.key, { points });
-    });
+    edits.point([...shared.place], removes);
   },
-  // Corrects the chosen object's mask along a line on the slice at hand.
   stroke(places, removes) {
-    if (!takesCorrections) return;
-    const along = places.map((changed) => shared.place.map((k, axis) => changed[axis] ?? k));
-    change((id) => {
-      const object = chosenObject();
-      if (!object) return api.state(id);
-      const corrections = [...object.corrections, { [removes ? "remove_stroke" : "add_stroke"]: along }];
-      return api.changeObject(id, object.key, { corrections });
-    });
+    edits.stroke(places.map((changed) => shared.place.map((k, axis) => changed[axis] ?? k)), removes);
   },
   window(dx, dy) {
     const speed = Math.max(shared.window.width, 1) / 300;
@@ -203,8 +140,7 @@ const viewActions = {
 };
 
 let known = {};
-let takesPoints = false;
-let takesCorrections = false;
+
 function leave() {
   stream?.close();
   for (const view of views) view.close();
@@ -282,13 +218,7 @@ function stepOn(plane, [dx, dy]) {
   return { [plane.across]: plane.acrossReversed ? -dx : dx, [plane.down]: plane.downReversed ? -dy : dy };
 }
 
-// In the queue, so that each step starts from the box and the history that the one before has left.
-const reshapeChosen = (reshape) =>
-  change((id) => {
-    const object = chosenObject();
-    return object ? api.changeObject(id, object.key, { box: reshape(object.box) }) : api.state(id);
-  });
-const step = (way) => change((id) => (by(way).disabled ? api.state(id) : api[way](id)));
+const step = (way) => edits.step(way, () => !by(way).disabled);
 
 const keyActions = {
   open: showOpen,
@@ -296,28 +226,28 @@ const keyActions = {
   undo: () => step("undo"),
   redo: () => step("redo"),
   help() {
-    const taken = { points: takesPoints && !takesCorrections, corrections: takesCorrections };
+    const taken = { points: edits.takesPoints && !edits.takesCorrections, corrections: edits.takesCorrections };
     showHelp(HELP.filter(([, , kind]) => !kind || taken[kind]));
   },
   cancel() {
-    if (search) search.abort();
+    if (edits.search) edits.search.abort();
     else if (!views.map((view) => view.cancel()).some(Boolean) && !by("busy").hidden) step("undo");
   },
   range(first) {
     if (!shared.session?.volume) return;
     const k = shared.place[2];
-    reshapeChosen((box) => {
+    edits.reshapeChosen((box) => {
       const [a, b] = first ? [k, Math.max(k, box[5])] : [Math.min(k, box[2]), k];
       return boxes.withRange(box, 2, a, b);
     });
   },
-  extend: () => shared.session?.volume && change(extendChosen),
+  extend: () => shared.session?.volume && edits.extend(),
   newBox: () => shared.session && viewActions.draw(boxes.around(shared.place, shared.session.size)),
   moveBox(...by) {
-    reshapeChosen((box) => boxes.moved(box, shared.session.size, stepOn(focusedView().plane, by)));
+    edits.reshapeChosen((box) => boxes.moved(box, shared.session.size, stepOn(focusedView().plane, by)));
   },
   resizeBox(dx, dy) {
-    reshapeChosen((box) => {
+    edits.reshapeChosen((box) => {
       const { plane } = focusedView();
       const edges = boxes.edges(box, plane);
       const grown = { ...edges, right: Math.max(edges.right + dx, edges.left + 1), bottom: Math.max(edges.bottom + dy, edges.top + 1) };
@@ -332,17 +262,14 @@ const keyActions = {
   },
   point: (removes) => shared.session && viewActions.point({}, removes),
   next: (by) =>
-    afterChanges(() => {
+    edits.afterwards(() => {
       const at = shared.objects.findIndex((each) => each.key === shared.chosen);
       const count = shared.objects.length;
       if (count) choose(shared.objects[(at + by + count) % count].key);
     }),
-  rename: () => afterChanges(() => focusName(shared.chosen)),
-  toggle: () => change((id) => {
-    const object = chosenObject();
-    return object ? api.changeObject(id, object.key, { visible: !object.visible }) : api.state(id);
-  }),
-  remove: () => change((id) => (chosenObject() ? api.removeObject(id, shared.chosen) : api.state(id))),
+  rename: () => edits.afterwards(() => focusName(shared.chosen)),
+  toggle: () => edits.toggleChosen(),
+  remove: () => edits.removeChosen(),
   outline: () => by("outline").click(),
   opacity(by_) {
     by("opacity").value = Number(by("opacity").value) + by_;
@@ -387,8 +314,8 @@ function prepare() {
 
 function learn(about) {
   known = about.windows;
-  takesPoints = about.prompts.includes("points");
-  takesCorrections = about.corrections;
+  edits.takesPoints = about.prompts.includes("points");
+  edits.takesCorrections = about.corrections;
   showAbout(about);
   if (!shared.session) return;
   listWindows(shared.session, known, setWindow);
