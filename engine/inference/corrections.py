@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from .prompt import Correction
 
 # Standard deviations, in frame pixels, of the changes around a point that the network does not obey.
-_REACHES = 3.0, 1.5, 0.75
+_REACHES = 6.0, 3.0, 1.5, 0.75
 _MARGIN = 0.5
 # Beyond so many of them nothing changes.
 _BEYOND = 4
