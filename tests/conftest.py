@@ -119,3 +119,11 @@ def tiny_bundle(tmp_path_factory):
 def own_bundle(tmp_path, tiny_bundle):
     """A copy of the tiny bundle, which the test may change."""
     return shutil.copytree(tiny_bundle, tmp_path / "bundle")
+
+
+@pytest.fixture(scope="session")
+def scans(tmp_path_factory):
+    """A folder with one phantom in every format, which no test changes."""
+    from sample_scans import write_scans
+
+    return write_scans(tmp_path_factory.mktemp("scans"))

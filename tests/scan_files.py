@@ -27,6 +27,21 @@ def refusal(path, frame=None):
     return str(error.value)
 
 
+def read_content(path, content=None, frame=None):
+    """The scan of a file, which gets a content first unless it has one."""
+    if content is not None:
+        path.write_bytes(content)
+    return read(path, frame)
+
+
+def content_refusal(path, content, frame=None):
+    """The one line that refuses a file of some content."""
+    with pytest.raises(LiteMedSamError) as error:
+        read_content(path, content, frame)
+    assert "\n" not in str(error.value)
+    return str(error.value)
+
+
 def block(scan):
     """A label map with one block in the far corner of the last axes."""
     labels = np.zeros(scan.grid, np.uint8)

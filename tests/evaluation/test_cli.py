@@ -210,3 +210,27 @@ def test_clicks_need_a_model_that_takes_them(tiny_bundle, folders):
     assert "takes no corrections" in result.output
     assert run("-g", gts, "--clicks", 1, "--rivals").exit_code == 2
     assert run("-g", gts, "--rivals", "--objects", 1).exit_code == 2
+
+
+def test_the_command_says_what_it_lacks(tmp_path):
+    folder = tmp_path / "gts"
+    folder.mkdir()
+    assert "nothing to measure" in run("-g", folder).stderr
+    assert "no npz, NIfTI, NRRD or MetaImage files" in run("-g", folder, "--rivals").stderr
+    save(folder, "2DBox_CT_a.npz", gts=labels((2, 3, 4)), imgs=labels((2, 3, 4)), boxes=np.array([[3, 2, 6, 4]]))
+    assert "no such folder" in run("-g", folder, "--rivals", "--csv", tmp_path / "none" / "a.csv").stderr
+    # A place where nothing can be written, even by root.
+    done = run("-g", folder, "--rivals", "--csv", "/proc/a.csv")
+    assert done.exit_code == 1
+    assert "choose a file that can be written" in done.stderr
+    done = run("-g", folder, "--rivals", "--json", tmp_path / "a.json")
+    assert done.exit_code == 0
+    assert "macro mean" in done.stdout
+
+
+def test_without_any_good_case_there_is_no_table(tmp_path):
+    save(tmp_path, "2DBox_CT_a.npz", gts=labels((2, 3, 4)))
+    done = run("-g", tmp_path, "--rivals")
+    assert done.exit_code == 1
+    assert done.stdout == ""
+    assert "1 cases failed, 0 were measured" in done.stderr

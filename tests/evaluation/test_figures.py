@@ -120,3 +120,21 @@ def test_the_challenges_figures_from_its_own_definitions(axes):
     figures = measured(Challenge(), truth, mask, spacing)
     assert dsc > 0.2
     assert (figures.dsc, figures.nsd) == pytest.approx((dsc, nsd), abs=1e-6)
+
+
+def test_nothing_and_nothing_agree():
+    nothing = pieces_of(np.zeros((5, 5), np.uint16))
+    corrected = Corrected().measure(nothing, nothing, None)
+    assert (corrected.dsc, corrected.nsd, corrected.objects) == (1, 1, ())
+    challenge = Challenge().measure(nothing, nothing, None)
+    assert math.isnan(challenge.dsc)
+    assert challenge.objects == ()
+
+
+def test_labels_between_are_undefined_in_the_challenge_s_figures():
+    labels = np.zeros((5, 5), np.uint16)
+    labels[1:3, 1:3] = 2
+    found = Challenge().measure(pieces_of(labels), pieces_of(labels), None)
+    assert [math.isnan(o.dsc) for o in found.objects] == [True, False]
+    (only,) = Corrected().measure(pieces_of(labels), pieces_of(labels), None).objects
+    assert (only.label, only.dsc, only.nsd) == (2, 1, 1)

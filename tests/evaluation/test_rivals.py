@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from litemedsam.evaluation.evaluate import evaluate_folders
 from litemedsam.evaluation.report import summarise
-from litemedsam.evaluation.rivals import Ellipse, FilledBox, GrabCut, fill_boxes
+from litemedsam.evaluation.rivals import RIVALS, Ellipse, FilledBox, GrabCut, fill_boxes
 from litemedsam.evaluation.truth import Prompted
 from places import DATA
 
@@ -98,3 +98,14 @@ def test_box_and_ellipse_reach_what_they_are_known_to_reach(monkeypatch):
         got = {group: mean.dsc for group, mean in summary.groups[method]["dice"].items()}
         assert got == pytest.approx(known, abs=6e-4)
         assert summary.macro[method]["dice"].dsc == pytest.approx(macro, abs=6e-4)
+
+
+def test_rivals_leave_out_boxes_beyond_the_image():
+    image = np.zeros((8, 9), np.uint8)
+    image[2:5, 3:7] = 200
+    case = Prompted(image, np.array([[20, 20, 30, 30], [-5, -5, 3, 3], [0, 0, 8, 7]]))
+    for rival in RIVALS:
+        masks = fill_boxes(rival, case)
+        assert 1 not in masks
+        assert {2, 3} <= set(masks)
+        assert masks[2].start == (0, 0)

@@ -106,3 +106,19 @@ def test_discs_of_radius_50_and_60():
 def test_what_does_not_fit_together_is_refused(shapes, spacing):
     with pytest.raises(LiteMedSamError, match="NSD"):
         surface_dice(*(np.ones(s, bool) for s in shapes), spacing, 2.0)
+
+
+def test_surface_dice_of_the_empty_and_of_bad_arguments():
+    full, empty = np.ones((4, 4), bool), np.zeros((4, 4), bool)
+    assert math.isnan(surface_dice(empty, empty, (1.0, 1.0), 1.0))
+    assert surface_dice(full, empty, (1.0, 1.0), 1.0) == 0
+    assert surface_dice(empty, full, (1.0, 1.0), 1.0) == 0
+    for shapes, spacing, words in (
+        (((4, 4), (4, 5)), (1.0, 1.0), "expected one shape of 2 or 3 axes"),
+        (((4,), (4,)), (1.0,), "expected one shape of 2 or 3 axes"),
+        (((4, 4), (4, 4)), (1.0,), "expected 2 finite numbers above 0"),
+        (((4, 4), (4, 4)), (1.0, 0.0), "expected 2 finite numbers above 0"),
+        (((4, 4), (4, 4)), (1.0, np.inf), "expected 2 finite numbers above 0"),
+    ):
+        with pytest.raises(LiteMedSamError, match=words):
+            surface_dice(*(np.ones(shape, bool) for shape in shapes), spacing, 1.0)

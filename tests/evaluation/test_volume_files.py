@@ -7,7 +7,7 @@ import nibabel
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from litemedsam.evaluation.cases import masks_of, read_masks, read_prompted, read_truth, stem_of
+from litemedsam.evaluation.cases import masks_of, read_masks, read_prompted, read_truth
 from litemedsam.evaluation.cli import main
 from litemedsam.evaluation.evaluate import evaluate_case
 from structure import KINDS, Package, engine_room, house_room, reach
@@ -185,22 +185,6 @@ def test_rivals_need_npz(tmp_path):
     assert run("-s", tmp_path / "segs", "-g", tmp_path / "gts", "--rivals").exit_code == 1
     # The remedy.
     assert run("-s", tmp_path / "segs", "-g", tmp_path / "gts").exit_code == 0
-
-
-def test_masks_are_found_by_name(tmp_path):
-    segs = tmp_path / "segs"
-    assert masks_of(segs, "a.npz") == segs / "a.npz"
-    upper = nifti(segs, "a.NII", MASKS)
-    assert masks_of(segs, "a.npz") == upper
-    assert masks_of(segs, "a.nii.gz") == upper
-    npz(segs, "a.npz", segs=MASKS)
-    assert masks_of(segs, "a.npz") == segs / "a.npz"
-    with pytest.raises(LiteMedSamError, match=r"masks may be a\.npz and a\.NII; keep one of them"):
-        masks_of(segs, "a.nii.gz")
-    upper.unlink()
-    assert masks_of(segs, "a.nii.gz") == segs / "a.npz"
-    assert masks_of(segs, "b.nii.gz") == segs / "b.nii.gz"
-    assert [stem_of(name) for name in ("a.b.npz", "a.NII.GZ", "a.nii", "a.txt")] == ["a.b", "a", "a", "a.txt"]
 
 
 def test_masks_of_nnu_net_s_images_belong_to_its_labels(tmp_path):

@@ -8,7 +8,7 @@ import numpy as np
 import onnx
 import pytest
 import torch
-from click.testing import CliRunner
+from export_cases import save_cases
 from litemedsam.engine.backends.registry import BACKENDS, native_precisions
 from litemedsam.engine.bundle.card import read_card
 from litemedsam.engine.bundle.info import DECODER, ENCODER, QUANTISED_ENCODER
@@ -18,27 +18,11 @@ from litemedsam.engine.inference.network import Network
 from litemedsam.engine.predictor import Predictor
 from litemedsam.export import calibration, writer
 from litemedsam.export.agreement import computes_in
-from litemedsam.export.cli import main
 from litemedsam.export.recipe import decoder_graph, encoder_graph
 from litemedsam.models.checkpoint import MODELS
 from places import EXAMPLES
 
-from litemedsam.errors import LiteMedSamError
-
 EXAMPLE = EXAMPLES / "2DBox_phantom.npz"
-
-
-def save_cases(folder):
-    """Four images of two modalities and two volumes, each of a source of its own."""
-    rng = np.random.default_rng(0)
-    for number in range(4):
-        modality = ("US", "Microscopy")[number % 2]
-        image = rng.integers(0, 256, (50, 60, 3)).astype(np.uint8)
-        np.savez(folder / f"2DBox_{modality}_made_{number}.npz", imgs=image, boxes=[[5, 6, 40, 30], [20, 20, 50, 45]])
-    for number in range(2):
-        volume = rng.integers(0, 256, (5, 40, 44)).astype(np.uint8)
-        np.savez(folder / f"3DBox_CT_made_{number}.npz", imgs=volume, boxes=[[5, 6, 1, 30, 30, 4]], spacing=[1, 1, 2])
-    return folder
 
 
 @pytest.fixture(scope="module")
@@ -113,49 +97,6 @@ def test_the_predictor_takes_what_the_card_allows(bundle):
     expected = choose(read_card(bundle), native_precisions("openvino"), quantised=True)
     assert (predictor.precision, predictor.choice) == (expected.precision, expected)
     predictor.close()
-
-
-def test_no_source_calibrates_and_measures(tmp_path):
-    for number in range(12):
-        for modality in ("CT", "MR"):
-            (tmp_path / f"3DBox_{modality}_made_patient{number}.npz").touch()
-    first, again = (calibration.part(tmp_path, 9, 9) for _ in range(2))
-    assert first == again
-    calibrating, measuring = ({case.source for case in cases} for cases in (first.calibrating, first.measuring))
-    assert calibrating.isdisjoint(measuring)
-    for cases in (first.calibrating, first.measuring):
-        assert 2 <= len(cases) <= 9
-        assert {case.modality for case in cases} == {"CT", "MR"}
-
-
-def test_a_specimen_is_not_parted(tmp_path):
-    names = [calibration.NamedCase.of(tmp_path / f"2DBox_US_set_sub-a_{k}.npz").source for k in "12"]
-    assert names == ["set_sub-a"] * 2
-    assert calibration.NamedCase.of(tmp_path / "scan.npz").modality == "other"
-
-
-@pytest.mark.parametrize("files", [[], ["2DBox_US_made_0.npz"]])
-def test_a_folder_of_too_little_is_refused(tmp_path, files):
-    for name in files:
-        (tmp_path / name).touch()
-    with pytest.raises(LiteMedSamError, match="expected two or more"):
-        calibration.part(tmp_path, 4, 4)
-    with pytest.raises(LiteMedSamError, match="no such folder"):
-        calibration.part(tmp_path / "absent", 4, 4)
-
-
-def test_views_of_a_volume_are_the_middles_of_its_objects(tmp_path):
-    volume = np.arange(6, dtype=np.uint8)[:, None, None] * np.ones((6, 20, 30), np.uint8)
-    np.savez(tmp_path / "v.npz", imgs=volume, boxes=[[1, 2, 0, 9, 8, 3], [4, 5, 3, 20, 15, 5]])
-    views = calibration.NamedCase.of(tmp_path / "v.npz").views()
-    assert [int(view.image[0, 0]) for view in views] == [1, 4]
-    assert [view.boxes.tolist() for view in views] == [[[1, 2, 9, 8]], [[4, 5, 20, 15]]]
-
-
-def test_int8_needs_cases(tmp_path):
-    run = CliRunner().invoke(main, ["x.pth", "-o", str(tmp_path / "b"), "--int8"])
-    assert run.exit_code == 2
-    assert "--int8 needs --calibration FOLDER" in run.output
 
 
 def test_calibration_stays_offline():

@@ -2,44 +2,16 @@
 
 import numpy as np
 import onnx
-import onnxruntime
 import pytest
 import torch
+from graph_parts import compare, randomised
 from litemedsam.export import fold, tiny_vit
-from litemedsam.export.graph import GraphWriter, Port
 from litemedsam.export.litemedsam import RECIPE
 from litemedsam.export.recipe import decoder_graph, encoder_graph
 from litemedsam.export.writer import RECIPES
 from litemedsam.models import LiteMedSAM
 from litemedsam.models.checkpoint import MODELS
 from litemedsam.models.tiny_vit import MBConv, PatchMerging, TinyViTBlock, WindowAttention
-
-F32 = np.dtype(np.float32)
-TOLERANCE = 2e-5
-
-
-def randomised(layer: torch.nn.Module) -> torch.nn.Module:
-    """The layer in evaluation mode with every parameter and statistic away from its initial value."""
-    generator = torch.Generator().manual_seed(1)
-    for name, tensor in layer.state_dict().items():
-        if tensor.is_floating_point():
-            values = torch.rand(tensor.shape, generator=generator)
-            tensor.copy_(values + 0.5 if "running_var" in name or tensor.ndim == 1 else (values - 0.5) * 0.4)
-    return layer.eval()
-
-
-@torch.inference_mode()
-def compare(layer, build, x: torch.Tensor, as_matrix: bool) -> None:
-    """A graph that `build` makes of a channels-first map or of a matrix (positions, channels) against the layer."""
-    g = GraphWriter()
-    expected = layer(x).numpy()
-    if as_matrix:
-        expected, x = (np.moveaxis(np.asarray(part), 1, -1).reshape(-1, part.shape[1]) for part in (expected, x))
-    g.named(build(g, "x"), "y")
-    graph = g.model("part", [Port("x", F32, tuple(x.shape))], [Port("y", F32, expected.shape)], {})
-    session = onnxruntime.InferenceSession(graph.SerializeToString(), providers=["CPUExecutionProvider"])
-    (found,) = session.run(None, {"x": np.ascontiguousarray(x)})
-    assert np.abs(found - expected).max() <= TOLERANCE * np.abs(expected).max()
 
 
 @pytest.mark.parametrize(("size", "window"), [(14, 7), (16, 7), (8, 14), (13, 4)])

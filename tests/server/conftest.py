@@ -7,14 +7,7 @@ from litemedsam.engine.settings import EngineSettings
 from litemedsam.server.app import application
 from litemedsam.server.services import Services
 from litemedsam.server.settings import ServerSettings
-from sample_scans import write_scans
 from server_client import ADDRESS, TOKEN, Client
-
-
-@pytest.fixture(scope="session")
-def scans(tmp_path_factory):
-    """A folder with one phantom in every format, which no test changes."""
-    return write_scans(tmp_path_factory.mktemp("scans"))
 
 
 @pytest.fixture(scope="session")

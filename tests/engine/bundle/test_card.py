@@ -3,21 +3,11 @@
 from dataclasses import replace
 
 import pytest
-from litemedsam.engine.bundle.card import Agreement, card_from_json, card_to_json
+from litemedsam.engine.bundle.card import card_from_json, card_to_json
 from litemedsam.engine.bundle.info import ENCODER
+from sample_cards import BAD_IN_ONE, GOOD
 
 from litemedsam.errors import LiteMedSamError
-
-GOOD = Agreement(
-    floats="bf16",
-    emulated=False,
-    measured_with="openvino 2026.4.1",
-    cases={"CT": 4, "US": 3},
-    mean_dsc={"CT": 0.9971, "US": 0.9992},
-    worst_dsc=0.981,
-    worst_case="2DBox_CT_x_001",
-)
-BAD_IN_ONE = replace(GOOD, mean_dsc={"CT": 0.9949, "US": 0.9999})
 
 
 def test_a_card_travels_as_text(tmp_path):

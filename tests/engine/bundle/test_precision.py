@@ -9,7 +9,7 @@ import onnx
 import pytest
 from click.testing import CliRunner
 from litemedsam.engine.backends.registry import BACKENDS, native_precisions
-from litemedsam.engine.bundle.card import CARD_KEY, Agreement, card_to_json, read_card
+from litemedsam.engine.bundle.card import CARD_KEY, card_to_json, read_card
 from litemedsam.engine.bundle.digests import write_manifest
 from litemedsam.engine.bundle.info import ENCODER, QUANTISED_ENCODER
 from litemedsam.engine.bundle.onnx_metadata import read_metadata
@@ -23,19 +23,10 @@ from litemedsam.engine.bundle.precision import (
     resolve,
 )
 from litemedsam.engine.cli.main import main
+from sample_cards import BAD_IN_ONE, GOOD
 
 from litemedsam.errors import LiteMedSamError
 
-GOOD = Agreement(
-    floats="bf16",
-    emulated=False,
-    measured_with="openvino 2026.4.1",
-    cases={"CT": 4, "US": 3},
-    mean_dsc={"CT": 0.9971, "US": 0.9992},
-    worst_dsc=0.981,
-    worst_case="2DBox_CT_x_001",
-)
-BAD_IN_ONE = replace(GOOD, mean_dsc={"CT": 0.9949, "US": 0.9999})
 MEASURED_IN_F32 = replace(GOOD, floats="f32")
 EVERYTHING = {"f32", "bf16", "int8"}
 FIRST, SECOND = FASTEST_FIRST

@@ -184,27 +184,6 @@ def test_millimetres_are_voxels_elsewhere(infer, scans, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (("--box", "1,2,3"), "has 3 numbers"),
-        (("--box", "1,2,3,x"), "is not a list of numbers"),
-        (("--spacing", "1"), "has 1 numbers, expected x,y or x,y,z"),
-        (("--spacing", "1;1"), "is not a list of numbers with commas between, as in 0.5,0.5,3"),
-        (("--box", BOX, "--boxes", "a"), "--box and --boxes exclude each other"),
-        (("--pieces",), "--pieces and --margin go with --boxes-from"),
-        (("--extend",), "--slice and --extend go with --box"),
-        (("--slice", 2, "--boxes", "a"), '--slice and --extend go with --box; a JSON file has "slice"'),
-        (("--box", BOX, "--slice", 2, "--box-space", "world"), "--slice goes with boxes in voxels"),
-        (("--boxes-from", "a", "--box-space", "world"), "goes with --box or --boxes"),
-        (("--overwrite", "--skip-existing"), "exclude each other"),
-        (("-i", "a"), "give either case files or a folder"),
-    ],
-)
-def test_options_that_do_not_go_together(infer, scans, arguments, words):
-    assert words in infer(scans / "scan.nii.gz", *arguments, code=2).stderr
-
-
-@pytest.mark.parametrize(
-    ("arguments", "words"),
-    [
         (("--window", "neck"), "unknown window 'neck'"),
         (("--window", "40,0"), "a width above 0"),
         (("--boxes", "absent.json"), "cannot be read"),

@@ -11,7 +11,6 @@ from cluster_parts import write_cases, write_certificates
     [
         (["--cluster", "local:2", "--workers", 2], "with --cluster, local:N starts N workers here"),
         (["--cluster", "nonsense"], "expected tcp://HOST:PORT, tls://HOST:PORT, local:N or FILE.yaml"),
-        (["--cluster-tls", "a", "b", "c"], "--cluster-tls goes with --cluster"),
     ],
 )
 def test_usage(infer, tmp_path, words, said):

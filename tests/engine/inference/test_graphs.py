@@ -1,12 +1,16 @@
-"""Graphs load in the background."""
+"""A bundle's graphs: chosen and checked before they load in the background."""
 
+from dataclasses import replace
 from threading import Event
 
 import numpy as np
+import onnx
 import pytest
+from litemedsam.engine.bundle.info import DECODER, ENCODER
 from litemedsam.engine.inference.graphs import Graphs, StreamedGraph
+from litemedsam.engine.inference.network import Network
 from litemedsam.engine.inference.streams import Streams
-from tiny_bundle import write_tiny_bundle
+from tiny_bundle import INFO, write_tiny_bundle
 
 from litemedsam import LiteMedSamError, Predictor
 
@@ -94,3 +98,33 @@ def test_a_predictor_takes_graphs_that_are_open_and_loading(tmp_path):
     found, expected = ahead.segment(image, boxes), plain.segment(image, boxes)
     assert np.array_equal(found.labels, expected.labels)
     assert np.array_equal(found.scores, expected.scores)
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "message"),
+    [
+        ("litemedsam.format_version", "99", "bundle format version 99, expected 1"),
+        ("litemedsam.format_version", None, "no format version"),
+        ("litemedsam.prompts", None, "the metadata lack prompts"),
+        ("litemedsam.frame", "x", "metadata frame is 'x'"),
+        ("litemedsam.scribble", "spiral", "asks for the scribble 'spiral'"),
+    ],
+)
+def test_unknown_metadata_are_refused(own_bundle, key, value, message):
+    for name in (ENCODER, DECODER):
+        model = onnx.load(own_bundle / name)
+        properties = {entry.key: entry.value for entry in model.metadata_props}
+        properties.pop(key, None)
+        if value is not None:
+            properties[key] = value
+        onnx.helper.set_model_props(model, properties)
+        onnx.save(model, own_bundle / name)
+    with pytest.raises(LiteMedSamError, match=message):
+        Network.load(own_bundle, "onnxruntime", "f32", 1)
+
+
+def test_graphs_of_two_checkpoints_are_refused(own_bundle, tmp_path):
+    other = write_tiny_bundle(tmp_path / "other", replace(INFO, weights_sha256="1" * 64))
+    (own_bundle / DECODER).write_bytes((other / DECODER).read_bytes())
+    with pytest.raises(LiteMedSamError, match="different checkpoints"):
+        Graphs.open(own_bundle, "onnxruntime", "f32", 1)

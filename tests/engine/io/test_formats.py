@@ -4,7 +4,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import nibabel
 import numpy as np
 import pytest
 from litemedsam.engine.io.formats import (
@@ -17,15 +16,10 @@ from litemedsam.engine.io.formats import (
     result_name,
 )
 from litemedsam.engine.scan.scan import Scan
+from scan_files import read, refused, save
 from synthetic_scans import dicom_image, phantom
 
 from litemedsam import LiteMedSamError
-
-
-def refused(path, words, frame=None, kind=None):
-    with pytest.raises(LiteMedSamError) as error:
-        (format_of(path) if kind is None else FORMATS[kind]).read(path, frame)
-    assert words in str(error.value), str(error.value)
 
 
 def test_files_of_no_kind(tmp_path):
@@ -37,18 +31,6 @@ def test_files_of_no_kind(tmp_path):
     refused(tmp_path / "a.NII.GZ", "not a NIfTI file")
     (tmp_path / "a.dcm").write_bytes(b"")
     refused(tmp_path / "a.dcm", "contains no image")
-
-
-def read(path, frame=None):
-    return format_of(path).read(path, frame)
-
-
-def save(path, array, affine=None, **header):
-    image = nibabel.Nifti1Image(array, np.diag([2.0, 2, 2, 1]) if affine is None else affine)
-    for key, value in header.items():
-        image.header[key] = value
-    image.to_filename(path)
-    return path
 
 
 def test_the_content_decides_not_the_name(tmp_path):

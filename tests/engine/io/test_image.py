@@ -10,27 +10,10 @@ from litemedsam.engine.objects.objects import Objects
 from litemedsam.engine.objects.prepare import prepare
 from litemedsam.engine.scan.scan import Scan
 from PIL import Image
+from scan_files import block, read, refusal, refused
 from synthetic_scans import phantom
 
 from litemedsam import LiteMedSamError
-
-
-def read(path, frame=None):
-    return format_of(path).read(path, frame)
-
-
-def block(scan):
-    """A label map with one block in the far corner of the last axes."""
-    labels = np.zeros(scan.grid, np.uint8)
-    labels[tuple(slice(n // 2, None) for n in scan.grid)] = 1
-    return labels
-
-
-def refusal(path, frame=None):
-    with pytest.raises(LiteMedSamError) as error:
-        prepare(read(path, frame), Objects.of_boxes("scan", np.array([[0.0, 0, 0, 1, 1, 0]])))
-    assert "\n" not in str(error.value)
-    return str(error.value)
 
 
 def test_pictures_of_every_kind(tmp_path):
@@ -101,12 +84,6 @@ def test_pictures_of_every_kind(tmp_path):
 
 
 PIXELS = phantom(1, 8, 10)[0]
-
-
-def refused(path, words, frame=None, kind=None):
-    with pytest.raises(LiteMedSamError) as error:
-        (format_of(path) if kind is None else FORMATS[kind]).read(path, frame)
-    assert words in str(error.value), str(error.value)
 
 
 def test_pictures(tmp_path):

@@ -11,43 +11,16 @@ import pytest
 from litemedsam.engine.io.formats import FORMATS, format_of
 from litemedsam.engine.objects.objects import Objects
 from litemedsam.engine.objects.prepare import prepare
+from scan_files import block, read, refusal, refused, save
 from synthetic_scans import oblique, phantom, stored, write_series
 
-from litemedsam import LiteMedSamError
-
 NIBABEL = Path(find_spec("nibabel").origin).parent / "tests" / "data"
-
-
-def read(path, frame=None):
-    return format_of(path).read(path, frame)
-
-
-def block(scan):
-    """A label map with one block in the far corner of the last axes."""
-    labels = np.zeros(scan.grid, np.uint8)
-    labels[tuple(slice(n // 2, None) for n in scan.grid)] = 1
-    return labels
-
-
-def refusal(path, frame=None):
-    with pytest.raises(LiteMedSamError) as error:
-        prepare(read(path, frame), Objects.of_boxes("scan", np.array([[0.0, 0, 0, 1, 1, 0]])))
-    assert "\n" not in str(error.value)
-    return str(error.value)
 
 
 @pytest.fixture
 def series(tmp_path):
     folder = tmp_path / "series"
     return folder, write_series(folder, stored(phantom(5, 8, 9), (0, 1, 2), (False,) * 3))
-
-
-def save(path, array, affine=None, **header):
-    image = nibabel.Nifti1Image(array, np.diag([2.0, 2, 2, 1]) if affine is None else affine)
-    for key, value in header.items():
-        image.header[key] = value
-    image.to_filename(path)
-    return path
 
 
 def test_bad_nifti_is_refused_in_one_line(tmp_path):
@@ -117,12 +90,6 @@ def test_oblique_dicom_goes_to_nifti_with_its_geometry(tmp_path):
     mask = nibabel.load(tmp_path / "mask.nii.gz")
     np.testing.assert_allclose(mask.affine, source.ras, atol=1e-4)
     np.testing.assert_allclose(mask.get_qform(), source.ras, atol=1e-4)
-
-
-def refused(path, words, frame=None, kind=None):
-    with pytest.raises(LiteMedSamError) as error:
-        (format_of(path) if kind is None else FORMATS[kind]).read(path, frame)
-    assert words in str(error.value), str(error.value)
 
 
 def test_nifti_files(tmp_path):

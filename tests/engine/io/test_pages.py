@@ -13,30 +13,17 @@ from litemedsam.engine.objects.prepare import prepare
 from litemedsam.engine.scan.intensity import Window
 from picture_files import deep_png, png, tiff
 from PIL import Image
+from scan_files import content_refusal as refusal
+from scan_files import read_content as written
 from synthetic_scans import phantom
-
-from litemedsam import LiteMedSamError
 
 PIXELS = phantom(1, 20, 30)[0]
 # 12 bits in 16, as cameras and microscopes write it.
 TWELVE = np.random.default_rng(0).integers(0, 4096, (20, 30, 3)).astype(np.uint16)
 
 
-def written(path, content):
-    path.write_bytes(content)
-    return format_of(path).read(path)
-
-
 def prepared_pixels(scan, scaling=None):
     return prepare(scan, Objects.of_boxes("scan", np.array([[0.0, 0, 5, 0]])), scaling).case.pixels
-
-
-def refusal(path, content, frame=None):
-    path.write_bytes(content)
-    with pytest.raises(LiteMedSamError) as error:
-        format_of(path).read(path, frame)
-    assert "\n" not in str(error.value)
-    return str(error.value)
 
 
 @pytest.mark.parametrize("kind", ["png", "png with alpha", "tif", "tif with alpha"])
@@ -221,17 +208,3 @@ except LiteMedSamError as error:
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip() == str(TWELVE.sum()) or "damaged" in done.stdout
     assert done.stderr == ""
-
-
-def test_interlaced_colours_of_16_bits(tmp_path):
-    from litemedsam.engine.io.deep_pictures import _ADAM7
-
-    pixels = TWELVE[:11, :13]
-    rows = b""
-    for x, y, dx, dy in _ADAM7:
-        part = pixels[y::dy, x::dx]
-        rows += b"".join(b"\0" + row.astype(">u2").tobytes() for row in part)
-    content = bytearray(png(13, 11, 16, 2, zlib.compress(rows)))
-    content[28] = 1
-    content[29:33] = struct.pack(">I", zlib.crc32(bytes(content[12:29])))
-    np.testing.assert_array_equal(written(tmp_path / "a.png", bytes(content)).voxels, pixels)

@@ -9,27 +9,12 @@ from litemedsam.engine.objects.masks import MaskBoxes, WithScribbles
 from litemedsam.engine.objects.prepare import prepare
 from litemedsam.engine.objects.sources import GivenBoxes, file_of_scan
 from litemedsam.engine.scan.scan import Scan
+from object_files import GRID, mask_file
 from PIL import Image
 from places import DATA
 from synthetic_scans import phantom, stored, write_series
 
 from litemedsam import LiteMedSamError
-
-GRID = (6, 20, 30)
-
-
-@pytest.fixture
-def scan(tmp_path):
-    """A volume of 30 × 20 × 6 voxels of 2 × 1 × 3 mm, x towards left, y towards anterior, z towards superior."""
-    volume = np.arange(np.prod(GRID), dtype=np.int16).reshape(GRID)
-    affine = np.array([[-2.0, 0, 0, 10], [0, 1, 0, -5], [0, 0, 3, 7], [0, 0, 0, 1]])
-    nibabel.Nifti1Image(volume.transpose(), affine).to_filename(tmp_path / "scan.nii.gz")
-    return FORMATS["nifti"].read(tmp_path / "scan.nii.gz")
-
-
-def mask_file(tmp_path, mask, affine):
-    nibabel.Nifti1Image(mask.transpose(), affine).to_filename(tmp_path / "mask.nii.gz")
-    return tmp_path / "mask.nii.gz"
 
 
 def test_boxes_from_a_mask(tmp_path, scan):

@@ -2,20 +2,13 @@
 
 import numpy as np
 import pytest
-from litemedsam.engine.io.formats import format_of
 from litemedsam.engine.objects.masks import MaskBoxes
 from litemedsam.engine.objects.objects import Objects
 from litemedsam.engine.objects.prepare import prepare
-from places import DATA
+from places import PUBLIC, needs_data
+from scan_files import read
 
 from litemedsam import LiteMedSamError
-
-PUBLIC = DATA / "public"
-needs_data = pytest.mark.skipif(not PUBLIC.is_dir(), reason="real scans are not beside the project")
-
-
-def read(path, frame=None):
-    return format_of(path).read(path, frame)
 
 
 @needs_data

@@ -13,22 +13,10 @@ from litemedsam.engine.objects.objects import ObjectPrompt, Objects
 from litemedsam.engine.objects.prepare import prepare
 from litemedsam.engine.objects.user_prompts import user_prompts
 from litemedsam.engine.scan.scan import Scan
-from object_files import GRID, MODEL, objects_of, write
+from object_files import BOX, GRID, MODEL, mask_file, near, objects_of, scribbled, scribbles_of, write
 from synthetic_scans import phantom
 
 from litemedsam import LiteMedSamError
-
-BOX = [1, 2, 0, 10, 11, 5]
-
-
-def scribbled(*strokes, **more):
-    """The content of a file with one object and its scribble."""
-    return {"version": 1, "objects": [{"box": BOX, "scribble": {"strokes": list(strokes), **more}}]}
-
-
-def mask_file(tmp_path, mask, affine):
-    nibabel.Nifti1Image(mask.transpose(), affine).to_filename(tmp_path / "mask.nii.gz")
-    return tmp_path / "mask.nii.gz"
 
 
 def test_points_and_strokes_reach_their_slice_through_the_view(tmp_path, scan):
@@ -66,18 +54,6 @@ def test_a_stroke_of_a_mask_has_its_object_s_label_in_the_result(scan):
     strokes[1, 5, 4:8] = 1
     with pytest.raises(LiteMedSamError, match=r"of object 1, which has no box; draw it with .* one of: 3, 7"):
         user_prompts(prepare(scan, objects), AutomaticPrompts(), MODEL)
-
-
-def scribbles_of(scan, objects, model=MODEL):
-    return user_prompts(prepare(scan, objects), AutomaticPrompts(), model).scribbles
-
-
-def near(places, width):
-    """The voxels of a slice, bool (H, W), whose centres lie within half a width of a place (x, y)."""
-    page = np.zeros(GRID[1:], bool)
-    for y, x in np.ndindex(page.shape):
-        page[y, x] = any(np.hypot(x - u, y - v) <= width / 2 for u, v in places)
-    return page
 
 
 @pytest.mark.parametrize("width", [1, 2, 3, 4.5, 9])

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from opened_arrays import boxes_of, image_of
 from PIL import Image
 from places import ROOT
 from sample_scans import VOLUME
@@ -121,3 +122,18 @@ def test_the_table_of_the_documents_names_every_argument():
     table = (ROOT / "docs" / "python.md").read_text()
     for name in ("box", "point_coords", "point_labels", "mask_input", "multimask_output", "image_format"):
         assert re.search(rf"`[^`]*\b{name}\b[^`]*`", table), name
+
+
+def test_images_scaled_to_one_are_refused(tiny_bundle):
+    floats = image_of(1).astype(np.float32)
+    with Predictor(tiny_bundle, precision="f32", threads=1) as predictor:
+        for scaled in (floats / 255, floats / floats.max(), floats[None].repeat(2, 0) / 255):
+            with pytest.raises(LiteMedSamError, match=r"looks scaled to 0\.\.1; expected 0\.\.255; multiply it by 255"):
+                predictor.open(scaled)
+        with pytest.raises(LiteMedSamError, match="multiply it by 255"):
+            predictor.set_image(floats / 255)
+        with pytest.raises(LiteMedSamError, match="multiply it by 255"):
+            predictor.segment(floats / 255, boxes_of(1, 1))
+        # Black and binary images are what they are.
+        predictor.open(np.zeros((48, 60), np.float32))
+        predictor.open((image_of(1) > 100).astype(np.uint8))

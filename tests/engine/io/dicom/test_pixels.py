@@ -7,24 +7,11 @@ import numpy as np
 import pydicom
 import pytest
 from litemedsam.engine.io.dicom.format import Dicom
-from litemedsam.engine.io.formats import format_of
 from litemedsam.engine.objects.objects import Objects
 from litemedsam.engine.objects.prepare import prepare
 from litemedsam.engine.objects.sources import GivenBoxes
+from scan_files import read, refusal
 from synthetic_scans import dicom_image, phantom, stored, write_series
-
-from litemedsam import LiteMedSamError
-
-
-def read(path, frame=None):
-    return format_of(path).read(path, frame)
-
-
-def refusal(path, frame=None):
-    with pytest.raises(LiteMedSamError) as error:
-        prepare(read(path, frame), Objects.of_boxes("scan", np.array([[0.0, 0, 0, 1, 1, 0]])))
-    assert "\n" not in str(error.value)
-    return str(error.value)
 
 
 def test_dicom_ct_is_in_hounsfield_units_and_windowed(tmp_path):

@@ -5,11 +5,11 @@ import zlib
 import numpy as np
 import pytest
 import SimpleITK
-from litemedsam.engine.io.formats import FORMATS, format_of
+from litemedsam.engine.io.formats import FORMATS
 from litemedsam.engine.scan.scan import Scan
+from scan_files import content_refusal as refusal
+from scan_files import read_content as read
 from synthetic_scans import phantom
-
-from litemedsam import LiteMedSamError
 
 VOLUME = phantom(4, 5, 6)
 LABELS = (VOLUME == 200).astype(np.uint8)
@@ -19,19 +19,6 @@ def header(sizes=(6, 5, 4), kind="MET_UCHAR", data="LOCAL", **entries):
     lines = {"ObjectType": "Image", "NDims": len(sizes), "BinaryData": True, **entries}
     lines |= {"DimSize": " ".join(map(str, sizes)), "ElementType": kind, "ElementDataFile": data}
     return "".join(f"{name} = {value}\n" for name, value in lines.items()).encode()
-
-
-def read(path, content=None, frame=None):
-    if content is not None:
-        path.write_bytes(content)
-    return format_of(path).read(path, frame)
-
-
-def refusal(path, content, frame=None):
-    with pytest.raises(LiteMedSamError) as error:
-        read(path, content, frame)
-    assert "\n" not in str(error.value)
-    return str(error.value)
 
 
 @pytest.mark.parametrize("storage", ["raw", "packed", "text", "big"])

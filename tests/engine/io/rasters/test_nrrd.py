@@ -5,12 +5,12 @@ import gzip
 import numpy as np
 import pytest
 import SimpleITK
-from litemedsam.engine.io.formats import FORMATS, format_of
+from litemedsam.engine.io.formats import FORMATS
 from litemedsam.engine.objects.masks import MaskBoxes
 from litemedsam.engine.scan.scan import Scan
+from scan_files import content_refusal as refusal
+from scan_files import read_content as read
 from synthetic_scans import phantom
-
-from litemedsam import LiteMedSamError
 
 VOLUME = phantom(4, 5, 6)
 LABELS = (VOLUME == 200).astype(np.uint8)
@@ -25,19 +25,6 @@ def header(sizes, *lines, kind="uint8", encoding="raw"):
 
 PLACED = ("space: left-posterior-superior", "space directions: (2,0,0) (0,3,0) (0,0,4)", "space origin: (10,20,30)")
 AFFINE = np.array([[-2.0, 0, 0, -10], [0, -3, 0, -20], [0, 0, 4, 30], [0, 0, 0, 1]])
-
-
-def read(path, content=None, frame=None):
-    if content is not None:
-        path.write_bytes(content)
-    return format_of(path).read(path, frame)
-
-
-def refusal(path, content, frame=None):
-    with pytest.raises(LiteMedSamError) as error:
-        read(path, content, frame)
-    assert "\n" not in str(error.value)
-    return str(error.value)
 
 
 def test_spaces_and_units(tmp_path):

@@ -5,15 +5,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 from litemedsam.engine.bundle.info import BundleInfo
-from litemedsam.engine.inference.automatic_prompts import AutomaticPrompts
 from litemedsam.engine.inference.prompt import Target
 from litemedsam.engine.io.formats import FORMATS
 from litemedsam.engine.objects.json_file import BoxesFile
 from litemedsam.engine.objects.objects import Objects
 from litemedsam.engine.objects.prepare import prepare
-from litemedsam.engine.objects.user_prompts import user_corrections, user_prompts
+from litemedsam.engine.objects.user_prompts import user_corrections
 from litemedsam.engine.scan.scan import Scan
-from object_files import GRID, MODEL, objects_of
+from object_files import MODEL, near, objects_of, scribbles_of
 
 from litemedsam import LiteMedSamError
 
@@ -115,18 +114,6 @@ def test_mistakes_in_json_are_named(tmp_path, scan, content, words):
         objects_of(tmp_path, scan, content)
     assert words in str(error.value)
     assert "boxes.json" in str(error.value)
-
-
-def scribbles_of(scan, objects, model=MODEL):
-    return user_prompts(prepare(scan, objects), AutomaticPrompts(), model).scribbles
-
-
-def near(places, width):
-    """The voxels of a slice, bool (H, W), whose centres lie within half a width of a place (x, y)."""
-    page = np.zeros(GRID[1:], bool)
-    for y, x in np.ndindex(page.shape):
-        page[y, x] = any(np.hypot(x - u, y - v) <= width / 2 for u, v in places)
-    return page
 
 
 def test_strokes_on_an_image_have_places_of_two_numbers(tmp_path):

@@ -1,8 +1,11 @@
-"""Every remedy of the evaluation: whoever does what it says gets figures."""
+"""Cases and folders measured: every remedy works, and a worker that dies costs one case."""
+
+import os
 
 import nibabel
 import numpy as np
 import pytest
+from litemedsam.evaluation import evaluate
 from litemedsam.evaluation.evaluate import MASKS, evaluate_case
 from litemedsam.evaluation.rivals import RIVALS
 
@@ -72,3 +75,14 @@ def test_the_remedy_of_rivals_works(tmp_path, arrays, remedy):
     assert remedy in str(error.value).partition("; ")[2]
     good = stored(tmp_path, "a.npz", {"gts": FLAT, "imgs": IMAGE, "boxes": BOX})
     assert evaluate_case(good, None, RIVALS).figures["box"]["corrected"].dsc == 1
+
+
+def test_a_worker_that_dies_is_a_failure(tmp_path, monkeypatch):
+    class Dies(evaluate.ProcessPoolExecutor):
+        def submit(self, job, name):
+            return super().submit(os._exit, 1)
+
+    stored(tmp_path, "a.npz", {"gts": FLAT})
+    monkeypatch.setattr(evaluate, "ProcessPoolExecutor", Dies)
+    (failure,) = evaluate.evaluate_folders(None, tmp_path, RIVALS, workers=2)
+    assert "a worker process died; use fewer workers or more memory" in failure.message
