@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..case import Case, Segmentation, label_dtype
+from ..system.calling_thread import CallingThread
 from ..system.stopwatch import Stopwatch
 from .corrections import CorrectedObject, Corrector
 from .embeddings import EmbeddingCache, SliceEmbeddings
-from .object_masks import CallingThread, ObjectDecoder, ObjectMask, ObjectQuery
+from .object_masks import ObjectDecoder, ObjectMask, ObjectQuery
 from .prompt import Correction, PromptSource, Target
 from .propagation import next_query, propagate
 

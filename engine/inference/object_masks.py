@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Executor, Future
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+# Also under its former place, which `engine/sessions/volume.py` imports.
+from ..system.calling_thread import CallingThread as CallingThread
 from .network import PROMPTS_PER_CALL, Decoded, Embedding, Network
 from .region import Region, to_region
 
 if TYPE_CHECKING:
+    from concurrent.futures import Executor, Future
+
     from ..system.stopwatch import Stopwatch
     from .prompt import Prompt, PromptSource, Target
     from .protocols import CaseProtocol
-
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -67,19 +67,6 @@ class ObjectMask:
     def target(self) -> Target:
         """The object and the slice."""
         return self.query.target
-
-
-class CallingThread(Executor):
-    """Runs every task immediately, in the calling thread."""
-
-    def submit(self, fn: Callable[..., T], /, *args: Any, **kwargs: Any) -> Future[T]:
-        """See `concurrent.futures.Executor.submit`."""
-        future: Future[T] = Future()
-        try:
-            future.set_result(fn(*args, **kwargs))
-        except Exception as error:  # noqa: BLE001 - handed on by the future
-            future.set_exception(error)
-        return future
 
 
 @dataclass(frozen=True)

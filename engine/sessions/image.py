@@ -11,9 +11,10 @@ import numpy as np
 from ..case import checked_boxes, checked_pixels
 from ..inference.corrections import CorrectedObject, Corrector
 from ..inference.frame import Frame
-from ..inference.object_masks import CallingThread, ObjectDecoder, ObjectQuery
+from ..inference.object_masks import ObjectDecoder, ObjectQuery
 from ..inference.prompt import Target, image_prompts
 from ..inference.streams import Streams
+from ..system.calling_thread import CallingThread
 from ..system.stopwatch import Stopwatch
 from .arguments import box_array, check_image_form, correction, image_array, one_box, point_array, refuse_others
 from .history import ObjectHistory

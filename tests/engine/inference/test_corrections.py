@@ -8,11 +8,12 @@ import pytest
 from litemedsam.engine.inference.corrections import CorrectedObject, Corrector, honoured, overlap
 from litemedsam.engine.inference.embeddings import EmbeddingCache, SliceEmbeddings
 from litemedsam.engine.inference.frame import Frame
-from litemedsam.engine.inference.object_masks import CallingThread, ObjectDecoder
+from litemedsam.engine.inference.object_masks import ObjectDecoder
 from litemedsam.engine.inference.prompt import Correction
 from litemedsam.engine.inference.propagation import next_query, propagate
 from litemedsam.engine.inference.region import Region, to_region
 from litemedsam.engine.inference.streams import Streams
+from litemedsam.engine.system.calling_thread import CallingThread
 from litemedsam.engine.system.stopwatch import Stopwatch
 
 from litemedsam import LiteMedSamError, Predictor
