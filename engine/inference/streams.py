@@ -56,7 +56,11 @@ def streams_of(threads: int) -> int:
 
 @dataclass(frozen=True)
 class Growing:
-    """The streams that suit the case, but never fewer than are loaded: loading costs as much as encoding an image.
+    """The streams that suit the case, but never fewer than are loaded, because loading takes as long as encoding.
+
+    A volume after an image loads the encoder a second time. Loading it for several streams at first would avoid this,
+    but a run uses the threads of one stream only, so that the first image would take longer. One stream for all slices
+    would make every volume take longer.
 
     Attributes
     ----------

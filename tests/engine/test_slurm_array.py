@@ -7,7 +7,7 @@ import subprocess
 import sys
 
 import numpy as np
-from fake_slurm import write_command, write_sbatch
+from cluster_parts import write_command, write_sbatch
 from places import ROOT
 
 

@@ -5,8 +5,6 @@ import pytest
 from click.testing import CliRunner
 from litemedsam.training.cases import read_case, read_folders, split
 from litemedsam.training.cli import main
-from litemedsam.training.config import TrainingConfig, read_config
-from litemedsam.training.stream import case_weights
 
 from litemedsam import LiteMedSamError
 
@@ -109,50 +107,3 @@ def test_one_patient_is_on_one_side_of_the_split(tmp_path):
     assert 4 <= len(measured) <= 30
     assert not {case.source for case in learnt} & {case.source for case in measured}
     assert len(learnt) + len(measured) == 60
-
-
-def test_groups_are_balanced(tmp_path):
-    for group, count in (("a", 1), ("b", 4)):
-        for number in range(count):
-            _save(tmp_path / f"2DBox_US_{group}_{number}.npz", np.zeros((20, 24), np.uint8), _marks(20, 24))
-    cases = read_folders((tmp_path,))
-    np.testing.assert_allclose(case_weights(cases, 0), [1 / 2] + [1 / 8] * 4)
-    np.testing.assert_allclose(case_weights(cases, 0.5), [1 / 3] + [1 / 6] * 4)
-    np.testing.assert_allclose(case_weights(cases, 1), [1 / 5] * 5)
-
-
-def test_the_recipes_are_configurations():
-    assert read_config("default").frame == 256
-    assert read_config("decoder").freeze_encoder
-    assert read_config("further").steps == 800
-    assert read_config("litemedsam-begin").freeze_encoder
-    assert read_config("litemedsam").fresh == 1
-    assert read_config("litemedsam-encoder").frozen_stages == 4
-    assert read_config("finetune").synthetic < 0.5
-
-
-@pytest.mark.parametrize(
-    ("text", "said"),
-    [
-        ("step = 3", "unknown settings step"),
-        ("steps = 'many'", "expected a whole number"),
-        ("steps = true", "expected a whole number"),
-        ("frame = 100", "multiple of 32"),
-        ("ema = 1", "below 1"),
-        ("steps = ", "not a TOML file"),
-    ],
-)
-def test_bad_configurations_are_refused(tmp_path, text, said):
-    (tmp_path / "bad.toml").write_text(text)
-    with pytest.raises(LiteMedSamError, match=said):
-        read_config(tmp_path / "bad.toml")
-
-
-def test_whole_numbers_do_for_fractions(tmp_path):
-    (tmp_path / "good.toml").write_text('clip = 2\ndata = ["a", "b"]')
-    assert read_config(tmp_path / "good.toml") == TrainingConfig(clip=2.0, data=("a", "b"))
-
-
-def test_an_absent_configuration_names_the_recipes(tmp_path):
-    with pytest.raises(LiteMedSamError, match="default, finetune"):
-        read_config(tmp_path / "absent.toml")

@@ -2,8 +2,9 @@
 
 import numpy as np
 import pytest
-from litemedsam.training.examples import focused, make_example
+from litemedsam.training.examples import focused, make_example, make_window
 from litemedsam.training.prompting import Prompting, neighbouring, tight_box
+from litemedsam.training.samples import Sample
 from litemedsam.training.scenes import draw_scene
 
 SIDE = 128
@@ -82,3 +83,57 @@ def test_an_object_too_large_for_the_part_keeps_the_frame():
     whole, _ = make_example(rng, draw_scene(rng, SIDE), SIDE, Prompting(1))
     assert focused(rng, whole, SIDE) is whole
     assert focused(rng, whole, 4) is whole
+
+
+def test_examples_hold_prompts_and_targets_in_the_frame():
+    sample = draw_scene(np.random.default_rng(1), 100, "tomography")
+    example, chosen = make_example(
+        np.random.default_rng(2), sample, 64, Prompting(3, 0.05, strokes=0.3, misplaced=0.3, propagated=0.3)
+    )
+    n = len(chosen)
+    assert example.pixels.shape == (3, 64, 64)
+    assert example.boxes.shape == (n, 4)
+    assert example.points.shape == (n, 4, 2)
+    assert example.scribbles.shape == (n, 1, 64, 64)
+    assert example.targets.shape == (n, 64, 64)
+    assert 0 <= example.targets.min() <= example.targets.max() <= 1
+    assert not example.targets[:, ~example.valid].any()
+    assert 0 <= example.boxes.min() <= example.boxes.max() <= 64
+
+
+FRAME, SIDE = 128, 64
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_boxes_lie_in_the_window_and_around_their_targets(seed):
+    rng = np.random.default_rng(seed)
+    sample = draw_scene(rng, int(rng.integers(50, 200)))
+    example = make_window(rng, sample, FRAME, SIDE, Prompting(4))
+    assert example.pixels.shape == (3, SIDE, SIDE)
+    assert 1 <= len(example.boxes) == len(example.targets) == len(example.points) == len(example.scribbles) <= 4
+    origin = np.array(example.origin)
+    assert (origin % 32 == 0).all()
+    assert (origin >= 0).all()
+    assert (origin + SIDE <= FRAME).all()
+    for box, points, target in zip(example.boxes, example.points, example.targets, strict=True):
+        low, high = box[:2] - origin, box[2:] - origin
+        assert (low >= 0).all()
+        assert (high <= SIDE).all()
+        assert (points - origin >= low - 1).all()
+        assert (points - origin <= high + 1).all()
+        ys, xs = np.nonzero(target)
+        covered = np.array([xs.min(), ys.min(), xs.max(), ys.max()])
+        # A box ends at the first edge of its last pixel, which small images have enlarged up to four times.
+        np.testing.assert_allclose(np.concatenate([low, high]), covered, atol=5)
+
+
+def test_a_window_as_large_as_the_frame_is_the_frame():
+    image = np.random.default_rng(0).integers(0, 256, (FRAME, FRAME), np.uint8)
+    mask = np.zeros((1, FRAME, FRAME), bool)
+    mask[0, 30:60, 40:50] = True
+    window = make_window(np.random.default_rng(1), Sample(image, mask), FRAME, FRAME, Prompting(1))
+    whole, _ = make_example(np.random.default_rng(1), Sample(image, mask), FRAME, Prompting(1))
+    assert window.origin == (0, 0)
+    np.testing.assert_array_equal(window.pixels, whole.pixels)
+    np.testing.assert_array_equal(window.boxes, whole.boxes)
+    np.testing.assert_array_equal(window.targets, whole.targets)

@@ -11,8 +11,8 @@ from litemedsam.training.config import TrainingConfig
 from litemedsam.training.kept import FrozenStages, Keep, KeptMaps, all_stages, digest_of, encode_in_bundle, encode_with
 from litemedsam.training.loop import train
 from litemedsam.training.run import Run
-from litemedsam.training.scenes import draw_scene
 from litemedsam.training.stream import Stream
+from training_runs import write_cases
 
 from litemedsam import LiteMedSamError
 
@@ -42,31 +42,12 @@ TINY = TrainingConfig(
 )
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    """Small tensors on busy cores: threads would only wait for one another."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
-
 @pytest.fixture(scope="module")
 def weights(tmp_path_factory):
     torch.manual_seed(0)
     path = tmp_path_factory.mktemp("weights") / "litemedsam.pth"
     torch.save(LiteMedSAM(SIDE).state_dict(), path)
     return path
-
-
-@pytest.fixture(scope="module")
-def cases(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("cases")
-    for number in range(8):
-        sample = draw_scene(np.random.default_rng(number), 48, "skin")
-        marks = sample.masks[0].astype(np.uint8)
-        np.savez_compressed(folder / f"2DBox_Dermoscopy_own_{number}.npz", imgs=sample.image, gts=marks)
-    return folder
 
 
 @pytest.fixture(autouse=True)
@@ -198,3 +179,8 @@ def test_a_bundle_s_encoder_is_for_a_wholly_frozen_litemedsam():
     for model, count in ((LiteMedSAM(SIDE), 4), (SwinLiteMedSAM(SIDE), 6)):
         with pytest.raises(LiteMedSamError, match="the whole encoder of LiteMedSAM"):
             encode_in_bundle("bundle", model, count)
+
+
+@pytest.fixture(scope="module")
+def cases(tmp_path_factory):
+    return write_cases(tmp_path_factory.mktemp("cases"), 8, 48)

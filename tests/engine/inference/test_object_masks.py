@@ -1,4 +1,4 @@
-"""The objects of an image: small batches, in order, the same in any batch; a task in the calling thread."""
+"""The objects of an image: small batches, in order, the same in any batch."""
 
 from concurrent.futures import ThreadPoolExecutor
 
@@ -13,15 +13,6 @@ from litemedsam.engine.system.stopwatch import Stopwatch
 from litemedsam import Predictor
 
 BOXES = np.array([[4, 5, 30, 28], [10, 3, 44, 36], [2, 2, 20, 39], [20, 10, 47, 30], [5, 8, 40, 20]], np.float32)
-
-
-def test_a_task_runs_at_once_and_its_error_waits_for_who_asks():
-    pool, done = CallingThread(), []
-    assert pool.submit(lambda value: done.append(value) or value, 3).result() == 3
-    assert done == [3]
-    future = pool.submit(lambda: 1 / 0)
-    with pytest.raises(ZeroDivisionError):
-        future.result()
 
 
 @pytest.fixture(scope="module")

@@ -5,6 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from litemedsam.server.security.hosts import HostRule, OriginRule, host_name, is_loopback
 
+from litemedsam import LiteMedSamError
+
 OWN = HostRule("127.0.0.1")
 
 
@@ -52,3 +54,9 @@ def test_no_other_origin_is_let_in(text):
     assert rule.allows([text], "127.0.0.1:8000") == allowed
     assert rule.allows([], "127.0.0.1:8000")
     assert not rule.allows(["http://127.0.0.1:8000"] * 2, "127.0.0.1:8000")
+
+
+@pytest.mark.parametrize("origin", ["*", "https://*.example.org", "viewer.example.org", "https://a.org/page", "null"])
+def test_no_wildcard_and_no_other_text_is_an_origin(origin):
+    with pytest.raises(LiteMedSamError, match="--allow-origin"):
+        OriginRule((origin,))

@@ -1,7 +1,10 @@
-"""Scenes are drawn as they were when the recipes were tried: the same draws in the same order."""
+"""Scenes are valid, varied and fast, and drawn as when the recipes were tried: the same draws in the same order."""
+
+import time
 
 import numpy as np
 import pytest
+from litemedsam.training.prompting import tight_box
 from litemedsam.training.scenes import FAMILIES, draw_scene
 
 # For seeds 0, 1, 2 and a side of 96: shape, number of objects, their pixels, mean level, and what is drawn next.
@@ -77,3 +80,43 @@ def test_scenes_are_as_recorded(family):
         # Processors round differently in the last digit.
         assert sample.masks.sum() == pytest.approx(pixels, rel=0.01, abs=5)
         assert sample.image.mean() == pytest.approx(level, abs=1)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_scenes_are_valid_images_with_visible_objects(family):
+    for seed in range(4):
+        sample = draw_scene(np.random.default_rng(seed), 128, family)
+        height, width = sample.image.shape[:2]
+        assert sample.image.dtype == np.uint8
+        assert sample.image.ndim == 2 or sample.image.shape[2] == 3
+        assert sample.masks.dtype == bool
+        assert sample.masks.shape == (len(sample.masks), height, width)
+        assert sample.masks.sum((1, 2)).min() >= 12
+        assert sample.image.std() > 1
+
+
+def test_the_seed_alone_decides():
+    first, again, other = (draw_scene(np.random.default_rng(seed), 96) for seed in (3, 3, 4))
+    np.testing.assert_array_equal(first.image, again.image)
+    np.testing.assert_array_equal(first.masks, again.masks)
+    assert first.image.shape != other.image.shape or (first.image != other.image).any()
+
+
+def test_scenes_are_fast_enough_for_training():
+    started = time.process_time()
+    for seed in range(20):
+        draw_scene(np.random.default_rng(seed), 256)
+    # The processor's own time: 35 ms a scene where nothing else runs.
+    assert (time.process_time() - started) / 20 < 0.25
+
+
+def test_many_shapes_are_no_ellipses():
+    scores = []
+    for seed in range(60):
+        for mask in draw_scene(np.random.default_rng(seed), 128).masks[:4]:
+            x0, y0, x1, y1 = tight_box(mask)
+            y, x = np.mgrid[: mask.shape[0], : mask.shape[1]]
+            across, down = (x - (x0 + x1) / 2) / ((x1 - x0 + 1) / 2), (y - (y0 + y1) / 2) / ((y1 - y0 + 1) / 2)
+            ellipse = across**2 + down**2 <= 1
+            scores.append(2 * (ellipse & mask).sum() / (ellipse.sum() + mask.sum()))
+    assert 0.25 < np.mean(np.array(scores) < 0.85) < 0.8

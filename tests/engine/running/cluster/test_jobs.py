@@ -7,8 +7,7 @@ import subprocess
 import sys
 
 import pytest
-from cluster_parts import contents, wait_until, write_cases
-from fake_slurm import write_sbatch
+from cluster_parts import contents, wait_until, write_cases, write_sbatch
 from litemedsam.engine.running.cluster.jobs import Jobs
 from places import ROOT
 
