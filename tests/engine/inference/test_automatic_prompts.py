@@ -204,3 +204,10 @@ def test_an_ellipse_is_drawn_point_by_point_as_its_equation_says():
 def test_the_ellipse_of_less_than_a_pixel_is_the_pixel_at_its_centre(x, y, row, column):
     found = fill_ellipse(np.random.default_rng(0), np.float32([x, y, x, y]), np.zeros((30, 50), bool))
     assert np.argwhere(found).tolist() == [[row, column]]
+
+
+def test_the_scribble_of_weights_that_need_none_is_empty():
+    drawn = SCRIBBLES["none"](np.random.default_rng(0), np.float32([2, 2, 9, 9]), np.ones((12, 12), bool))
+    assert drawn.shape == (12, 12)
+    assert drawn.dtype == bool
+    assert not drawn.any()
