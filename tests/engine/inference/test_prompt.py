@@ -184,3 +184,18 @@ def test_strokes_are_drawn_into_the_mask_where_they_touch_the_frame():
     expected[8, 24:40] = 1
     expected[16:24, 8] = 0
     np.testing.assert_array_equal(drawn, expected)
+
+
+def test_a_stroke_s_places_are_one_in_each_of_the_frame_s_pixels():
+    page = np.zeros((256, 128), bool)
+    page[8:16, 4:20] = True
+    places, sides = Correction(np.array([[50, 60]]), erased=page).places(Frame.of(256, 128, 64))
+    np.testing.assert_array_equal(sides, [1, *[0] * 8])
+    expected = [[50, 60], *([x, y] for x in (4, 8, 12, 16) for y in (8, 12))]
+    np.testing.assert_allclose(places, (np.array(expected) + 0.5) / 4 - 0.5)
+    # Smaller than the frame, every pixel counts.
+    small = np.zeros((16, 16), bool)
+    small[3:5, 7:10] = True
+    places, _ = Correction(painted=small).places(Frame.of(16, 16, 64))
+    np.testing.assert_allclose(places, [[4 * x + 1.5, 4 * y + 1.5] for x in (7, 8, 9) for y in (3, 4)])
+    assert len(Correction().places(Frame.of(16, 16, 64))[0]) == 0
