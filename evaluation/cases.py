@@ -1,4 +1,4 @@
-"""Truths, masks and prompts by path, whatever kind of file holds them."""
+"""Reads truths, masks and prompts from files of any kind."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ KINDS: tuple[LabelFiles, ...] = (
     VolumeFiles("nrrd", (".seg.nrrd", ".nrrd", ".nhdr")),
     VolumeFiles("mha", (".mha", ".mhd")),
 )
-"""The kinds of files; a path belongs to the one whose suffix it has."""
+"""The kinds of files. The suffix of a path decides its kind."""
 
-# nnU-Net's images have it in their names, their labels have not.
+# Names of nnU-Net's images have it; names of its labels do not.
 _FIRST_CHANNEL = "_0000"
 _SUFFIXES = tuple(suffix for kind in KINDS for suffix in kind.suffixes)
 
@@ -36,7 +36,7 @@ def read_truth(path: Path) -> Truth:
     Parameters
     ----------
     path : Path
-        Of one of `KINDS`; single image or volume by the axes of its array.
+        Of one of `KINDS`. The axes of its array decide between image and volume.
 
     Returns
     -------
@@ -45,8 +45,8 @@ def read_truth(path: Path) -> Truth:
     Raises
     ------
     LiteMedSamError
-        When the file is missing, damaged or pickled, holds no label map, or one of another number of axes than the
-        name says, or a spacing that is not three numbers above 0.
+        When the file is missing, damaged or pickled; when it contains no label map, or one whose number of axes differs
+        from the name; or when its spacing is not three numbers above 0.
     """
     return _kind(path).truth(path, axes_of(stem_of(path.name)))
 
@@ -68,13 +68,13 @@ def read_masks(path: Path, truth: Truth) -> np.ndarray:
     Raises
     ------
     LiteMedSamError
-        When the file is missing, damaged or pickled, or holds no label map on the truth's grid.
+        When the file is missing, damaged or pickled, or contains no label map on the truth's grid.
     """
     return _kind(path).masks(path, truth)
 
 
 def read_prompted(path: Path, shape: tuple[int, ...]) -> Prompted:
-    """Read image and boxes of a case for the rivals.
+    """Read the image and the boxes of a case for the rivals.
 
     Parameters
     ----------
@@ -90,32 +90,32 @@ def read_prompted(path: Path, shape: tuple[int, ...]) -> Prompted:
     Raises
     ------
     LiteMedSamError
-        When the file is damaged, holds an image of another size or not of uint8, or boxes of another form.
+        When the file is damaged, its image has another size or is not uint8, or its boxes have another form.
     """
     return _kind(path).prompted(path, shape)
 
 
 def case_names(folder: Path) -> list[str]:
-    """Names of a folder's files of all `KINDS`, sorted."""
+    """The names of a folder's files that belong to `KINDS`, sorted."""
     return sorted(entry.name for entry in os.scandir(folder) if entry.name.lower().endswith(_SUFFIXES))
 
 
 def stem_of(name: str) -> str:
-    """A file's name without the suffix of its kind."""
+    """The name of a file without the suffix of its kind."""
     suffix = next((suffix for suffix in _SUFFIXES if name.lower().endswith(suffix)), "")
     return name[: len(name) - len(suffix)]
 
 
 def has_truth(name: str, stems: Container[str]) -> bool:
-    """Whether masks of a name belong to one of some truths, given by their `stem_of`."""
+    """Whether the name of masks belongs to one of these truths, given by their `stem_of`."""
     stem = stem_of(name)
     return stem in stems or stem.removesuffix(_FIRST_CHANNEL) in stems
 
 
 def masks_of(folder: Path, name: str) -> Path:
-    """The file of masks of a case: the one of the truth's name, else the one of its name with another suffix.
+    """The file with the masks of a case: of the truth's name, or of this name with another suffix.
 
-    Masks of scans named as nnU-Net names channels fit, too: ``case_0000`` the truth ``case``.
+    The channel in nnU-Net's names is ignored: masks ``case_0000`` belong to the truth ``case``.
 
     Parameters
     ----------
@@ -127,7 +127,7 @@ def masks_of(folder: Path, name: str) -> Path:
     Returns
     -------
     Path
-        The truth's name in that folder where no file fits.
+        If no file fits, the truth's name in that folder.
 
     Raises
     ------
@@ -148,5 +148,5 @@ def masks_of(folder: Path, name: str) -> Path:
 
 
 def _kind(path: Path) -> LabelFiles:
-    """The kind of a path; npz where its suffix is unknown."""
+    """The kind of a path; npz if its suffix is unknown."""
     return next((kind for kind in KINDS if path.name.lower().endswith(kind.suffixes)), KINDS[0])

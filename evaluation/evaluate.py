@@ -16,10 +16,10 @@ from .pieces import pieces_of
 from .rivals import Rival, fill_boxes
 
 SETS: tuple[MetricSet, ...] = (Challenge(), Corrected())
-"""The sets of figures that every case gets."""
+"""The sets of figures that each case is measured with."""
 
 MASKS = "masks"
-"""The name of the method that made the masks under evaluation, beside the rivals' names."""
+"""The name of the masks under evaluation among the methods; the others are the rivals' names."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class CaseResult:
     shape : tuple of int
         Of the ground truth.
     objects : int
-        Number of labels that the ground truth holds.
+        The number of labels in the ground truth.
     spacing : tuple of float or None
         (x, y, z) in mm as stored; None for a single image.
     figures : dict
@@ -87,7 +87,7 @@ def evaluate_case(
     Raises
     ------
     LiteMedSamError
-        When a file is missing or lacks something.
+        When a file is missing, or its content is missing or invalid.
     """
     truth = read_truth(truth_path)
     shape = truth.labels.shape
@@ -124,14 +124,14 @@ def evaluate_folders(
     Yields
     ------
     CaseResult or Failure
-        One per case; masks without a truth of their name are failures too.
+        One per case. Masks without a truth of their name are also failures.
     """
     names = case_names(truths)
     job = partial(_measured, masks, truths, tuple(rivals))
     if workers == 1:
         yield from map(job, names)
     else:
-        # Forking after threads have started (OpenCV's, BLAS's) can hang.
+        # A fork after OpenCV or BLAS has started threads can hang.
         with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
             for name, future in [(name, pool.submit(job, name)) for name in names]:
                 try:

@@ -1,4 +1,4 @@
-"""Truths and masks in npz files of the challenge's form; nothing pickled is ever read."""
+"""Reads truths and masks from npz files of the challenge's form. Pickled arrays are never read."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,7 +12,7 @@ from .truth import Prompted, Truth, checked_labels, on_grid
 
 
 class NpzFiles:
-    """Arrays by key: ``gts``, and ``spacing`` for a volume; ``segs``; ``imgs`` and ``boxes``.
+    """Arrays by key: ``gts`` and a volume's ``spacing``; ``segs``; for rivals, ``imgs`` and ``boxes``.
 
     See `litemedsam.evaluation.truth.LabelFiles`.
     """

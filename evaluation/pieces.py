@@ -1,4 +1,4 @@
-"""Objects of a label map as small masks, so that no work is done on empty space."""
+"""Cuts a label map into small masks, so that empty space costs no time."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -44,7 +44,7 @@ def pieces_of(labels: np.ndarray) -> Mapping[int, Piece]:
 
 
 def together(a: Piece | None, b: Piece | None) -> tuple[np.ndarray, np.ndarray]:
-    """Two pieces of one image on the smallest grid that holds both.
+    """Put two pieces of one image on the smallest grid that contains both.
 
     Parameters
     ----------

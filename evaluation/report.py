@@ -1,4 +1,4 @@
-"""Means over groups, and the figures as a table, as CSV rows and as JSON."""
+"""Averages figures over groups, and writes them as a table, as CSV and as JSON."""
 
 import csv
 import io
@@ -12,7 +12,7 @@ from .figures import CaseFigures
 from .groups import in_order
 
 FORMAT = 1
-"""Version of the JSON file's form; a change that breaks readers raises it."""
+"""Version of the JSON form. A change that breaks readers increases it."""
 
 
 @dataclass(frozen=True)
@@ -22,9 +22,9 @@ class Mean:
     Attributes
     ----------
     dsc, nsd : float
-        In [0, 1], or NaN where no case has a figure.
+        In [0, 1], or NaN if no case has a figure.
     undefined : int
-        Cases without a DSC, which are left out of it.
+        The number of cases without a DSC; the mean leaves them out.
     """
 
     dsc: float
@@ -39,7 +39,7 @@ class Summary:
     Attributes
     ----------
     cases, objects : dict
-        Group to the number of its cases, and of its ground truths' objects that occur.
+        Group to the number of its cases, and to the number of objects in its ground truths.
     groups : dict
         Method to the name of a metric set to group to `Mean`: the mean over the group's cases, a case being the mean
         over its objects.

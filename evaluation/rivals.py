@@ -1,4 +1,4 @@
-"""Naive rivals: masks from the boxes alone, or from boxes and colours.
+"""Naive rivals. They make masks from the boxes alone, or from boxes and colours.
 
 Each object gets a mask of its own; where boxes overlap, so do the masks.
 """

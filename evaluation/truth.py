@@ -1,4 +1,4 @@
-"""A case's ground truth, and the files that hold label maps."""
+"""A case's ground truth, and the interface of files that contain label maps."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Truth:
     spacing : tuple of float or None
         (3,), (x, y, z) in mm as stored; None for a single image.
     geometry : Geometry or None
-        Where the voxels lie, where the file states it.
+        The place of the voxels, if the file gives it.
     """
 
     name: str
@@ -56,12 +56,12 @@ class Prompted:
 
 
 class LabelFiles(Protocol):
-    """One kind of file that holds truths and masks.
+    """One kind of file that contains truths and masks.
 
     Attributes
     ----------
     suffixes : tuple of str
-        Lower case; a file of another case counts, too.
+        In lower case; the case of a file's suffix does not matter.
     """
 
     suffixes: tuple[str, ...]
@@ -73,12 +73,12 @@ class LabelFiles(Protocol):
         ----------
         path : Path
         axes : int or None
-            2 or 3 where the file's name states it.
+            2 or 3 if the file's name gives it.
 
         Raises
         ------
         LiteMedSamError
-            When the file is damaged, holds no label map, or one of another number of axes.
+            When the file is damaged, or contains no label map of that number of axes.
         """
         ...
 
@@ -88,17 +88,17 @@ class LabelFiles(Protocol):
         Raises
         ------
         LiteMedSamError
-            When the file is damaged, holds no label map, or one on another grid.
+            When the file is damaged, or contains no label map on that grid.
         """
         ...
 
     def prompted(self, path: Path, shape: tuple[int, ...]) -> Prompted:
-        """Read image and boxes of a truth of a shape.
+        """Read the image and the boxes that belong to a truth of this shape.
 
         Raises
         ------
         LiteMedSamError
-            When the file does not hold them.
+            When the file does not contain them.
         """
         ...
 
@@ -131,5 +131,5 @@ def checked_labels(what: str, labels: np.ndarray) -> np.ndarray:
 
 
 def on_grid(labels: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-    """Labels with a first axis of one slice more or less, where only this distinguishes them from a shape."""
+    """Labels in a given shape, if the two differ only in a first axis of one slice; otherwise unchanged."""
     return labels.reshape(shape) if (1, *labels.shape) == shape or labels.shape == (1, *shape) else labels

@@ -1,4 +1,4 @@
-"""Truths and masks in files of volumes, read by the engine's own readers: bounded, and compared grid by grid."""
+"""Reads truths and masks from files of volumes with the engine's readers, and compares their grids."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ class VolumeFiles:
             ) from error
 
     def prompted(self, path: Path, shape: tuple[int, ...]) -> Prompted:
-        """Refuse it: such a file holds neither boxes nor the image beside its truth."""
+        """Refuse it, because such a file contains neither boxes nor an image."""
         raise LiteMedSamError(
             f"{path}: holds no imgs and boxes, which rivals need", "leave --rivals out, or give npz files"
         )

@@ -1,4 +1,4 @@
-"""A small writer of ONNX graphs with one method per kind of layer."""
+"""Writes ONNX graphs, with one method per kind of layer."""
 
 from dataclasses import dataclass
 from typing import Any

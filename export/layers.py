@@ -1,4 +1,4 @@
-"""Parts that the networks' graphs share.
+"""Writes the parts that the graphs of both networks share.
 
 Maps are matrices (positions, channels), positions row-major, unless a convolution needs their rows and columns.
 OpenVINO would reorder a map of four axes before sums and normalisations, into a layout made for channels-first maps.

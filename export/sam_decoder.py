@@ -1,4 +1,4 @@
-"""Prompt encoder and mask decoder as parts of a graph: any number of prompts on one image.
+"""Writes the prompt encoder and the mask decoder as parts of a graph, for any number of prompts on one image.
 
 Cross-attention between eleven tokens and 4096 positions does not split the positions' channels into heads. It spreads
 the tokens' side block-diagonally over (head, token) rows instead, so that no tensor of the image's size is transposed.

@@ -1,4 +1,4 @@
-"""The image encoder of Swin-LiteMedSAM as part of a graph."""
+"""Writes the image encoder of Swin-LiteMedSAM as part of a graph."""
 
 import numpy as np
 from torch import nn

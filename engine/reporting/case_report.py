@@ -1,4 +1,4 @@
-"""What is kept of one case of a run."""
+"""The report on one case of a run."""
 
 from __future__ import annotations
 
@@ -23,31 +23,31 @@ class CaseReport:
     Attributes
     ----------
     case, output : str
-        Files; `output` is empty for a failed case.
+        Paths; `output` is empty for a failed case.
     error : str
-        Empty for a case that went well.
+        Empty unless the case failed.
     shape : list of int
     objects : int
     encoded : int
-        How many images or slices went through the encoder.
+        The number of images or slices that were encoded.
     scores : list of float
         Predicted IoU per object.
     voxels : list of int
         Labelled pixels or voxels per object.
     names : list of str
-        Per object, empty where it has none.
+        Per object, empty if it has none.
     labels : list of int
         Per object, its number in the label map.
     states : list of str
-        Per object, ``empty``, ``covered`` where others hide its whole mask in the label map, or nothing.
+        Per object, ``empty``; ``covered`` if others hide its whole mask in the label map; otherwise an empty text.
     volumes_ml : list of float
-        Per object of a volume whose spacing is known, else empty.
+        Per object of a volume whose spacing is known; otherwise empty.
     areas_mm2 : list of float
-        Per object of an image whose spacing is known, else empty.
+        Per object of an image whose spacing is known; otherwise empty.
     boxes : list of list of float
         Per object, in indices of the file's own axes; see `Case`.
     notes : list of str
-        What the user should know.
+        For the user.
     seconds : dict of str to float
         Per stage; ``total`` from reading to writing.
     """
@@ -71,7 +71,7 @@ class CaseReport:
 
     @property
     def numbers(self) -> list[int]:
-        """`labels`; 1, 2, … where an older report has none."""
+        """`labels`, or 1, 2, … for an older report without labels."""
         return self.labels or list(range(1, self.objects + 1))
 
     @property
@@ -132,5 +132,5 @@ class CaseReport:
 
 
 def _rounded(size: float) -> float:
-    """A size with four decimals, or of a tiny one with three digits."""
+    """A size rounded to four decimals, or to three digits if it is tiny."""
     return round(size, 4 if size <= 0 else max(4, 2 - math.floor(math.log10(size))))

@@ -1,4 +1,4 @@
-"""A run as one HTML page that needs nothing else: pictures, volumes, timings, the model and the settings."""
+"""Writes a run as a self-contained HTML page: pictures, volumes, timings, the model and the settings."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from .case_report import CaseReport
     from .run_info import RunInfo
 
-# What all pages start with.
+# The start of every page.
 PAGE_HEAD = '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>litemedsam</title>'
 _STYLE = """
 body{font:15px/1.5 system-ui,sans-serif;margin:2rem auto;max-width:70rem;padding:0 1rem;color:#1b1f24;background:#fff}
@@ -32,7 +32,7 @@ dt{font-weight:600}
 """
 
 
-# What a model card has of a run's settings.
+# The settings of a run that the model card shows.
 _CARD = {
     "model": "model",
     "model_description": "weights",
@@ -52,7 +52,7 @@ _LIMITS = (
 
 
 def _table(rows: list[tuple[str, ...]], head: tuple[str, ...] = (), marks: list[str] | None = None) -> str:
-    """A table of texts; `marks` are pieces of HTML, each before a row's first text."""
+    """A table of texts; `marks` are pieces of HTML, one before each row's first text."""
     lines = ["<table>"]
     if head:
         lines.append("<tr>" + "".join(f"<th>{escape(cell)}</th>" for cell in head) + "</tr>")

@@ -20,13 +20,13 @@ if TYPE_CHECKING:
     from ..settings import EngineSettings
 
 
-# Masks of different settings of these do not belong together.
+# If these settings differ, masks must not be combined.
 _DECIDING = ("weights_sha256", "protocol", "seed")
 
 
 @dataclass(frozen=True)
 class RunInfo:
-    """Everything that results and times depend on, beside the cases.
+    """Everything except the cases that results and times depend on.
 
     Attributes
     ----------
@@ -42,7 +42,7 @@ class RunInfo:
     protocol : str
     threads, seed : int
     seconds_to_load : float
-        From the start of loading until cases could be worked on.
+        From the start of loading to the first case.
     """
 
     litemedsam: str
@@ -68,7 +68,7 @@ class RunInfo:
     def of(
         cls, settings: EngineSettings, bundle: Path, info: BundleInfo, choice: Choice, seconds_to_load: float
     ) -> RunInfo:
-        """The record of a run with a bundle that was opened with these settings."""
+        """The record of a run that opened a bundle with these settings."""
         return cls(
             litemedsam=__version__,
             python=platform.python_version(),
@@ -97,7 +97,7 @@ class RunInfo:
         Parameters
         ----------
         parts : sequence of RunInfo
-            At least one. Where their texts differ, each is listed; of numbers, the largest counts.
+            At least one. Texts that differ are all listed; of numbers, the largest is taken.
 
         Raises
         ------

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from .case_report import CaseReport
 
-# More lines than this are read by nobody; --csv has them all.
+# Nobody reads more lines than this; --csv contains all of them.
 _LINES = 40
 _HEAD = ("case", "objects", "size", "IoU", "seconds")
 
@@ -23,7 +23,7 @@ def _size(case: CaseReport) -> str:
 
 
 def _shortened(size: float, decimals: int) -> str:
-    """A size with some decimals, or of a small one with two digits."""
+    """A size with some decimals, or with two digits if it is small."""
     return f"{size:.{decimals}f}" if size == 0 or size >= 10.0 ** (1 - decimals) else f"{size:.2g}"
 
 
@@ -37,7 +37,7 @@ def _row(case: CaseReport) -> tuple[str, ...]:
 
 
 def _shared(paths: list[Path]) -> str:
-    """What the folders of all cases have in common, to be left out."""
+    """The folder that contains all cases. The table leaves it out."""
     common = set(paths[0].parents).intersection(*(path.parents for path in paths))
     deepest = str(max(common, key=lambda folder: len(folder.parts), default=Path()))
     return "" if deepest in (".", "/") else deepest + "/"
@@ -57,7 +57,7 @@ def summary(paths: list[Path], reports: list[CaseReport], skipped: Iterable[Path
     Returns
     -------
     str
-        Lines, those of more than forty cases left out; last the failed ones, by their full names.
+        Lines. The table is left out for more than forty cases; the failed cases come last, with their full names.
     """
     aside = {str(path) for path in skipped}
     prefix = _shared(paths)

@@ -1,4 +1,4 @@
-"""One case of a run: segmented, written and reported."""
+"""Segments one case of a run, writes its results and reports on it."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def run_case(predictor: Predictor, case: Path, options: Options, progress: Progr
     Returns
     -------
     CaseReport
-        With an `error` and without a result where the case failed.
+        If the case failed, it has an `error`, and no result was written.
     """
     try:
         return _segmented(predictor, case, options, progress)
@@ -72,7 +72,7 @@ def _write(case: Path, target: Path, options: Options, done: SegmentedScan, watc
                 output.write(target, done)
             written.append(output.path(target))
     except LiteMedSamError:
-        # Drawings without a label map would look like a result.
+        # Without a label map, the drawings would look like a result.
         for path in written:
             if path.is_dir():
                 shutil.rmtree(path, ignore_errors=True)

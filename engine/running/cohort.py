@@ -1,4 +1,4 @@
-"""Many scans: folders searched, patterns filled in, results that would meet refused."""
+"""Finds the cases of a cohort, and gives every result its own path."""
 
 from __future__ import annotations
 
@@ -25,17 +25,17 @@ class NameClash(LiteMedSamError):
 
 
 class LeftOut:
-    """Files and folders that are no cases of a cohort although they lie in it, such as masks and earlier results.
+    """Files and folders in a cohort that are not cases, such as masks and earlier results.
 
     Parameters
     ----------
     reasons : mapping of Path to str
-        For each path, why it is none: ends the note, as in ``which --boxes-from names``.
+        For each path, the reason. It ends the note, as in ``since --boxes-from names it``.
 
     Attributes
     ----------
     met : dict of Path to str
-        Those that were found among the cases, with their reasons.
+        The paths that were found among the cases, with their reasons.
     """
 
     def __init__(self, reasons: Mapping[Path, str] | None = None):
@@ -43,19 +43,19 @@ class LeftOut:
         self.met: dict[Path, str] = {}
 
     def holds(self, path: Path) -> bool:
-        """Whether a file or folder is left out; it counts as met then."""
+        """Whether a file or folder is left out. If so, it is added to `met`."""
         reason = self._reasons.get(path.resolve())
         if reason is not None:
             self.met[path] = reason
         return reason is not None
 
     def without(self, found: Mapping[Path, Path]) -> dict[Path, Path]:
-        """The cases but those that are left out; a single case is what the user asked for."""
+        """The cases without those that are left out. A single case always stays, because the user named it."""
         return {path: sub for path, sub in found.items() if len(found) == 1 or not self.holds(path)}
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """For the user, one for each path that was met."""
+        """One note for the user for each path in `met`."""
         return tuple(f"{path}: left out, {reason}" for path, reason in self.met.items())
 
 
@@ -68,7 +68,7 @@ def search(folder: Path, stacks: bool = False, left_out: LeftOut | None = None) 
     stacks : bool
         Whether a folder of pictures is one scan, a volume.
     left_out : LeftOut, optional
-        Folders that are not searched, and files that do not count.
+        Folders that are not searched, and files that are not cases.
 
     Returns
     -------
@@ -117,7 +117,7 @@ def gather(
     cases : tuple of Path
         Files, folders and patterns; folders are searched, see `search`.
     folder : Path or None
-        Instead of `cases`, a folder: its npz files, or where it has none all scans in it and below.
+        Instead of `cases`, a folder: its npz files or, if it has none, all scans in it and below.
     stacks, left_out
         See `search`.
 
@@ -125,12 +125,12 @@ def gather(
     -------
     paths : list of Path
     subfolders : dict of Path to Path
-        Where under the output folder each one's result goes.
+        The folder of each case's result, below the output folder.
 
     Raises
     ------
     LiteMedSamError
-        When a folder or a pattern gives nothing.
+        When a folder or a pattern gives no case.
     """
     left_out = left_out or LeftOut()
     if folder is None:
@@ -152,10 +152,11 @@ def gather(
 
 
 def distinct(cases: list[Path], options: Options) -> Options:
-    """Options under which no two cases write the same file.
+    """Options that give every case its own files.
 
-    Where two would, results keep the scan's suffix in their names, unless it is a label map with the scan's own name:
-    of ``x.png`` and ``x.jpg``, the second becomes ``x.jpg.png``. Where this does not part them, all of them keep it.
+    If two cases would write the same file, their results get the scan's suffix into their names. A label map with the
+    scan's own name stays: of ``x.png`` and ``x.jpg``, the second becomes ``x.jpg.png``. If names still clash, all of
+    them get the suffix.
 
     Raises
     ------
@@ -171,7 +172,7 @@ def distinct(cases: list[Path], options: Options) -> Options:
         renamed = frozenset(meeting) - (frozenset() if every else kept)
         options = replace(options, whole_names=options.whole_names | renamed)
     for path, (first, second, *_) in _shared(cases, options).items():
-        # In terms of the usual name, which is the one that the user expects.
+        # The message gives the usual name, because the user expects that one.
         usual = _target(first, replace(options, whole_names=frozenset())).name or path.name
         raise NameClash(f"{first} and {second} would both become {usual} in the output folder")
     return options
@@ -181,7 +182,7 @@ def _target(case: Path, options: Options) -> Path:
     try:
         return options.target(case)
     except LiteMedSamError:
-        # Reported when its turn comes.
+        # The run reports this error at the case's turn.
         return options.output / options.subfolders.get(case, "") / case.name
 
 

@@ -1,4 +1,4 @@
-"""Where cases are worked on."""
+"""Runs the cases of a cohort: the interface, and this process."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class Executor(Protocol):
-    """Works on the cases of a run; the results do not depend on which one does, byte for byte."""
+    """Segments the cases of a run. All executors write the same bytes."""
 
     def reports(self, cases: Sequence[Path], options: Options, tell: Reporter) -> Iterator[CaseReport]:
         """Segment cases and write their results.
@@ -27,12 +27,12 @@ class Executor(Protocol):
         cases : sequence of Path
         options : Options
         tell : Reporter
-            Its `progress` is called where the steps of a case can be followed.
+            Its `progress` is called if the steps of a case can be followed.
 
         Yields
         ------
         CaseReport
-            Of each case as soon as it is finished, in any order.
+            Of each case, as soon as the case is finished; in any order.
         """
         ...
 

@@ -1,4 +1,4 @@
-"""One scan from its file to masks: the only way, for Python, the command, its workers and servers."""
+"""Turns a scan's file into masks. Python, the command, its workers and the server all use this function."""
 
 from __future__ import annotations
 
@@ -26,18 +26,18 @@ if TYPE_CHECKING:
     from ..predictor import Predictor
     from ..scan.intensity import Scaling
 
-# So many objects are listed in one note.
+# The most objects that one note lists.
 _LISTED = 10
 
 
 @dataclass(frozen=True)
 class Request:
-    """What is asked of one scan.
+    """How to read one scan, and what to segment in it.
 
     Attributes
     ----------
     path : Path
-        A file of any format that is read, or the folder of a series.
+        A file of a supported format, or the folder of a series.
     objects : ObjectSource
         Says what to segment; the boxes in the file by default.
     scaling : Scaling or None
@@ -49,9 +49,9 @@ class Request:
     formats : FormatChoice
         Chooses the format that reads the file.
     check : callable or None
-        Called with the scan and its objects' names, raises where the result cannot be written.
+        Called with the scan and the names of its objects; raises if the result cannot be written.
     separate : bool
-        Whether the objects' masks are kept apart, too.
+        Whether each object's mask is also kept by itself.
     """
 
     path: Path
@@ -69,7 +69,7 @@ class Request:
         Raises
         ------
         LiteMedSamError
-            When it cannot be read, or is of no format that may be chosen.
+            When it cannot be read, or `formats` does not allow its format.
         """
         return with_spacing(self.formats.of(self.path).read(self.path, self.time_point), self.spacing)
 
@@ -86,7 +86,7 @@ class SegmentedScan:
     result : Segmentation
         The masks as the model saw them.
     separate : SeparateMasks or None
-        The masks apart, where they were asked for.
+        Each object's mask by itself, if requested.
     """
 
     scan: Scan
@@ -118,7 +118,7 @@ class SegmentedScan:
         return self.prepared.objects.names
 
     def mask(self, k: int) -> np.ndarray:
-        """The mask of object k from 0, bool on the file's own grid; with what others cover if masks are kept apart."""
+        """The mask of object k from 0: bool on the file's grid, with covered parts if masks are separate."""
         if self.separate is None:
             found: np.ndarray = self.numbered == k + 1
             return found
@@ -127,7 +127,7 @@ class SegmentedScan:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """For the user: what was decided, and which objects a label map does not show."""
+        """Notes for the user: decisions, and objects that the label map does not show."""
         name, states = self.prepared.case.name, self.result.states
         hidden = {EMPTY: "came out empty", COVERED: "wholly covered by objects with higher numbers"}
         found = {state: [k for k, own in enumerate(states) if own == state] for state in hidden}
@@ -171,7 +171,7 @@ def segment_file(
     Raises
     ------
     LiteMedSamError
-        For files, boxes and settings that do not make sense.
+        When a file cannot be read, or boxes or settings are invalid.
     """
     with (watch or Stopwatch()).stage("read"):
         scan = request.read()

@@ -1,4 +1,4 @@
-"""The records of the parts of a cohort, put together."""
+"""Merges the records of the parts of a cohort."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Merged:
-    """What the records of the parts say together.
+    """The merged records of the parts.
 
     Attributes
     ----------
     reports : list of CaseReport
-        In the order of the cases; none for a case that no record lists.
+        In the order of the cases; a case that no record lists is missing.
     info : RunInfo or None
-        None where the parts have tables alone.
+        None if the parts have only tables.
     notes : tuple of str
         Which parts left no record, and how their settings differ.
     """
@@ -56,10 +56,10 @@ class Merged:
 
 
 def merged(records: Records, cases: Sequence[Path], done: Callable[[Path], bool]) -> Merged:
-    """Put the records of all parts together; see `Part.record` for their names.
+    """Merge the records of all parts; `Part.record` gives their names.
 
-    Of several reports on one case, one without an error counts before others, and of equals the newest. What an
-    earlier merger or a run over the whole cohort recorded counts, too.
+    If several reports list a case, one without an error is preferred, then the newest. Records of an earlier merge, or
+    of a run over the whole cohort, count as well.
 
     Parameters
     ----------
@@ -68,7 +68,7 @@ def merged(records: Records, cases: Sequence[Path], done: Callable[[Path], bool]
     cases : sequence of Path
         The whole cohort.
     done : callable
-        Whether the result of a case exists. A report on a result that is gone does not count.
+        Whether the result of a case exists. If it does not, its report is ignored.
 
     Returns
     -------
@@ -87,7 +87,7 @@ def merged(records: Records, cases: Sequence[Path], done: Callable[[Path], bool]
     if records.page is not None:
         check_page(records.page)
     if records.report is not None and records.table is not None:
-        # Only to refuse a file that is no table: the report says more.
+        # Only refuses a file that is no table. The report has more details.
         read_table(records.table)
     parts = parts_recorded(main)
     if not parts:
@@ -106,7 +106,7 @@ def merged(records: Records, cases: Sequence[Path], done: Callable[[Path], bool]
 
 
 def _best(reports: Iterable[CaseReport]) -> dict[str, CaseReport]:
-    """The report that counts of each case, given all from the oldest to the newest."""
+    """The preferred report of each case. The reports come from the oldest to the newest."""
     found: dict[str, CaseReport] = {}
     for report in reports:
         name = readable(report.case)
@@ -116,7 +116,7 @@ def _best(reports: Iterable[CaseReport]) -> dict[str, CaseReport]:
 
 
 def _absent(parts: Iterable[Part]) -> list[str]:
-    """Notes on the parts that left no record although others of the same division did."""
+    """Notes on parts without a record, if other parts of the same division have one."""
     numbers: dict[int, set[int]] = {}
     for part in parts:
         numbers.setdefault(part.count, set()).add(part.number)

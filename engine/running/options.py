@@ -1,4 +1,4 @@
-"""What is asked of every case of a run."""
+"""The options that all cases of a run share."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class Existing(Enum):
-    """What to do where a result exists."""
+    """What to do if a result exists."""
 
     KEEP = "keep"
     """The case fails."""
@@ -31,7 +31,7 @@ class Existing(Enum):
 
 @dataclass(frozen=True)
 class Options:
-    """What is asked of every case, and where its results go; can be sent to other processes.
+    """The options of a run, and the places of its results; can be sent to other processes.
 
     Attributes
     ----------
@@ -51,9 +51,9 @@ class Options:
         Written before each label map.
     existing : Existing
     subfolders : mapping of Path to Path
-        For some cases, where under `output` their results go.
+        The folder below `output` for the results of some cases.
     whole_names : frozenset of Path
-        Cases whose results keep the scan's suffix within their names, see `litemedsam.engine.running.cohort.distinct`.
+        Cases whose results have the scan's suffix in their names, see `litemedsam.engine.running.cohort.distinct`.
     formats : FormatChoice
         Chooses the format that reads a case.
     """
@@ -71,7 +71,7 @@ class Options:
     formats: FormatChoice = field(default_factory=AnyFormat)
 
     def request(self, case: Path) -> Request:
-        """What is asked of one case; raises as `target`."""
+        """The request for one case; raises as `target`."""
         check = partial((self.format or format_of(case)).check_result, self.target(case))
         separate = any(output.separate for output in self.drawings)
         return Request(case, self.objects, self.scaling, self.time_point, self.spacing, self.formats, check, separate)
@@ -92,7 +92,7 @@ class Options:
         return self.format or format_of(case)
 
     def outputs(self, case: Path) -> tuple[Output, ...]:
-        """What is written of a case; the label map comes last, so that a case with a label map is complete.
+        """The outputs of a case. The label map comes last, so that a case with a label map is complete.
 
         Raises
         ------

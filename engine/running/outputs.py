@@ -1,4 +1,4 @@
-"""The files that are written of a segmented scan."""
+"""The files that a run writes for a segmented scan."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ if TYPE_CHECKING:
 
 
 class Output(Protocol):
-    """One file or folder that is written of a segmented scan; can be sent to other processes.
+    """One file or folder for a segmented scan; can be sent to other processes.
 
     Attributes
     ----------
     stage : str
-        Under which its seconds are counted.
+        The stage that its seconds count for.
     separate : bool
-        Whether it needs the objects' masks apart, see `Request`.
+        Whether it needs each object's mask by itself, see `Request`.
     """
 
     stage: str
@@ -36,7 +36,7 @@ class Output(Protocol):
         ...
 
     def write(self, target: Path, done: SegmentedScan) -> None:
-        """Write the file atomically, or nothing where there is nothing to show.
+        """Write the file atomically; write nothing if there is nothing to show.
 
         Raises
         ------
@@ -79,9 +79,9 @@ class LabelMap:
 
 @dataclass(frozen=True)
 class MaskFolder:
-    """A folder with a mask of each object, 1 on the object, with what others cover in the label map.
+    """A folder with one mask for each object: 1 on the object, also where the label map shows another one.
 
-    The masks have the label map's format, and the objects' labels for names.
+    The masks have the label map's format. The objects' labels are the names of the files.
     """
 
     stage = "write"
@@ -93,7 +93,7 @@ class MaskFolder:
 
     def write(self, target: Path, done: SegmentedScan) -> None:
         """See `Output.write`."""
-        # Of a folder of slices the name has no suffix.
+        # A folder of slices has a name without suffix.
         suffix = target.name[len(stem_of(target.name)) :]
         kind = format_for_result(target, FORMATS["slices"])
         with fill_folder_atomically(self.path(target)) as folder:
@@ -122,7 +122,7 @@ class Picture:
 
 @dataclass(frozen=True)
 class Film:
-    """A film through the slices of a volume; nothing for an image.
+    """A film through the slices of a volume. An image has none.
 
     Attributes
     ----------
@@ -146,6 +146,6 @@ class Film:
 
 
 def possible_paths(targets: Iterable[Path]) -> list[Path]:
-    """All files and folders that any output writes for label maps."""
+    """All files and folders that outputs may write beside these label maps."""
     outputs: tuple[Output, ...] = (Picture(), *map(Film, FILMS), MaskFolder())
     return [path for target in targets for path in (target, *(output.path(target) for output in outputs))]

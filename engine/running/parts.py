@@ -1,4 +1,4 @@
-"""Parts of a cohort: which cases a process takes when several divide a cohort without talking to each other."""
+"""Divides a cohort into parts, so that several processes can share it without communicating."""
 
 from __future__ import annotations
 

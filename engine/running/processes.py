@@ -1,4 +1,4 @@
-"""Several processes on this machine, each with a model of its own."""
+"""Runs cases in several processes on this machine; each loads its own model."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _predictors: list[Predictor] = []
 
 
 def _start(settings: EngineSettings, memory: int | None) -> None:
-    # The parent decides when to stop; where it ends at once, so do its workers.
+    # The parent decides when to stop. If it dies, its workers end, too.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
     keep_within(memory)
@@ -55,7 +55,7 @@ class Processes:
     Attributes
     ----------
     settings : EngineSettings
-        Of each worker's predictor; its threads and its memory are needed once per worker.
+        Of each worker's predictor. Every worker needs its threads and its memory.
     workers : int
         At least 1.
     """

@@ -1,4 +1,4 @@
-"""The files in which a run is recorded."""
+"""The files that record a run."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Records:
-    """Where a run is recorded.
+    """The paths of the files that record a run.
 
     Attributes
     ----------
@@ -31,7 +31,7 @@ class Records:
 
     @property
     def paths(self) -> tuple[Path, ...]:
-        """Those that are asked for."""
+        """The paths that are given."""
         return tuple(path for path in (self.report, self.table, self.page) if path is not None)
 
     def of_part(self, part: Part) -> Records:
@@ -39,14 +39,14 @@ class Records:
         return Records(*(path and part.record(path) for path in (self.report, self.table, self.page)))
 
     def earlier(self) -> list[CaseReport]:
-        """The cases of an earlier run, where these files exist.
+        """The cases of an earlier run, read from the files that exist.
 
-        Of two notes on a case, the more detailed one of the report comes last.
+        A case may come twice. Its entry in the report comes last, because it is more detailed than that in the table.
 
         Raises
         ------
         LiteMedSamError
-            When a file exists that is no record of a run, so that none is ever replaced by a record.
+            When a file exists that is no record of a run. Such a file is never replaced.
         """
         if not self.paths:
             return []
@@ -61,7 +61,7 @@ class Records:
 
 @dataclass(frozen=True)
 class RecordKeeper:
-    """Writes the records of one run, as often as it is asked.
+    """Writes the records of one run, any number of times.
 
     Attributes
     ----------
@@ -70,7 +70,7 @@ class RecordKeeper:
     cases : sequence of Path
         All cases of the run, in the order of the records.
     earlier : sequence of CaseReport
-        Of an earlier run that this one continues.
+        From an earlier run that this run continues.
     """
 
     records: Records
@@ -98,7 +98,7 @@ class RecordKeeper:
             write_table(self.records.table, noted)
 
     def finish(self, reports: Sequence[CaseReport]) -> None:
-        """Write the page, which needs the pictures of all cases; raises as `note`."""
+        """Write the page. It comes last, because it contains the pictures of all cases. Raises as `note`."""
         if self.records.page is not None:
             from ..reporting.html import write_page
             from .resume import with_earlier
@@ -108,6 +108,6 @@ class RecordKeeper:
 
 
 def _pictures(reports: Sequence[CaseReport]) -> dict[str, bytes]:
-    """The pictures of a run as PNG files, by the cases' names, as far as they exist."""
+    """The PNG files of the pictures that exist, by the names of the cases."""
     paths = {report.case: Picture().path(Path(report.output)) for report in reports if not report.error}
     return {case: path.read_bytes() for case, path in paths.items() if path.is_file()}

@@ -1,4 +1,4 @@
-"""What a user sees of a run, and what is kept of it."""
+"""Shows the progress of a run, and keeps its reports."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from ...errors import LiteMedSamError, readable
 if TYPE_CHECKING:
     from ..reporting.case_report import CaseReport
 
-# After writing the notes took t seconds, the next writing waits 20·t.
+# After writing the records took t seconds, the next writing waits 20·t.
 _PAUSE = 20
 _MINUTE = 60
 
 
 class Reporter(Protocol):
-    """Tells the user how a run goes."""
+    """Shows the user the progress of a run."""
 
     def started(self, cases: int) -> None:
         """Called once, with the number of cases that are not skipped."""
@@ -43,12 +43,12 @@ class Reporter(Protocol):
         ...
 
     def remark(self, text: str) -> None:
-        """Called with what the user should know of the run."""
+        """Called with a note on the run for the user."""
         ...
 
 
 class Pace:
-    """How far a run is and how fast it goes.
+    """The progress and the speed of a run.
 
     Parameters
     ----------
@@ -58,7 +58,7 @@ class Pace:
     ----------
     cases, done : int
     workers : int or None
-        That take cases; None where they are not counted.
+        The number of workers that take cases; None if they are not counted.
     """
 
     def __init__(self, cases: int = 0):
@@ -67,7 +67,7 @@ class Pace:
         self._start = self._told = perf_counter()
 
     def due(self) -> bool:
-        """Whether the last time was a minute ago."""
+        """Whether a minute has passed since this was last true."""
         now = perf_counter()
         due = now - self._told >= _MINUTE
         if due:
@@ -80,7 +80,7 @@ class Pace:
         Parameters
         ----------
         left : bool
-            Whether the time that is left is told.
+            Whether to add the time left.
         """
         parts = [f"{self.done} of {self.cases}"]
         if self.workers is not None:
@@ -199,13 +199,13 @@ class Bar(Lines):
 
 
 class Record:
-    """Another reporter that also keeps what it was told, and has it noted as the run goes.
+    """Passes everything to another reporter, keeps the reports, and has them recorded during the run.
 
     Parameters
     ----------
     tell : Reporter
     note : callable
-        Given all reports so far; called at the start and after a case, unless it has just taken long.
+        Called with all reports so far: at the start, and after a case unless the last call took long.
 
     Attributes
     ----------
@@ -234,7 +234,7 @@ class Record:
     def finished(self, report: CaseReport) -> None:
         """See `Reporter.finished`."""
         self.reports.append(report)
-        # A record that cannot be written now stops no run: the last attempt, after all cases, raises.
+        # A record that cannot be written now does not stop the run. The last attempt, after all cases, raises.
         with suppress(LiteMedSamError):
             self._note()
         self.tell.finished(report)

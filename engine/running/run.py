@@ -1,4 +1,4 @@
-"""Many cases in one run: a case that fails is reported, the others go on."""
+"""Runs many cases. A case that fails is reported, and the others continue."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def run(executor: Executor, cases: Sequence[Path], options: Options, tell: Repor
     Returns
     -------
     list of CaseReport
-        Of every case that was not skipped, in the order of the cases; a failed case has an `error` and no result.
+        One per case that was not skipped, in the order of the cases. A failed case has an `error` and no result.
     """
     waiting = []
     for case in cases:
@@ -47,11 +47,11 @@ def run(executor: Executor, cases: Sequence[Path], options: Options, tell: Repor
 
 
 def has_result(case: Path, options: Options) -> bool:
-    """Whether the label map of a case exists; other results are written before it."""
+    """Whether the label map of a case exists. It is written last, so the case is complete then."""
     try:
         return options.target(case).exists()
     except LiteMedSamError:
-        # Reported when its turn comes.
+        # The run reports this error at the case's turn.
         return False
 
 
@@ -75,6 +75,6 @@ def _targets(cases: Sequence[Path], options: Options) -> list[Path]:
         try:
             targets.append(options.target(case))
         except LiteMedSamError:
-            # Reported when its turn comes.
+            # The run reports this error at the case's turn.
             continue
     return targets

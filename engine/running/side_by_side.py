@@ -1,4 +1,4 @@
-"""Several images at once in this process: one is read and encoded while the masks of another are made and written."""
+"""Runs several images at once in this process: one is read and encoded while masks of another are made and written."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def lanes_for(threads: int, cases: int) -> int:
 
 
 def is_image(case: Path) -> bool:
-    """Whether a case is a single image, at the cost of one look; False where a look does not show it."""
+    """Whether a case is a single image, by a quick look at its file; False if the look does not tell."""
     suffix = case.suffix.lower()
     if suffix not in Npz.suffixes:
         return suffix in Image.suffixes and case.is_file()
@@ -50,7 +50,7 @@ def is_image(case: Path) -> bool:
         with open_archive(case) as archive:
             return bool(archive.read("boxes").shape[1:] == (4,))
     except (LiteMedSamError, KeyError, ValueError):
-        # Reported when the case itself is read.
+        # The run reports this error when it reads the case.
         return False
 
 
@@ -64,7 +64,7 @@ class SideBySide:
     Attributes
     ----------
     predictor : Predictor
-        Whose streams suit that many images, see `litemedsam.engine.inference.streams.Growing`.
+        Its streams suit that many images, see `litemedsam.engine.inference.streams.Growing`.
     lanes : int
         The number of images at once, at least 1.
     """
@@ -87,7 +87,7 @@ class SideBySide:
                 if not is_image(case):
                     volumes.append(case)
                     continue
-                # One for each lane, and one to begin with as soon as a lane is free.
+                # One for each lane, and one more that starts as soon as a lane is free.
                 if len(waiting) > self.lanes:
                     done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
                     yield from (future.result() for future in done)

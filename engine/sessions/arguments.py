@@ -1,4 +1,4 @@
-"""What callers hand to a session, as arrays; what they know from Segment Anything is answered with the call to make."""
+"""Checks the arguments of sessions. Arguments of Segment Anything are refused with the call that takes their place."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ...errors import LiteMedSamError
 from ..case import check_box_count
 from ..inference.prompt import Correction
 
-# Arguments of SAM's predictors, and what takes their place.
+# Arguments of SAM's predictors, and what to do instead.
 _FROM_SAM = {
     "box": "give boxes=[[x_min, y_min, x_max, y_max]]; several boxes may be given at once",
     "point_coords": "give points (n, k, 2), one to four on each object, together with its box in boxes",
@@ -22,7 +22,7 @@ _FROM_SAM = {
     "normalize_coords": "leave it out; boxes and points count pixels of the image",
     "image_format": "leave it out; give colours in the order RGB, such as image[..., ::-1] of one in BGR",
 }
-# Modes of Pillow's images whose array is grey or RGB.
+# Pillow modes whose array is grey or RGB.
 _MODES = ("L", "RGB", "I", "F", "I;16", "I;16B", "I;16L", "I;16N")
 
 
@@ -32,7 +32,7 @@ def refuse_others(function: str, others: Mapping[str, object]) -> None:
     Raises
     ------
     LiteMedSamError
-        For an argument of Segment Anything's predictor; says what takes its place.
+        For an argument of Segment Anything's predictor. The remedy says what to do instead.
     TypeError
         For any other argument, as Python does.
     """
@@ -53,7 +53,7 @@ def image_array(image: Any) -> np.ndarray:
     Raises
     ------
     LiteMedSamError
-        For the name of a file, and for images of Pillow whose numbers are no intensities.
+        For the name of a file, and for Pillow images whose numbers are not intensities.
     """
     if isinstance(image, str | bytes) or hasattr(image, "__fspath__"):
         raise LiteMedSamError(
@@ -93,7 +93,7 @@ def check_image_form(image: np.ndarray) -> None:
 
 
 def box_array(boxes: Any, numbers: int) -> np.ndarray:
-    """The array (n, numbers) of boxes that may be one box alone.
+    """The array (n, numbers) of boxes; a single box may come without its first axis.
 
     Parameters
     ----------
@@ -131,7 +131,7 @@ def one_box(box: Any, numbers: int, function: str = "begin") -> np.ndarray:
 def correction(
     shape: tuple[int, int], add: Any, remove: Any, add_stroke: Any, remove_stroke: Any, slice_index: int = 0
 ) -> Correction:
-    """Check what a user repairs on an image or slice of a shape (H, W).
+    """Check a user's correction of an image or slice of shape (H, W).
 
     Parameters
     ----------
@@ -192,12 +192,12 @@ def _correcting_stroke(name: str, given: Any, shape: tuple[int, int]) -> np.ndar
 
 
 def point_array(points: Any, count: int) -> Any:
-    """Points (n, k, 2); those of a single object may come as (k, 2)."""
+    """Points (n, k, 2); for a single object, (k, 2) is allowed."""
     if points is None or count != 1:
         return points
     try:
         array = np.asarray(points)
     except ValueError:
-        # Refused where points are checked.
+        # The check of points refuses it.
         return points
     return array[None] if array.ndim == 2 else array

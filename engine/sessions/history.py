@@ -1,4 +1,4 @@
-"""An object that a user corrects: every state is kept, so that undo and redo give the very same masks."""
+"""The states of an object that a user corrects. All are kept, so that undo and redo give exactly the same masks."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class ObjectHistory:
-    """The states of one object, and which of them is the present one.
+    """The states of one object, with the index of the present state.
 
     Attributes
     ----------
     states : tuple of CorrectedObject
-        The first is the box's own.
+        The first is the mask of the box alone.
     corrections : tuple of Correction
-        What led from each state to the next.
+        The corrections from each state to the next.
     at : int
         Index of the present state.
     shape : tuple of int
@@ -36,7 +36,7 @@ class ObjectHistory:
 
     @classmethod
     def begun(cls, state: CorrectedObject, shape: tuple[int, ...]) -> ObjectHistory:
-        """The history of an object that was not corrected yet."""
+        """The history of an object before any correction."""
         return cls((state,), (), 0, shape)
 
     @property
@@ -51,7 +51,7 @@ class ObjectHistory:
 
     @property
     def score(self) -> np.float32:
-        """Predicted IoU, in a volume the mean over the slices; not confined to [0, 1]."""
+        """Predicted IoU; for a volume, the mean over the slices. Not confined to [0, 1]."""
         return self.state.score
 
     @property
@@ -69,14 +69,14 @@ class ObjectHistory:
         return mask
 
     def corrected(self, correction: Correction, state: CorrectedObject) -> ObjectHistory:
-        """The history with a further state; states that were undone are forgotten."""
+        """The history with one state more. Undone states are dropped."""
         states = (*self.states[: self.at + 1], state)
         return ObjectHistory(states, (*self.applied, correction), self.at + 1, self.shape)
 
     def undo(self) -> ObjectHistory:
-        """The state before; the first state stays."""
+        """The history at the state before; at the first state, the same."""
         return ObjectHistory(self.states, self.corrections, max(0, self.at - 1), self.shape)
 
     def redo(self) -> ObjectHistory:
-        """The state that was undone last; the last state stays."""
+        """The history at the state that was undone last; at the last state, the same."""
         return ObjectHistory(self.states, self.corrections, min(len(self.states) - 1, self.at + 1), self.shape)

@@ -1,4 +1,4 @@
-"""What the workers of a cluster must have in common, so that every case has the same result on each."""
+"""What all workers of a cluster must share, so that each gives the same result."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Abilities:
-    """What a worker computes with.
+    """The versions, weights and processor of a worker.
 
     Attributes
     ----------
@@ -28,7 +28,7 @@ class Abilities:
     native : frozenset of str
         Precisions that its processor computes natively.
     problem : str
-        Why it cannot work on the cases; empty where it can.
+        Why it cannot take cases; empty if it can.
     """
 
     host: str
@@ -45,7 +45,7 @@ class Abilities:
         ----------
         settings : EngineSettings
         output : Path
-            The folder for results, which exists where the cases are asked for.
+            The folder for results. It exists on the machine that started the run.
         """
         import socket
 
@@ -68,14 +68,14 @@ class Abilities:
         return cls(host, __version__, weights, frozenset(native), problem)
 
     def computed(self, precision: str) -> tuple[str, bool]:
-        """How its processor computes a bundle's precision: the precision of floats, and whether natively."""
+        """For a bundle's precision, the precision of its floats on this processor, and whether it is native."""
         floats = floats_beside(precision, self.native)
         return floats, floats == EXACT or floats in self.native
 
 
 @dataclass(frozen=True)
 class Agreement:
-    """What all workers of a run keep to; can be sent to them.
+    """The settings that all workers of a run follow; can be sent to them.
 
     Attributes
     ----------
@@ -93,7 +93,7 @@ class Agreement:
     weights: str
 
     def objection(self, worker: Abilities) -> str:
-        """Why a worker must not work on the cases; empty where it may."""
+        """Why a worker must not take cases; empty if it may."""
         if worker.problem:
             return worker.problem
         if worker.version != self.version:
@@ -115,7 +115,7 @@ class Agreement:
         workers : mapping of str to Abilities
             By address, at least one.
         own : Abilities
-            Of the process that asks for the cases.
+            Of the process that started the run.
         settings : EngineSettings
             The precision ``auto`` becomes the fastest that all processors compute alike.
         bundle : Path
@@ -125,7 +125,7 @@ class Agreement:
         LiteMedSamError
             When no worker can work on the cases, or their processors compute the wanted precision differently.
         """
-        # All compute f32 alike, so that nothing but the precision remains to be chosen.
+        # All processors compute f32 alike, so only the precision remains to be chosen.
         exact = cls(Choice(EXACT, ""), (EXACT, True), own.version, own.weights)
         fit = [worker for worker in workers.values() if not exact.objection(worker)]
         if not fit:

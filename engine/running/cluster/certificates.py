@@ -1,4 +1,4 @@
-"""Certificates that prove who takes part in a cluster, and encrypt what goes between them."""
+"""Certificates that admit members to a cluster and encrypt its traffic."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ class Certificates:
     Attributes
     ----------
     authority : Path
-        The certificate that signed all others; nobody without one of these is let in.
+        The certificate that signed all others. Only holders of a signed certificate are admitted.
     certificate, key : Path
-        This machine's own.
+        Of this machine.
     """
 
     authority: Path
@@ -27,7 +27,7 @@ class Certificates:
     key: Path
 
     def security(self) -> Any:
-        """The library's form of it, which refuses all that is not encrypted.
+        """The certificates as the library's `Security`, which refuses unencrypted connections.
 
         Raises
         ------

@@ -1,4 +1,4 @@
-"""A scheduler's client: who works there, what they agree on, and tasks handed out."""
+"""The client of a scheduler: finds its workers, agrees on settings with them, and submits tasks."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from .site import Site
     from .tasks import Task
 
-# For the first answer of a scheduler, in seconds.
+# Seconds to wait for the first answer of a scheduler.
 _FIRST_ANSWER = 20
 _ONE_TRY = 5
 _RETRY = 0.2
@@ -34,12 +34,12 @@ _LONG = 5
 
 
 class Lost(Exception):
-    """The scheduler does not answer any more."""
+    """The scheduler no longer answers."""
 
 
 @dataclass
 class Connection:
-    """A client of a scheduler, which is made anew where the scheduler was restarted.
+    """A client of a scheduler. It connects again after the scheduler was restarted.
 
     Attributes
     ----------
@@ -50,7 +50,7 @@ class Connection:
     revive : callable
         See `litemedsam.engine.running.cluster.site.Opened`.
     assignment : Assignment or None
-        Of the run, from `agree` on.
+        Of the run; set by `agree`.
     """
 
     address: str
@@ -69,10 +69,10 @@ class Connection:
         Raises
         ------
         LiteMedSamError
-            When nobody answers, or not as expected.
+            When no scheduler answers, or its answer is unexpected.
         """
         distributed = needed("distributed", "cluster")
-        # What happens to workers is said by the run; the library would say it with tracebacks.
+        # The run reports what happens to workers. The library would log tracebacks.
         logging.getLogger("distributed").setLevel(logging.CRITICAL)
         security = None if self.certificates is None else self.certificates.security()
         self.close()
@@ -93,7 +93,7 @@ class Connection:
             sleep(_RETRY)
 
     def close(self) -> None:
-        """Leave; what workers are still doing for this client is cancelled."""
+        """Disconnect, and cancel the tasks that workers still run for this client."""
         client, self._client = self._client, None
         if client is not None:
             with suppress(Exception):
@@ -117,9 +117,9 @@ class Connection:
         output : Path
             The folder for results, which exists.
         workers : int
-            How many to wait for.
+            The number of workers to wait for.
         say : callable
-            Called with a text where this takes long.
+            Called with a text if this takes long.
 
         Returns
         -------
@@ -130,7 +130,7 @@ class Connection:
         Raises
         ------
         LiteMedSamError
-            When there are none, or as `Agreement.between`.
+            When there are no workers, and as `Agreement.between`.
         """
         settings, output = absolute(_with_folder(settings)), output.absolute()
         start, said = monotonic(), False
@@ -159,12 +159,12 @@ class Connection:
         from distributed import WorkerPlugin
 
         class Plugin(OnePredictor, WorkerPlugin):
-            """With the library's own class, which it asks for."""
+            """`OnePredictor` as the class that the library requires."""
 
         self._client.register_plugin(Plugin(assignment, self._plugin), name=self._plugin)
 
     def workers(self) -> dict[str, bool]:
-        """The workers by address: whether each takes cases.
+        """For each worker's address, whether it takes cases.
 
         Raises
         ------
@@ -180,13 +180,13 @@ class Connection:
         return {address: worker.get("status", "running") == "running" for address, worker in known.items()}
 
     def submit(self, task: Task, key: str, fit: Collection[str], done: Callable[[Any], None]) -> Any:
-        """Hand a task out.
+        """Submit a task.
 
         Parameters
         ----------
         task : Task
         key : str
-            Its key, which is worked on once; see `Task.key`.
+            Its key. Tasks of one key run once; see `Task.key`.
         fit : collection of str
             Addresses of the workers that may take it; all when empty.
         done : callable
@@ -208,14 +208,14 @@ class Connection:
         return future
 
     def cancel(self, futures: Collection[Any]) -> None:
-        """Take tasks back; workers stop at the next step of a case."""
+        """Cancel tasks. Workers stop at the next step of a case."""
         if self._client is not None and self._client.status == "running":
             with suppress(Exception):
                 self._client.sync(self._client._cancel, list(futures), callback_timeout=1)
 
 
 def _with_folder(settings: EngineSettings) -> EngineSettings:
-    """Settings whose bundle is found from another working folder; a name of the package's own stays one."""
+    """Settings whose bundle has an absolute path; the name of a packaged bundle stays."""
     if settings.bundle is None or not settings.bundle.is_dir():
         return settings
     return replace(settings, bundle=settings.bundle.absolute())

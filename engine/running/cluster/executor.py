@@ -1,4 +1,4 @@
-"""The executor of a cluster: every case ends with a result or a reason, whatever happens to workers."""
+"""Runs cases on a cluster. Every case ends with a result or an error, whatever happens to workers."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ if TYPE_CHECKING:
     from ..reporters import Reporter
     from .worker import Assignment, Outcome
 
-# Between two looks at the workers, in seconds.
+# Seconds between two checks of the workers.
 _LOOK = 1.0
 _REVIVE = 5.0
-# A shared folder may show a file later on other machines, in seconds.
+# Seconds after which a shared folder shows a new file on other machines.
 _SEEN = 10.0
 _SPARE = 2
 
@@ -45,7 +45,7 @@ class Cluster:
     def reports(self, cases: Sequence[Path], options: Options, tell: Reporter) -> Iterator[CaseReport]:
         """See `litemedsam.engine.running.executor.Executor.reports`.
 
-        Cases whose worker died are worked on once more at the end, each of them alone: a worker takes others with it.
+        A case whose worker died runs once more at the end, alone, because another case may have killed that worker.
         """
         run = _Run(self.connection, self.assignment, options, tell)
         try:
@@ -79,7 +79,7 @@ class _Run:
         ----------
         cases : sequence of Path
         alone : bool
-            Whether one at a time; a case whose worker dies is then to blame itself.
+            Whether to run one case at a time. If its worker dies then, the case itself is the cause.
         """
         self._alone = alone
         self._waiting.extend(cases)
@@ -97,7 +97,7 @@ class _Run:
             yield from self._ended()
 
     def stop(self) -> None:
-        """Take all tasks back; half-written results of dead workers are removed."""
+        """Cancel all tasks, and remove half-written results of dead workers."""
         from ..outputs import possible_paths
 
         self.connection.cancel(self._flying)
@@ -123,7 +123,7 @@ class _Run:
             self._workers = able
             self.tell.workers(len(able))
             if self._unfit:
-                # Tasks that wait for certain workers would wait for ever once these are gone.
+                # Tasks that are bound to certain workers would wait for ever if those are gone.
                 self._take_back()
         if not able:
             sleep(0.1)
@@ -140,7 +140,7 @@ class _Run:
         self._flying = {}
 
     def _begin(self) -> Iterator[CaseReport]:
-        """Hand cases out, a few more than there are workers."""
+        """Submit cases, a few more than there are workers."""
         from ..options import Existing
 
         most = 1 if self._alone else 2 * len(self._workers) + _SPARE
@@ -177,7 +177,7 @@ class _Run:
                 futures.append(self._finished.get())
         except Empty:
             futures = []
-        # A future that is cancelled may not be told.
+        # The library may not report a cancelled future.
         futures += [future for future in self._flying if future.status in ("cancelled", "lost")]
         for future in futures:
             task = self._flying.pop(future, None)
@@ -190,7 +190,7 @@ class _Run:
         if future.status == "finished":
             try:
                 outcome: Outcome = future.result(timeout=20)
-            except Exception:  # noqa: BLE001 - the worker is gone, and its word with it
+            except Exception:  # noqa: BLE001 - the worker is gone, and so is its answer
                 self._waiting.append(task.case)
                 return
             yield from self._told(outcome, task)
@@ -225,19 +225,19 @@ class _Run:
         yield report
 
     def _seen(self, target: Path) -> bool:
-        """Whether a result is there: the file counts, not what a worker says."""
+        """Whether the result's file is visible here; the worker's answer is not enough."""
         end = monotonic() + (0 if self._unseen else _SEEN)
         while not target.exists():
             if monotonic() > end:
                 self._unseen = True
                 return False
-            # Asking the folder makes a shared file system look again.
+            # Listing the folder makes a shared file system refresh it.
             list(target.parent.glob(target.name))
             sleep(0.2)
         return True
 
     def _again(self) -> Iterator[CaseReport]:
-        """Reach a scheduler that was lost, and hand out anew what it had."""
+        """Reconnect to a lost scheduler, and submit its tasks again."""
         self._waiting.extendleft(task.case for task in self._flying.values())
         self._flying, self._workers = {}, frozenset()
         self.tell.workers(0)

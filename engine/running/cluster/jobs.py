@@ -1,4 +1,4 @@
-"""Workers as jobs of a batch system."""
+"""Starts workers as jobs of a batch system."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _SYSTEMS = {
 
 @dataclass(frozen=True)
 class Jobs:
-    """Jobs of a batch system, each a worker; described by a file for dask-jobqueue.
+    """Jobs of a batch system, each with one worker. A file for dask-jobqueue describes them.
 
     Attributes
     ----------
@@ -109,7 +109,7 @@ class Jobs:
                 ) from error
             try:
                 _submit(cluster, self.jobs, self.source)
-                # The library has forgotten a job some seconds after its worker left; here it is submitted again.
+                # The library forgets a job some seconds after its worker left. Here the job is submitted again.
                 revive = partial(cluster.loop.add_callback, cluster._correct_state)
                 yield Opened(str(cluster.scheduler_address), revive)
             finally:

@@ -44,7 +44,7 @@ def _deaf_children() -> Iterator[None]:
 
 @dataclass(frozen=True)
 class LocalWorkers:
-    """Processes of this machine, reached through its loopback alone.
+    """Worker processes on this machine, reachable only through its loopback.
 
     Attributes
     ----------
@@ -65,7 +65,7 @@ class LocalWorkers:
 
     @contextmanager
     def open(self, certificates: Certificates | None) -> Iterator[Opened]:
-        """See `Site.open`; the workers divide the container's memory, too."""
+        """See `Site.open`; the workers also divide the container's memory."""
         distributed = needed("distributed", "cluster")
         import dask
 
@@ -90,13 +90,13 @@ class LocalWorkers:
                 yield Opened(str(cluster.scheduler_address), _Reviver(cluster))
                 patience = _CLOSING
             finally:
-                # Workers that have not ended by then end with this process.
+                # Workers that are still running end with this process.
                 with suppress(TimeoutError):
                     cluster.close(timeout=patience)
 
 
 class _Reviver:
-    """Replaces workers of this machine that are gone, which the library does not if they die while they start.
+    """Replaces workers that are gone. The library does not replace a worker that dies while it starts.
 
     Parameters
     ----------
@@ -118,7 +118,7 @@ class _Reviver:
         try:
             workers = self._cluster.workers
             before, self._gone = self._gone, frozenset(name for name in workers if not workers[name].is_alive())
-            # One that was gone before is not being started again.
+            # A worker that was also gone at the last check is not being restarted.
             for name in before & self._gone:
                 with suppress(Exception):
                     await workers[name].close(timeout=1)

@@ -1,4 +1,4 @@
-"""What a source of workers is, and the plainest: a scheduler that somebody else runs."""
+"""The interface of a source of workers, and the simplest source: a scheduler that somebody else runs."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ if TYPE_CHECKING:
     from ...settings import EngineSettings
     from .certificates import Certificates
 
-# A case that ends its worker twice runs once more alone; no worker gets a case ahead of time.
+# A case that kills its worker twice runs once more, alone. No worker gets a case in advance.
 SCHEDULING: dict[str, Any] = {
     "distributed.scheduler.allowed-failures": 1,
     "distributed.scheduler.worker-saturation": 1.0,
 }
-"""Settings of the library for schedulers that are started here."""
+"""Settings of the library for schedulers that this process starts."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Opened:
     address : str
         Of the scheduler.
     revive : callable
-        Called every few seconds: starts workers in the place of those that are gone, where they are the site's own.
+        Called every few seconds. If the site starts its own workers, it replaces those that are gone.
     """
 
     address: str
@@ -38,12 +38,12 @@ class Opened:
 
 
 class Site(Protocol):
-    """Where workers come from.
+    """A source of workers.
 
     Attributes
     ----------
     patience : float
-        For how many seconds a run goes on without any worker.
+        The seconds that a run continues without any worker.
     """
 
     @property
@@ -54,11 +54,11 @@ class Site(Protocol):
         ...
 
     def first(self, cases: int) -> int:
-        """How many workers to wait for before a run of some cases begins."""
+        """The number of workers to wait for before a run of `cases` cases starts."""
         ...
 
     def open(self, certificates: Certificates | None) -> AbstractContextManager[Opened]:
-        """The site for as long as the context lasts, at the end of which nothing is left that it started.
+        """Open the site. At the end of the context, everything that it started is gone.
 
         Parameters
         ----------
@@ -86,7 +86,7 @@ class Running:
     patience = 120.0
 
     def settings(self, settings: EngineSettings) -> EngineSettings:
-        """See `Site.settings`; without `threads`, each worker takes as many as it was started with."""
+        """See `Site.settings`; without `threads`, each worker uses the number that it was started with."""
         return settings
 
     def first(self, cases: int) -> int:

@@ -1,4 +1,4 @@
-"""Where a cluster's workers come from, by name."""
+"""Finds the source of a cluster's workers by its name."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Cases as tasks: with paths that hold on every machine, and a key of all that decides the result."""
+"""Cases as tasks, with absolute paths, and with a key of everything that decides the result."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ T = TypeVar("T")
 
 
 def absolute(value: T) -> T:
-    """The same dataclass, or another value, with every path in it made absolute."""
+    """A dataclass or another value with absolute paths; everything else stays the same."""
     if isinstance(value, Path):
         return value.absolute()
     if isinstance(value, tuple):
@@ -40,7 +40,7 @@ class Task:
     target : Path
         Of its label map, as the user named it.
     options : Options
-        For the worker: absolute, of this case alone, and results are replaced, so that it can be repeated.
+        For the worker: of this case alone, with absolute paths. Results are replaced, so that a task can be repeated.
     assignment : Assignment
     """
 
@@ -65,7 +65,7 @@ class Task:
         return cls(case, target, own, assignment)
 
     def key(self, attempt: int) -> str:
-        """The same for the same inputs and settings, so that two runs on one scheduler share the work.
+        """The task's key. Equal inputs and settings give equal keys, so that two runs on one scheduler share the work.
 
         Parameters
         ----------
@@ -79,7 +79,7 @@ class Task:
         return f"litemedsam-{tokenize(str(self.case.absolute()), state, self.options, self.assignment, attempt)}"
 
     def named(self, report: CaseReport) -> CaseReport:
-        """A worker's report with the names that the user gave."""
+        """A worker's report with the paths as the user gave them."""
         place, output = self.case.absolute(), self.options.target(self.case.absolute())
 
         def own(text: str) -> str:

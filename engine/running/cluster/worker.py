@@ -1,4 +1,4 @@
-"""What runs in a worker of a cluster: one predictor for each, and one case at a time."""
+"""Runs in a worker of a cluster: one predictor, and one case at a time."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from ...settings import EngineSettings
     from ..options import Options
 
-# The library pauses a worker at this share of its memory, and would give it no further case.
+# At this share of its memory, the library pauses a worker and gives it no further case.
 _SHARE_OF_MEMORY = 0.8
 # The rooms of this process by their settings.
 _rooms: dict[Assignment, Room] = {}
@@ -24,17 +24,17 @@ _opening = Lock()
 
 
 class Cancelled(Exception):
-    """Nobody waits for this case any more."""
+    """Nobody waits for this case any longer."""
 
 
 @dataclass(frozen=True)
 class Assignment:
-    """What all cases of a run have in common for a worker.
+    """What a worker needs for all cases of a run.
 
     Attributes
     ----------
     settings : EngineSettings
-        Without `threads`, a worker takes as many as it was started with.
+        Without `threads`, a worker uses the number that it was started with.
     agreement : Agreement
     output : Path
         The folder for results.
@@ -47,16 +47,16 @@ class Assignment:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a worker says of a case.
+    """A worker's answer to a case.
 
     Attributes
     ----------
     worker : str
         Its address.
     report : CaseReport or None
-        None where the worker is unfit.
+        None if the worker is unfit.
     unfit : str
-        Why this worker must not work on the cases; empty where it may.
+        Why this worker must not take cases; empty if it may.
     """
 
     worker: str
@@ -65,13 +65,13 @@ class Outcome:
 
 
 class Room:
-    """One predictor and its cases, in turn.
+    """One predictor, which segments its cases one after the other.
 
     Parameters
     ----------
     assignment : Assignment
     threads : int
-        To compute with, where the settings do not say.
+        The number to use if the settings do not give one.
     """
 
     def __init__(self, assignment: Assignment, threads: int):
@@ -82,7 +82,7 @@ class Room:
         self.objection = assignment.agreement.objection(Abilities.of_process(assignment.settings, assignment.output))
         self.predictor: Predictor | None = None
         if not self.objection:
-            # Explicitly, because the library starts its workers with OMP_NUM_THREADS=1.
+            # Set explicitly, because the library starts its workers with OMP_NUM_THREADS=1.
             settings = replace(
                 assignment.settings,
                 precision=assignment.agreement.choice.precision,
@@ -105,16 +105,16 @@ def _room(assignment: Assignment, threads: int) -> Room:
 
 
 class OnePredictor:
-    """A plugin for the library's workers: each has one predictor, made once.
+    """A plugin for the library's workers. It makes one predictor in each.
 
     Parameters
     ----------
     assignment : Assignment
     name : str
-        Of the plugin, the run's own.
+        Of the plugin; each run has its own.
     """
 
-    # What the library's own class says; deriving from it would import the library here.
+    # As in the library's own class. Deriving from it would import the library here.
     idempotent = False
 
     def __init__(self, assignment: Assignment, name: str):
@@ -137,7 +137,7 @@ class OnePredictor:
 
 
 def work(case: Path, options: Options, assignment: Assignment, key: str) -> Outcome:
-    """Segment a case and write its results; the same again however often it is repeated.
+    """Segment a case and write its results. Repeating it gives the same results.
 
     Parameters
     ----------
@@ -167,5 +167,5 @@ def _go_on(worker: Any, key: str, done: int, total: int) -> None:
 
 
 def describe(settings: EngineSettings, output: Path) -> Abilities:
-    """What this process computes with; sent to workers."""
+    """The abilities of this process. Workers run this function."""
     return Abilities.of_process(settings, output)
