@@ -139,7 +139,9 @@ class KeptMaps:
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise LiteMedSamError(f"{self._folder}: cannot be made ({error.strerror or error})") from error
+            raise LiteMedSamError(
+                f"{self._folder}: cannot be made ({error.strerror or error})", "give another folder with --keep"
+            ) from error
 
     def path(self, pixels: np.ndarray) -> Path:
         """File for the maps of an image; its name depends on every pixel."""
@@ -191,7 +193,10 @@ class KeptMaps:
             os.replace(partial, path)
         except OSError as error:
             partial.unlink(missing_ok=True)
-            raise LiteMedSamError(f"{path}: cannot be written ({error.strerror or error})", "free space") from error
+            raise LiteMedSamError(
+                f"{path}: cannot be written ({error.strerror or error})",
+                "free space on its disk, or give another folder with --keep",
+            ) from error
 
 
 def frozen_stages(config: TrainingConfig, model: TrainableModel) -> int:

@@ -56,9 +56,11 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     """
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
+    except FileNotFoundError as error:
+        raise LiteMedSamError(f"{path}: no such file", "start the run without --resume first") from error
     except OSError as error:
         raise LiteMedSamError(
-            f"{path}: cannot be read ({error.strerror or error})", "start the run without --resume first"
+            f"{path}: cannot be read ({error.strerror or error})", "start a new run in another folder (--out)"
         ) from error
     except DAMAGED as error:
         raise LiteMedSamError(
