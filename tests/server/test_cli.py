@@ -3,8 +3,10 @@
 import json
 import re
 import signal
+import socket
 import subprocess
 import sys
+import time
 import urllib.error
 import urllib.request
 from pathlib import Path
@@ -152,3 +154,40 @@ def test_the_extra_is_named_where_it_is_absent(monkeypatch):
     run = CliRunner().invoke(main, ["--no-browser", "--port", "0"])
     assert run.exit_code == 1
     assert 'pip install "litemedsam[serve]"' in run.output
+
+
+@pytest.mark.parametrize(
+    ("redirection", "code", "said"),
+    [
+        (">&-", 0, ""),
+        ("2>&-", 0, ""),
+        (">&- 2>&-", 0, ""),
+        (">/dev/full", 1, "Error: standard output: cannot be written (No space left on device)\n"),
+        ("2>/dev/full", 0, ""),
+        (">/dev/full 2>/dev/full", 1, ""),
+    ],
+)
+def test_it_serves_without_somebody_to_report_to(tiny_bundle, tmp_path, redirection, code, said):
+    """Whoever gave the token and the port needs no line."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = f'exec "$0" --port {port} --no-browser --token a-token-for-tests --model "$1" {redirection}'
+    words = ["sh", "-c", command, BIN / "litemedsam-serve", tiny_bundle]
+    with subprocess.Popen([str(word) for word in words], stderr=subprocess.PIPE, text=True, cwd=tmp_path) as one:
+        try:
+            assert answered(f"http://127.0.0.1:{port}/healthz") == b'{"ok":true}'
+        finally:
+            one.send_signal(signal.SIGINT)
+        assert one.stderr.read() == said
+    assert one.returncode == code
+
+
+def answered(address):
+    """What a server that is just starting answers."""
+    for _ in range(200):
+        try:
+            return asked(address)
+        except urllib.error.URLError:
+            time.sleep(0.1)
+    raise AssertionError(f"no answer from {address}")
