@@ -4,7 +4,8 @@
 
 Starts the server with the default model over made scans, and measures by its API, over one connection: start until the
 page is there; a drawn box until its mask's picture has come, on a slice that is encoded and on one that is not, beside
-the engine's own encoding and decoding; slices per second of a volume of 512 × 512 × 300; memory of three volumes.
+the engine's own encoding and decoding; slices per second of a volume of 512 × 512 × 300; memory of three volumes. With
+--screen, it also draws on the page in Chromium: from the release of the button until the mask is on screen.
 """
 
 from __future__ import annotations
@@ -25,9 +26,12 @@ import click
 import nibabel
 import numpy as np
 from litemedsam.engine.predictor import Predictor
+from page import opened_page, seconds_to_mask
 
 TOKEN = "a-token-for-the-benchmark"
 SIDE, SLICES = 512, 300
+# What a quick hand takes for a box.
+_DRAG_SECONDS = 0.4
 
 
 def volume(depth: int) -> np.ndarray:
@@ -51,8 +55,8 @@ class Server:
         command += ["--port", "0", "--no-browser", "--token", TOKEN, *(["--threads", str(threads)] if threads else [])]
         start = time.perf_counter()
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-        address = cast(IO[str], self.process.stdout).readline().split("//")[1]
-        self.connection = HTTPConnection(address.split("/")[0])
+        self.page = cast(IO[str], self.process.stdout).readline().split()[1]
+        self.connection = HTTPConnection(self.page.split("/")[2])
         self.call("GET", "/")
         self.seconds_to_page = time.perf_counter() - start
 
@@ -116,18 +120,36 @@ def measured_drawing(server: Server, threads: int | None) -> None:
     names = "box on a new slice", "box on an encoded slice", "engine: encoding", "engine: decoding"
     medians = [1000 * median(column) for column in zip(*rows[1:], strict=True)]
     for name, value in zip(names, medians, strict=True):
-        click.echo(f"{name:26s} {value:7.0f} ms")
-    click.echo(f"{'over encoding and decoding':26s} {medians[0] - medians[2] - medians[3]:7.0f} ms")
+        click.echo(f"{name:40s} {value:7.0f} ms")
+    click.echo(f"{'over encoding and decoding':40s} {medians[0] - medians[2] - medians[3]:7.0f} ms")
+
+
+def measured_screen(server: Server) -> None:
+    """The same on the page, in a browser."""
+    with opened_page(server.page, "screen.nii.gz") as driver:
+        rows = [
+            (
+                seconds_to_mask(driver, k, 0.25),
+                seconds_to_mask(driver, k, 0.22),
+                seconds_to_mask(driver, k + 12, 0.25, _DRAG_SECONDS),
+            )
+            for k in range(12)
+        ]
+    names = "new slice, drawn at once", "encoded slice", f"new slice, drawn in {_DRAG_SECONDS} s"
+    for name, column in zip(names, zip(*rows[1:], strict=True), strict=True):
+        click.echo(f"{f'on screen, {name}':40s} {1000 * median(column):7.0f} ms")
 
 
 @click.command()
 @click.option("--repeats", default=5, show_default=True, help="Starts of the server.")
 @click.option("--threads", type=int, help="Of the server and of the engine beside it.")
-def main(repeats: int, threads: int | None) -> None:
+@click.option("--screen", is_flag=True, help="Also draw on the page, in Chromium.")
+def main(repeats: int, threads: int | None, screen: bool) -> None:
     """Time the server."""
     with tempfile.TemporaryDirectory() as made:
         folder = Path(made)
-        write(folder / "small.nii.gz", 24)
+        for name in ("small", "screen"):
+            write(folder / f"{name}.nii.gz", 24)
         for number in range(3):
             write(folder / f"large-{number}.nii.gz", SLICES)
         starts = []
@@ -135,15 +157,19 @@ def main(repeats: int, threads: int | None) -> None:
             server = Server(folder, threads)
             starts.append(server.seconds_to_page)
             server.close()
-        click.echo(f"{'start to first page':26s} {median(starts):7.2f} s")
+        click.echo(f"{'start to first page':40s} {median(starts):7.2f} s")
         server = Server(folder, threads)
         measured_drawing(server, threads)
+        if screen:
+            measured_screen(server)
+            # The connection was idle for too long.
+            server.connection.close()
         sessions = [server.open(f"large-{number}.nii.gz") for number in range(3)]
         order = np.random.default_rng(0).permutation(SLICES)[:150]
         address = f"{sessions[0]}/slices/axial"
         taken = [timed(partial(server.call, "GET", f"{address}/{k}?level=40&width=400")) for k in order]
-        click.echo(f"{'slices per second':26s} {1 / median(taken):7.0f}")
-        click.echo(f"{'memory, three volumes':26s} {server.memory():7.0f} MB")
+        click.echo(f"{'slices per second':40s} {1 / median(taken):7.0f}")
+        click.echo(f"{'memory, three volumes':40s} {server.memory():7.0f} MB")
         server.close()
 
 

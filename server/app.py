@@ -47,6 +47,7 @@ ROUTES = (
     Route(f"{_SESSION}/slices/{{plane}}/{{index}}", sessions.slice_picture, methods=["GET"]),
     Route(f"{_SESSION}/masks/{{plane}}/{{index}}", sessions.mask_picture, methods=["GET"]),
     Route(f"{_SESSION}/voxel", sessions.voxel, methods=["GET"]),
+    Route(f"{_SESSION}/foresee", sessions.foresee, methods=["POST"]),
     Route(f"{_SESSION}/objects", objects.add, methods=["POST"]),
     Route(f"{_SESSION}/objects/{{key}}", objects.change, methods=["PATCH"]),
     Route(f"{_SESSION}/objects/{{key}}", objects.remove, methods=["DELETE"]),

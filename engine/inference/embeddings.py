@@ -145,9 +145,22 @@ class SliceEmbeddings:
             yield self._taken(z, waiting.pop(z, None), pool, self._retain or last[z] > k)
 
     def slice(self, z: int) -> Embedding:
-        """The embedding of one slice, encoded in the calling thread if it is not cached."""
+        """The embedding of one slice; encoded in the calling thread, if no other thread is encoding it already."""
         embedding = self._cache.get((self._owner, z))
-        return self._counted(z) if embedding is None else embedding
+        if embedding is not None:
+            return embedding
+        own: Future[Embedding] = Future()
+        with self._starting:
+            future = self._under_way.setdefault(z, own)
+        if future is not own:
+            return self._finished(future) or self._counted(z)
+        own.add_done_callback(lambda _: self._under_way.pop(z, None))
+        try:
+            own.set_result(self._counted(z))
+        except BaseException as error:
+            own.set_exception(error)
+            raise
+        return own.result()
 
     def _taken(self, z: int, future: Future[Embedding] | None, pool: Executor, keep: bool) -> Embedding:
         embedding = None if future is None else self._finished(future)

@@ -99,6 +99,24 @@ class VolumeSession:
         """The number of slices encoded so far, repetitions included."""
         return self._embeddings.encoded
 
+    def encode(self, slice_index: int) -> None:
+        """Encode a slice now, so that a box which is still being drawn on it gets its mask sooner.
+
+        Parameters
+        ----------
+        slice_index : int
+            A slice that is encoded already, or by another thread, is not encoded again.
+
+        Raises
+        ------
+        LiteMedSamError
+            When the volume has no such slice, or a graph cannot be loaded.
+        """
+        height, width = self.shape[1:]
+        whole = np.array([[0, 0, slice_index, width - 1, height - 1, slice_index]], float)
+        self._engine.prepare(Case("volume", self._pixels, checked_boxes("slice", whole, self.shape)))
+        self._embeddings.slice(slice_index)
+
     def predict(
         self, boxes: np.ndarray, prompts: PromptSource | None = None, progress: Progress | None = None
     ) -> VolumePrediction:

@@ -32,6 +32,7 @@ export const state = (id) => json(send("GET", `${of(id)}/state`));
 export const addObject = (id, box) => json(send("POST", `${of(id)}/objects`, { box }));
 export const changeObject = (id, key, values) => json(send("PATCH", `${of(id)}/objects/${key}`, values));
 export const extendObject = (id, key, signal) => json(send("POST", `${of(id)}/objects/${key}/extend`, {}, signal));
+export const foresee = (id, k) => send("POST", `${of(id)}/foresee`, { slice: k });
 export const removeObject = (id, key) => json(send("DELETE", `${of(id)}/objects/${key}`));
 export const undo = (id) => json(send("POST", `${of(id)}/undo`, {}));
 export const redo = (id) => json(send("POST", `${of(id)}/redo`, {}));

@@ -11,7 +11,7 @@ const LONGEST = 500;
 
 export class View {
   // `actions`: what the view asks for: place(axis → index), draw(box), reshape(key, box), pick(place),
-  // point(place, removes), stroke(places, removes), window(dx, dy).
+  // point(place, removes), stroke(places, removes), window(dx, dy), foresee(slice).
   constructor(shared, plane, main, actions) {
     Object.assign(this, { shared, plane, main, actions });
     this.zoom = 1;
@@ -189,6 +189,7 @@ export class View {
     else if (event.button === 0 && event.altKey) this.drag = { kind: "mark", screen, removes: event.shiftKey, places: [this.toVoxel(start)] };
     else if (event.button === 1 || event.shiftKey) this.drag = { kind: "pan", last: screen };
     else if (event.button === 0) this.drag = { screen, start, ...this.choice(start, event.ctrlKey || event.metaKey) };
+    if (this.drag?.kind === "draw" && this.plane.count > 1) this.actions.foresee(this.slice);
     event.preventDefault();
   }
 

@@ -111,6 +111,14 @@ async def mask_picture(request: Request) -> Response:
     return Response(content, media_type="image/png")
 
 
+async def foresee(request: Request) -> Response:
+    """Encode a slice, because a box is being drawn on it."""
+    session = session_of(request)
+    given = await json_object(request, ("slice",))
+    session.foresee(given["slice"])
+    return Response(status_code=202)
+
+
 async def voxel(request: Request) -> Response:
     """Index in the file, place in mm and value of a voxel as seen."""
     opened = session_of(request).opened

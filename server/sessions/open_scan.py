@@ -246,6 +246,11 @@ class OpenScan:
         found = self.session.extend([x_min, y_min, x_max, y_max], first, progress)
         return (x_min, y_min, int(found[2]), x_max, y_max, int(found[5]))
 
+    def encode(self, k: int) -> None:
+        """Encode a slice before a box is drawn on it; an image is encoded when it is opened."""
+        if isinstance(self.session, VolumeSession):
+            self.session.encode(k)
+
     def predict(
         self,
         box: Box,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
-from threading import RLock
+from threading import Lock, RLock
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
@@ -57,6 +57,8 @@ class ScanSession:
         self._settings = settings
         self._cleanup = cleanup
         self._masks = MaskKeeper(self._predict, pool, self.listeners.publish)
+        self._pool = pool
+        self._foreseeing = Lock()
         self._history = History()
         # Of each object, the mask that was shown last.
         self._latest: dict[int, ObjectMask] = {}
@@ -185,6 +187,31 @@ class ScanSession:
                 raise Refusal(CONFLICT, "the box has changed during the search for slices", "search again")
             self._history.change(key, lambda present: changed(present, box=box))
             self._changed()
+
+    def foresee(self, k: object) -> None:
+        """Encode a slice in the background, because a box is being drawn on it; one at a time, others are left out.
+
+        Raises
+        ------
+        LiteMedSamError
+            When there is no such slice.
+        """
+        count = self.opened.grid[0] if len(self.opened.grid) == 3 else 1
+        if not isinstance(k, int) or isinstance(k, bool):
+            raise LiteMedSamError(f"slice is {str(k)[:20]}, expected a whole number")
+        if self._foreseeing.acquire(blocking=False):
+            try:
+                self._pool.submit(self._encode, _checked_slice(k, count))
+            except BaseException:
+                self._foreseeing.release()
+                raise
+
+    def _encode(self, k: int) -> None:
+        # Whatever is wrong is told when the mask is computed.
+        try:
+            self.opened.encode(k)
+        finally:
+            self._foreseeing.release()
 
     def remove(self, key: int) -> None:
         """Delete an object.

@@ -1,5 +1,6 @@
 """The server's socket and the address that it prints."""
 
+import asyncio
 import socket
 
 import pytest
@@ -18,6 +19,28 @@ def test_a_free_port_is_taken_and_a_taken_one_refused():
             listening_socket("127.0.0.1", port)
     # The port is free again at once.
     listening_socket("127.0.0.1", port).close()
+
+
+def test_answers_do_not_wait_for_one_another():
+    """Nagle's algorithm would hold back the second part of an answer for 40 ms."""
+
+    async def accepted():
+        found = asyncio.get_running_loop().create_future()
+
+        class Peer(asyncio.Protocol):
+            def connection_made(self, transport):
+                option = transport.get_extra_info("socket").getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+                found.set_result(option)
+                transport.close()
+
+        with listening_socket("127.0.0.1", 0) as listening:
+            server = await asyncio.get_running_loop().create_server(Peer, sock=listening)
+            async with server:
+                _, writer = await asyncio.open_connection(*listening.getsockname())
+                writer.close()
+                return await found
+
+    assert asyncio.run(accepted())
 
 
 def test_an_address_of_another_machine_is_refused():

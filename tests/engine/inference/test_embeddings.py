@@ -117,3 +117,45 @@ def test_a_single_slice_is_encoded_once_and_counted():
     without.slice(3)
     without.slice(3)
     assert without.encoded == 2
+
+
+def test_a_slice_that_one_thread_encodes_is_not_encoded_by_another():
+    begun, go = threading.Event(), threading.Event()
+
+    def encode(z):
+        begun.set()
+        assert go.wait(10)
+        return embedding_of(z)
+
+    embeddings = SliceEmbeddings(encode, EmbeddingCache(1 << 20), retain=True)
+    with ThreadPoolExecutor(3) as pool:
+        first = pool.submit(embeddings.slice, 3)
+        assert begun.wait(10)
+        second = pool.submit(embeddings.slice, 3)
+        third = pool.submit(lambda: list(embeddings.follow([3], pool, 0)))
+        go.set()
+        assert first.result() is second.result() is third.result()[0]
+    assert embeddings.encoded == 1
+
+
+def test_an_error_of_a_single_slice_reaches_all_who_wait_and_is_not_kept():
+    begun, go, calls = threading.Event(), threading.Event(), []
+
+    def encode(z):
+        calls.append(z)
+        if len(calls) > 1:
+            return embedding_of(z)
+        begun.set()
+        assert go.wait(10)
+        raise ValueError("broken")
+
+    embeddings = SliceEmbeddings(encode, EmbeddingCache(1 << 20), retain=True)
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(embeddings.slice, 3)
+        assert begun.wait(10)
+        second = pool.submit(lambda: list(embeddings.follow([3], pool, 0)))
+        go.set()
+        for each in (first, second):
+            with pytest.raises(ValueError, match="broken"):
+                each.result()
+    assert embeddings.slice(3).arrays["embedding"] == [3]

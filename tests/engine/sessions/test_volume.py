@@ -95,3 +95,17 @@ def test_an_array_that_is_changed_later_changes_no_answer(untrained_bundle):
         image[:], volume[:] = 7, 7
         assert same(flat.predict(boxes_of(1, 2)), expected[0])
         assert np.array_equal(deep.predict(BOXES[:1]).masks, expected[1].masks)
+
+
+def test_a_slice_encoded_ahead_is_not_encoded_again(untrained_bundle):
+    with Predictor(untrained_bundle, precision="f32", threads=2) as predictor:
+        expected = predictor.open(volume_of(2)).predict(BOXES)
+        session = predictor.open(volume_of(2))
+        for z in (3, 3, 4):
+            session.encode(z)
+        assert session.encoded == 2
+        found = session.predict(BOXES)
+        assert session.encoded == 10
+        with pytest.raises(LiteMedSamError, match="slice"):
+            session.encode(99)
+    assert np.array_equal(found.masks, expected.masks)

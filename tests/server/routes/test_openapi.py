@@ -72,5 +72,7 @@ def test_answers_have_the_described_form(client):
         known = path.partition("?")[0].replace(session, "{session}").replace("objects/1", "objects/{key}")
         described = DOCUMENT["paths"][known][method]["responses"][str(answer.status_code)]
         conforms(answer.json(), described["content"]["application/json"]["schema"], path)
+    begun = client.post(f"{one}/foresee", json={"slice": 2})
+    assert str(begun.status_code) in DOCUMENT["paths"]["/api/sessions/{session}/foresee"]["post"]["responses"]
     refused = client.post(f"{one}/objects", json={"box": IMAGE_BOX})
     conforms(refused.json(), {"$ref": "#/components/schemas/Error"})

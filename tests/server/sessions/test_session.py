@@ -181,3 +181,40 @@ def test_a_search_stops_when_nobody_waits_or_the_box_has_changed(client, monkeyp
     assert answers[0].status_code == 409
     assert "the box has changed during the search for slices; search again" in answers[0].text
     assert opened.state()["objects"][0]["box"] == [7, 5, 2, 34, 31, 2]
+
+
+def test_a_slice_is_encoded_while_a_box_is_drawn_on_it(session):
+    one = session("scan.nii.gz")
+    one.foresee(2)
+    # One thread computes: this mask comes after the slice.
+    one.add([*VOLUME_BOX[:2], 2, *VOLUME_BOX[3:5], 2])
+    assert one.wait(20)
+    assert one.opened.session.encoded == 1
+    for wrong in (-1, 5, "2", True, None):
+        with pytest.raises(LiteMedSamError, match="slice"):
+            one.foresee(wrong)
+    image = session("slice.png")
+    image.foresee(0)
+    image.add(list(IMAGE_BOX))
+    assert image.wait(20)
+    assert image.opened.session.encoded == 1
+
+
+def test_one_slice_at_a_time_is_encoded_ahead(session, monkeypatch):
+    one, go, encoded = session("scan.nii.gz"), threading.Event(), []
+
+    def encode(self, k):
+        assert go.wait(20)
+        encoded.append(k)
+        raise LiteMedSamError("told when the mask is computed")
+
+    monkeypatch.setattr(OpenScan, "encode", encode)
+    for k in (1, 2, 3):
+        one.foresee(k)
+    go.set()
+    one.add(list(VOLUME_BOX))
+    assert one.wait(20)
+    one.foresee(4)
+    one.add([*VOLUME_BOX[:2], 2, *VOLUME_BOX[3:5], 2])
+    assert one.wait(20)
+    assert encoded == [1, 4]
