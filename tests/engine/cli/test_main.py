@@ -1,14 +1,19 @@
 """``litemedsam-infer`` as a user calls it."""
 
 import json
+import os
+import sys
+import weakref
 
 import cv2
 import numpy as np
 import pytest
 from click.testing import CliRunner
 from litemedsam.engine.bundle.precision import PRECISIONS
-from litemedsam.engine.cli.main import main
+from litemedsam.engine.cli.main import command, main
 from places import EXAMPLES
+
+from litemedsam import Predictor
 
 IMAGE = EXAMPLES / "2DBox_phantom.npz"
 
@@ -217,3 +222,26 @@ def test_ort_refuses_bf16(small_cases, tmp_path):
     run = infer(small_cases / "c.npz", "-o", tmp_path, "--backend", "onnxruntime", "--precision", "bf16")
     assert run.exit_code == 1
     assert "use --backend openvino" in run.output
+
+
+def test_the_process_ends_before_its_graphs_are_freed(tmp_path, tiny_bundle, scans, monkeypatch):
+    """To free them takes a tenth of a short run; the system does it faster."""
+    held, ended = [], []
+    make = Predictor.of
+
+    def made(*given):
+        predictor = make(*given)
+        held.append(weakref.ref(predictor))
+        return predictor
+
+    monkeypatch.setattr(Predictor, "of", made)
+    monkeypatch.setattr(os, "_exit", lambda code: ended.append((code, held[0]() is not None)))
+    words = [scans / "slice.png", "--box", "9,13,29,30", "-o", tmp_path, "--model", tiny_bundle, "-q"]
+    monkeypatch.setattr(sys, "argv", ["litemedsam-infer", *map(str, words)])
+    streams = sys.stdout, sys.stderr
+    try:
+        command()
+    finally:
+        sys.stdout, sys.stderr = streams
+    assert ended == [(0, True)]
+    assert (tmp_path / "slice.png").is_file()
