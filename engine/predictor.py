@@ -23,8 +23,6 @@ from .inference.network import Network
 from .inference.protocols import CaseProtocol, protocol_named
 from .inference.streams import Growing, StreamPolicy
 from .sessions.arguments import box_array, image_array, refuse_others
-from .sessions.image import ImageSession, Prediction
-from .sessions.volume import VolumeSession
 from .settings import DEFAULT_CACHE_MB, EngineSettings
 from .system.resources import MEGABYTE
 from .system.stopwatch import Stopwatch
@@ -34,6 +32,8 @@ if TYPE_CHECKING:
 
     from .inference.mask_sinks import MaskSink
     from .inference.prompt import PromptSource
+    from .sessions.image import ImageSession, Prediction
+    from .sessions.volume import VolumeSession
 
 __all__ = ["Prediction", "Predictor"]
 
@@ -168,6 +168,10 @@ class Predictor:
         LiteMedSamError
             For other shapes or values.
         """
+        # Late, because the command opens no sessions.
+        from .sessions.image import ImageSession
+        from .sessions.volume import VolumeSession
+
         image = image_array(image)
         if volume is None:
             volume = image.ndim == 4 or (image.ndim == 3 and image.shape[2] != 3)
@@ -188,6 +192,8 @@ class Predictor:
         LiteMedSamError
             For other shapes or values; no image is set then.
         """
+        from .sessions.image import ImageSession
+
         refuse_others("set_image", others)
         self._own.session = None
         # A cache of its own: the image set last is never displaced by sessions.

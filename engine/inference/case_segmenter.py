@@ -17,7 +17,6 @@ from .embeddings import EmbeddingCache, SliceEmbeddings
 from .object_masks import ObjectDecoder, ObjectMask, ObjectQuery
 from .prompt import Correction, PromptSource, Target
 from .propagation import propagate
-from .range_search import RangeSearch
 
 if TYPE_CHECKING:
     from .mask_sinks import MaskSink
@@ -170,6 +169,9 @@ class CaseSegmenter:
             retain=bool(corrections or case.open_ended),
         )
         if case.open_ended:
+            # Late, because few cases need it.
+            from .range_search import RangeSearch
+
             search = RangeSearch(self._plain(decoder), embeddings.slice, case.pixels)
             case = replace(case, boxes=search.completed(case.boxes, case.open_ended, progress))
             found.boxes = case.boxes
