@@ -24,7 +24,7 @@ from ..sessions.objects import DrawnObject
 from ..sessions.open_scan import Reading
 from ..sessions.session import display_name
 from .multipart import chunks_of, file_in, form_of, form_response, parameters_in
-from .roi import box_of, corrections_of, points_of
+from .roi import Clicks, box_of
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -254,10 +254,8 @@ def _mask(session: ScanSession, parameters: dict[str, Any]) -> tuple[str, bytes]
     if suffix not in _FORMATS:
         raise LiteMedSamError(f"result_extension {str(suffix)[:20]!r}, expected one of: {', '.join(_FORMATS)}")
     box = box_of(opened, parameters.get("roi"))
-    if opened.predictor.network.info.takes_corrections:
-        mask = opened.predict(box, _unseen, corrections=corrections_of(opened, parameters))
-    else:
-        mask = opened.predict(box, _unseen, points_of(opened, parameters))
+    clicks = Clicks.of(opened, parameters)
+    mask = opened.predict(box, _unseen, clicks.points, clicks.corrections)
     drawn = DrawnObject(1, box, LABEL, "#ffffff")
     return f"mask{suffix}", export(opened, [drawn], [mask], _FORMATS[suffix]).content
 

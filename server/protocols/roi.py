@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -45,27 +46,42 @@ def box_of(opened: OpenScan, roi: Any) -> Box:
     return tuple(int(value) for value in seen)
 
 
-def points_of(opened: OpenScan, parameters: dict[str, Any]) -> np.ndarray | None:
-    """The clicks on the object, float64 (k, 2) or (k, 3) as seen; None without any.
+@dataclass(frozen=True)
+class Clicks:
+    """Clicks in the form that a model takes; without any, both are empty.
 
-    Raises
-    ------
-    LiteMedSamError
-        For clicks outside the scan, and for clicks beside the object, which no model here takes.
+    Attributes
+    ----------
+    points : ndarray or None
+        float64 (k, 2) or (k, 3) on the object, as seen, of a model that takes no corrections.
+    corrections : tuple of Correction
+        Those on the object, then those beside it.
     """
+
+    points: np.ndarray | None = None
+    corrections: tuple[Correction, ...] = ()
+
+    @classmethod
+    def of(cls, opened: OpenScan, parameters: dict[str, Any]) -> Clicks:
+        """The clicks of a request.
+
+        Raises
+        ------
+        LiteMedSamError
+            For clicks outside the scan, and for clicks beside the object where the model takes no corrections.
+        """
+        if opened.predictor.network.info.takes_corrections:
+            return cls(corrections=_corrections(opened, parameters))
+        return cls(_points(opened, parameters))
+
+
+def _points(opened: OpenScan, parameters: dict[str, Any]) -> np.ndarray | None:
     if parameters.get("background"):
         raise LiteMedSamError("the model takes no background clicks", "remove them, or make the ROI box smaller")
     return _clicks(opened, parameters, "foreground")
 
 
-def corrections_of(opened: OpenScan, parameters: dict[str, Any]) -> tuple[Correction, ...]:
-    """The clicks as corrections in order: those on the object, then those beside it; for a model that takes them.
-
-    Raises
-    ------
-    LiteMedSamError
-        For clicks outside the scan.
-    """
+def _corrections(opened: OpenScan, parameters: dict[str, Any]) -> tuple[Correction, ...]:
     made = []
     for name, adds in (("foreground", True), ("background", False)):
         clicks = _clicks(opened, parameters, name)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from litemedsam.server.protocols.roi import box_of, points_of
+from litemedsam.server.protocols.roi import Clicks, box_of
 
 from litemedsam import LiteMedSamError
 
@@ -44,5 +44,5 @@ def test_anything_is_a_box_inside_or_refused(opened, value):
 def test_anything_is_clicks_inside_or_refused(opened, value):
     for scan, size in zip(opened, ((48, 40, 5), (48, 40)), strict=True):
         with suppress(LiteMedSamError):
-            points = points_of(scan, value)
+            points = Clicks.of(scan, value).points
             assert points is None or ((points > -0.6) & (points < np.array(size))).all()
