@@ -5,7 +5,7 @@ import time
 import numpy as np
 import pytest
 from litemedsam.server.protocols.nninteractive import leases as module
-from litemedsam.server.protocols.nninteractive.interactions import DrawnBox, SetPoint
+from litemedsam.server.protocols.nninteractive.interactions import DrawnBox, DrawnScribble, SetPoint
 from litemedsam.server.protocols.nninteractive.leases import Leases
 from litemedsam.server.refusal import FULL, GONE, Refusal, status_of
 
@@ -104,3 +104,37 @@ def test_a_lease_that_only_beats_ends_after_ten_minutes(leases, lease, monkeypat
     leases.tidy()
     with pytest.raises(Refusal):
         leases.get(lease.key)
+
+
+def scribble(z):
+    mask = np.zeros((1, 40, 48), bool)
+    mask[0, 18:24, 20:30] = True
+    return DrawnScribble((z, 0, 0), mask, True)
+
+
+def test_remedies_were_tried(leases, lease):
+    """What a message says to do is what works next."""
+    for early in (SetPoint((2, 20, 20), True), scribble(2)):
+        with pytest.raises(LiteMedSamError, match="draw a box around the object first"):
+            lease.interact(early, True)
+    lease.interact(BOX, True)
+    lease.interact(SetPoint((2, 20, 20), True), True)
+    with pytest.raises(LiteMedSamError, match="the scribble lies on no slice of the object's box; draw it on "):
+        lease.interact(scribble(6), True)
+    assert lease.interact(scribble(2), True)
+    with pytest.raises(LiteMedSamError, match="send one channel"):
+        lease.set_image(np.concatenate([IMAGE, IMAGE]))
+    lease.set_image(IMAGE)
+    with pytest.raises(LiteMedSamError, match="expected one of: "):
+        lease.set_buffer([7, 40, 48], "complex64")
+    lease.set_buffer([7, 40, 48], "uint8")
+    assert lease.interact(BOX, True).values.dtype == np.uint8
+    leases.release(lease.key)
+    with pytest.raises(Refusal, match="connect again"):
+        leases.get(lease.key)
+    again = leases.claim()
+    with pytest.raises(LiteMedSamError, match="set the image first"):
+        again.set_buffer([7, 40, 48], "uint8")
+    again.set_image(IMAGE)
+    again.set_buffer([7, 40, 48], "uint8")
+    assert again.interact(BOX, True).values.any()
