@@ -31,6 +31,7 @@ TESTS = {
     "engine/inference/automatic_prompts.py": ["test_automatic_prompts.py"],
     "engine/inference/prompt.py": ["test_prompt.py"],
     "engine/inference/corrections.py": ["test_corrections.py"],
+    "engine/inference/correction_logits.py": ["test_correction_logits.py"],
     "engine/inference/range_search.py": ["test_range_search.py"],
     "engine/inference/frame.py": ["test_frame.py", "test_region.py"],
     "engine/inference/region.py": ["test_region.py", "test_protocols.py", "test_propagation.py"],

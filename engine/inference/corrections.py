@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ...errors import LiteMedSamError
+from .correction_logits import CERTAIN, followed, restrained, value_at
 from .prompt import ADDS, Prompt, check_correctable
 from .region import Region, to_region
 
@@ -18,13 +19,6 @@ if TYPE_CHECKING:
     from .object_masks import ObjectDecoder, ObjectMask, ObjectQuery
     from .prompt import Correction
 
-# Standard deviations, in frame pixels, of the changes around a point that the network does not obey.
-_REACHES = 6.0, 3.0, 1.5, 0.75
-_MARGIN = 0.5
-# Beyond so many of them nothing changes.
-_BEYOND = 4
-# Logits beyond it are as good as certain, and must not carry a change farther than others do.
-_CERTAIN = 10.0
 # A correction changes slices within so many standard deviations of its fading.
 _FARTHEST = 1.5
 
@@ -60,50 +54,6 @@ class SliceMask:
     def of(cls, answer: ObjectMask) -> SliceMask:
         """The mask that a box gave."""
         return cls(answer.query, answer.region, answer.score, answer.logits)
-
-
-def honoured(logits: np.ndarray, points: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """Change logits around points whose pixels lie on the wrong side, as little as makes them right.
-
-    Parameters
-    ----------
-    logits : ndarray
-        float32 (S, S).
-    points : ndarray
-        float32 (k, 2), x, y in pixels of the frame. Of points that contradict each other, the last counts.
-    labels : ndarray
-        int64 (k,), 1 inside and 0 outside.
-
-    Returns
-    -------
-    ndarray
-        float32 (S, S); `logits` itself if every point is on its side.
-    """
-    last = logits.shape[0] - 1
-    changed = logits
-    # Narrower every time, so that points beside each other do not undo each other.
-    for reach in _REACHES:
-        for (x, y), label in zip(np.clip(points, 0, last).astype(float), labels, strict=True):
-            value, sign = _at(changed, x, y), 1.0 if label == ADDS else -1.0
-            if sign * value > 0:
-                continue
-            if changed is logits:
-                changed = logits.copy()
-            left, top = (max(int(at - _BEYOND * reach), 0) for at in (x, y))
-            right, bottom = (int(at + _BEYOND * reach) + 2 for at in (x, y))
-            window = changed[top:bottom, left:right]
-            rows, columns = np.ogrid[top : top + window.shape[0], left : left + window.shape[1]]
-            bump = np.exp(-((columns - x) ** 2 + (rows - y) ** 2) / (2 * reach**2))
-            window += (sign * (abs(value) + _MARGIN) / _at(bump, x - left, y - top) * bump).astype(np.float32)
-    return changed
-
-
-def _at(values: np.ndarray, x: float, y: float) -> float:
-    """Bilinear value at a place within the array."""
-    left, top = min(int(x), values.shape[1] - 2), min(int(y), values.shape[0] - 2)
-    along, down = x - left, y - top
-    square = values[top : top + 2, left : left + 2].astype(float)
-    return float(np.array([1 - down, down]) @ square @ np.array([1 - along, along]))
 
 
 @dataclass(frozen=True)
@@ -162,7 +112,7 @@ class Change:
         """
         pages = _pages(before.region, after.region)
         share = np.sqrt(np.count_nonzero(pages[0] ^ pages[1]) / np.prod(box[[3, 4]] - box[[0, 1]] + 1))
-        levels = [np.clip(one.logits, -_CERTAIN, _CERTAIN) for one in (before, after)]
+        levels = [np.clip(one.logits, -CERTAIN, CERTAIN) for one in (before, after)]
         new = slice(len(before.points), None)
         return cls(levels[1] - levels[0], after.points[new], after.labels[new], float(share * (box[5] - box[2] + 1)))
 
@@ -179,7 +129,7 @@ class Change:
             From the corrected slice, at least 1.
         """
         last = logits.shape[0] - 1
-        sides = [_at(logits, x, y) > 0 for x, y in np.clip(self.points, 0, last).astype(float)]
+        sides = [value_at(logits, x, y) > 0 for x, y in np.clip(self.points, 0, last).astype(float)]
         if distance > _FARTHEST * self.reach or sides == [label == ADDS for label in self.labels]:
             return None
         faded = np.exp(-((distance / self.reach) ** 2) / 2)
@@ -246,7 +196,8 @@ class Corrector:
         prompt = Prompt(before.query.box, points, mask, labels=labels)
         decoded = self.decoder.network.decode(embedding, [prompt])
         told = replace(before, score=decoded.scores[0], points=points, labels=labels, places=places, sides=sides)
-        return self._cut(told, honoured(decoded.logits[0], places, sides), correction, frame)
+        own = places[len(before.places) :]
+        return self._cut(told, restrained(before.logits, decoded.logits[0], own, places, sides), correction, frame)
 
     def _spread(
         self,
@@ -267,7 +218,8 @@ class Corrector:
             prompt = Prompt(before.query.box, points, _sigmoid(guess), labels=labels)
             decoded = self.decoder.network.decode(embedding, [prompt])
             told = replace(before, score=decoded.scores[0])
-            slices[z] = self._cut(told, decoded.logits[0], correction, embedding.frame)
+            logits = followed(before.logits, guess, decoded.logits[0])
+            slices[z] = self._cut(told, logits, correction, embedding.frame)
             z += step
 
     def _cut(self, before: SliceMask, logits: np.ndarray, correction: Correction, frame: Frame) -> SliceMask:

@@ -3,10 +3,9 @@
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
-import cv2
 import numpy as np
 import pytest
-from litemedsam.engine.inference.corrections import Change, CorrectedObject, Corrector, SliceMask, honoured
+from litemedsam.engine.inference.corrections import Change, CorrectedObject, Corrector, SliceMask
 from litemedsam.engine.inference.embeddings import EmbeddingCache, SliceEmbeddings
 from litemedsam.engine.inference.frame import Frame
 from litemedsam.engine.inference.object_masks import ObjectDecoder, ObjectQuery
@@ -20,57 +19,6 @@ from litemedsam.engine.system.stopwatch import Stopwatch
 from litemedsam import LiteMedSamError, Predictor
 
 BOX = np.array([6, 5, 1, 40, 38, 7])
-
-
-@pytest.mark.parametrize("size", [(48, 60), (200, 150), (64, 64), (1, 90)])
-def test_every_point_ends_on_its_side_in_pixels_of_the_image(size):
-    rng = np.random.default_rng(size[0])
-    frame = Frame.of(*size, 64)
-    for _ in range(100):
-        logits = rng.normal(0, 8, (64, 64)).astype(np.float32)
-        places = np.stack([rng.integers(0, side, 1) for side in size[::-1]], axis=-1)
-        adds = bool(rng.integers(2))
-        correction = Correction(add=places) if adds else Correction(remove=places)
-        points, labels = correction.points(frame)
-        mask = to_region(honoured(logits, points, labels), frame).full(*size)
-        assert mask[places[0, 1], places[0, 0]] == adds
-
-
-def test_points_beside_each_other_all_end_on_their_sides():
-    rng = np.random.default_rng(0)
-    frame = Frame.of(64, 64, 64)
-    for _ in range(200):
-        logits = rng.normal(0, 0.5, (64, 64)).astype(np.float32)
-        x, y = rng.integers(8, 50, 2)
-        shift = rng.integers(4, 8, 2)
-        correction = Correction(add=np.array([[x, y]]), remove=np.array([[x + shift[0], y], [x, y + shift[1]]]))
-        mask = to_region(honoured(logits, *correction.points(frame)), frame).full(64, 64)
-        assert mask[y, x]
-        assert not mask[y, x + shift[0]]
-        assert not mask[y + shift[1], x]
-
-
-def test_points_that_are_right_already_change_nothing():
-    logits = np.full((64, 64), 3, np.float32)
-    assert honoured(logits, np.array([[5, 6]], np.float32), np.array([1])) is logits
-
-
-def test_points_beyond_the_frame_count_as_on_its_edge():
-    logits = np.full((64, 64), 3, np.float32)
-    changed = honoured(logits, np.array([[-5, 70], [80, 0.5]], np.float32), np.array([0, 0]))
-    assert changed[63, 0] < 0
-    assert changed[0, 63] < 0
-    # Just over the border: a logit of 0 is on neither side.
-    zero = honoured(np.zeros((64, 64), np.float32), np.array([[5, 6]], np.float32), np.array([1]))
-    assert zero[6, 5] == pytest.approx(0.5)
-
-
-def test_a_point_changes_its_surroundings_alone():
-    logits = np.full((64, 64), 3, np.float32)
-    changed = honoured(logits, np.array([[20, 30]], np.float32), np.array([0]))
-    assert changed[30, 20] < 0
-    assert changed[30, 50] == 3
-    assert logits[30, 20] == 3
 
 
 def test_strokes_give_points_and_are_drawn_into_the_mask():
@@ -202,24 +150,6 @@ def test_a_model_that_did_not_learn_corrections_refuses_them(untrained_bundle):
         begun = session.begin([5, 5, 20, 20])
         with pytest.raises(LiteMedSamError, match=r"takes no corrections.*use a model that learnt them"):
             session.correct(begun, add=[10, 10])
-
-
-@pytest.mark.parametrize("size", [(48, 60), (200, 150), (64, 64)])
-def test_strokes_end_on_their_sides_all_along(size):
-    rng = np.random.default_rng(size[0])
-    frame = Frame.of(*size, 64)
-    right = total = 0
-    for _ in range(30):
-        logits = rng.normal(0, 8, (64, 64)).astype(np.float32)
-        stroke = np.zeros(size, np.uint8)
-        ends = [tuple(int(rng.integers(2, side - 2)) for side in size[::-1]) for _ in range(2)]
-        cv2.line(stroke, *ends, 1, 2)
-        adds = bool(rng.integers(2))
-        correction = Correction(painted=stroke > 0) if adds else Correction(erased=stroke > 0)
-        mask = to_region(honoured(logits, *correction.places(frame)), frame).full(*size)
-        right += np.count_nonzero(mask[stroke > 0] == adds)
-        total += np.count_nonzero(stroke)
-    assert right >= 0.97 * total
 
 
 def test_a_stroke_is_kept_by_corrections_after_it(followed):
