@@ -136,14 +136,89 @@ def test_a_network_that_takes_most_of_the_mask_away_is_not_followed():
     assert deep[12, 12]
 
 
-def test_an_eighth_of_the_mask_may_go_at_once():
-    before = page((10, 10, 32))
-    for height, taken in ((4, True), (5, False)):
-        less = before.copy()
-        less[10 : 10 + height] = False
-        place = point(25, 11)
-        after = restrained(levels(before), levels(less), place, place, REMOVE) > 0
-        assert np.array_equal(after, less) == taken
+@pytest.mark.parametrize(("more", "taken"), [(0, True), (1, False), (16, False)])
+def test_an_eighth_of_the_mask_may_go_at_once(more, taken):
+    before = page((10, 10, 40))
+    less = before.copy()
+    less[10:15] = False
+    less[15, 10 : 10 + more] = False
+    place = point(25, 11)
+    after = restrained(levels(before), levels(less), place, place, REMOVE) > 0
+    assert np.array_equal(after, less) == taken
+
+
+@pytest.mark.parametrize(("x", "reach"), [(12, 0.7 * 3), (25, 0.7 * 16), (10, 0.75)])
+def test_the_surroundings_of_a_point_are_as_wide_as_seven_tenths_of_its_depth(x, reach):
+    before = levels(page((10, 10, 32)))
+    place = point(x, 25)
+    after = restrained(before, levels(page()), place, place, REMOVE)
+    expected = honoured(before, place, REMOVE, (reach,))
+    # Distances are approximate.
+    np.testing.assert_allclose(after, expected, atol=0.7)
+    assert after[25, x] == pytest.approx(-2)
+
+
+def test_an_answer_counts_for_three_fifths():
+    before = np.full((64, 64), -30, np.float32)
+    before[10:30, 10:30] = 7
+    decoded = np.full((64, 64), -20, np.float32)
+    decoded[10:30, 10:34] = 15
+    after = restrained(before, decoded, point(31, 20), point(31, 20), ADD)
+    # What is beyond 10 counts as 10.
+    assert after[20, 31] == pytest.approx(0.6 * 15 - 0.4 * 10)
+    assert after[20, 20] == pytest.approx(0.6 * 15 + 0.4 * 7)
+    assert after[50, 50] == pytest.approx(0.6 * -20 - 0.4 * 10)
+
+
+@pytest.mark.parametrize(("dx", "dy"), [(-1, 0), (1, 0), (0, -1), (0, 1), (1, 1), (-1, -1)])
+@pytest.mark.parametrize("start", [(0, 0), (30, 20), (61, 61)])
+def test_a_point_counts_for_the_pixels_beside_it_and_no_farther(start, dx, dy):
+    x, y = start[0] + 1, start[1] + 1
+    for steps, same in ((1, True), (2, False)):
+        at = np.array([x, y]) + steps * np.array([dx, dy])
+        if ((at < 0) | (at > 63)).any():
+            continue
+        # A point on its side already; the new pixel is a piece of its own, but for the mask at the point.
+        before = np.full((64, 64), -4, np.float32)
+        before[y, x] = 4
+        decoded = before.copy()
+        decoded[at[1], at[0]] = 40
+        place = point(x, y)
+        after = restrained(before, decoded, place, place, ADD)
+        assert (after[at[1], at[0]] > 0) == same
+
+
+def test_places_are_rounded_and_those_beyond_the_frame_count_as_on_its_edge():
+    before = levels(page((20, 20, 10)))
+    for x, y, square in ((39.6, 20.4, (41, 20, 3)), (70, -5, (61, 0, 3)), (-9, 80, (0, 61, 3))):
+        decoded = levels(page((20, 20, 10), square))
+        inside = np.clip([[x, y]], 0, 63).astype(np.float32)
+        after = restrained(before, np.where(decoded > 0, 40, -4).astype(np.float32), point(x, y), inside, ADD)
+        assert (after[square[1] : square[1] + 3, square[0] : square[0] + 3] > 0).all()
+
+
+def naive(logits, points, labels):
+    """The changes by their formula, one after the other, all over the frame."""
+    rows, columns = np.mgrid[:64, :64]
+    changed = logits.astype(float)
+    for reach in (6, 3, 1.5, 0.75):
+        for (x, y), label in zip(points, labels, strict=True):
+            value, sign = changed[int(y), int(x)], 2 * label - 1
+            if sign * value <= 0:
+                bump = np.exp(-((columns - x) ** 2 + (rows - y) ** 2) / (2 * reach**2))
+                bump[bump < np.exp(-8)] = 0
+                changed += sign * (abs(value) + 2) * bump
+    return changed
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(1, 5))
+def test_changes_follow_their_formula(seed, count):
+    rng = np.random.default_rng(seed)
+    logits = cv2.resize(rng.normal(0, 5, (8, 8)), (64, 64)).astype(np.float32)
+    points = rng.integers(0, 64, (count, 2)).astype(np.float32)
+    labels = rng.integers(0, 2, count)
+    # Windows are square, the formula's end is round.
+    np.testing.assert_allclose(honoured(logits, points, labels), naive(logits, points, labels), atol=0.05)
 
 
 def test_the_mask_before_has_its_say():
