@@ -194,7 +194,22 @@ def test_places_are_rounded_and_those_beyond_the_frame_count_as_on_its_edge():
         decoded = levels(page((20, 20, 10), square))
         inside = np.clip([[x, y]], 0, 63).astype(np.float32)
         after = restrained(before, np.where(decoded > 0, 40, -4).astype(np.float32), point(x, y), inside, ADD)
-        assert (after[square[1] : square[1] + 3, square[0] : square[0] + 3] > 0).all()
+        # The network's own answer, not the change that takes its place.
+        assert (after[square[1] : square[1] + 3, square[0] : square[0] + 3] > 15).all()
+
+
+def test_a_pixel_is_inside_from_the_first_bit_above_zero():
+    hardly = page((10, 10, 20)).astype(np.float32) - np.float32(0.5)
+    answer = np.where(page((10, 10, 24), (45, 45, 10)), 0.5, -0.5).astype(np.float32)
+    after = restrained(hardly, answer, point(32, 20), point(32, 20), ADD) > 0
+    assert after[20, 31]
+    assert not after[48, 48]
+    assert after[15, 15]
+    near = followed(hardly, answer, answer) > 0
+    np.testing.assert_array_equal(near, answer > 0)
+    zero = np.zeros((64, 64), np.float32)
+    np.testing.assert_array_equal(followed(zero, answer, answer) > 0, answer > 0)
+    np.testing.assert_array_equal(followed(zero - 1, zero, zero), zero)
 
 
 def naive(logits, points, labels):
