@@ -12,7 +12,6 @@ import numpy as np
 from ..case import Case, Segmentation, label_dtype
 from ..system.calling_thread import CallingThread
 from ..system.stopwatch import Stopwatch
-from .corrections import CorrectedObject, Corrector
 from .embeddings import EmbeddingCache, SliceEmbeddings
 from .object_masks import ObjectDecoder, ObjectMask, ObjectQuery
 from .prompt import Correction, PromptSource, Target
@@ -20,7 +19,7 @@ from .propagation import propagate
 
 if TYPE_CHECKING:
     from .mask_sinks import MaskSink
-    from .network import Network
+    from .network import Embedding, Network
     from .protocols import CaseProtocol
     from .region import Region
 
@@ -53,10 +52,13 @@ class _Found:
 class _Corrected:
     """Holds the masks of objects that are to be corrected back until all their slices are there."""
 
-    def __init__(self, case: Case, corrections: Corrections, corrector: Corrector):
+    def __init__(
+        self, case: Case, corrections: Corrections, decoder: ObjectDecoder, embedding: Callable[[int], Embedding]
+    ):
         self._case = case
         self._corrections = corrections
-        self._corrector = corrector
+        self._decoder = decoder
+        self._embedding = embedding
         self._answers: dict[int, list[ObjectMask]] = {number: [] for number, made in corrections.items() if made}
 
     def take(self, answer: ObjectMask, found: _Found) -> None:
@@ -69,10 +71,16 @@ class _Corrected:
 
     def finish(self, found: _Found) -> None:
         """Correct what was held back, and pass it on."""
+        if not self._answers:
+            return
+        # Late, because few cases need them.
+        from .corrections import CorrectedObject, Corrector
+
+        corrector = Corrector(self._decoder, self._embedding)
         for number, answers in sorted(self._answers.items()):
             state = CorrectedObject.of(self._case.boxes[number - 1], answers)
             for correction in self._corrections[number]:
-                state = self._corrector.correct(state, correction)
+                state = corrector.correct(state, correction)
             for answer in answers:
                 one = state.slices[answer.target.slice_index]
                 found.add(answer.target, one.region, one.score)
@@ -153,7 +161,7 @@ class CaseSegmenter:
             ObjectQuery(Target(number), self.protocol.box_in_frame(box, embedding.frame), box)
             for number, box in enumerate(case.boxes, start=1)
         ]
-        corrected = _Corrected(case, corrections, Corrector(self._plain(decoder), lambda z: embedding))
+        corrected = _Corrected(case, corrections, self._plain(decoder), lambda z: embedding)
         for answer in decoder.masks(embedding, queries):
             corrected.take(answer, found)
             progress(answer.target.number + 1, total)
@@ -175,7 +183,7 @@ class CaseSegmenter:
             search = RangeSearch(self._plain(decoder), embeddings.slice, case.pixels)
             case = replace(case, boxes=search.completed(case.boxes, case.open_ended, progress))
             found.boxes = case.boxes
-        corrected = _Corrected(case, corrections, Corrector(self._plain(decoder), embeddings.slice))
+        corrected = _Corrected(case, corrections, self._plain(decoder), embeddings.slice)
         for answer in propagate(case.boxes, embeddings, decoder, progress):
             corrected.take(answer, found)
         corrected.finish(found)
