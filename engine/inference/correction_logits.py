@@ -98,7 +98,9 @@ def _around(places: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
 
 
 def depth(mask: np.ndarray, places: np.ndarray) -> float:
-    """The largest distance from places to the edge of a mask, from either side; the frame's border is an edge, too.
+    """The smallest distance from places to the edge of a mask, from either side; the frame's border is an edge, too.
+
+    So a stroke that begins at the edge takes little beside itself.
 
     Parameters
     ----------
@@ -114,7 +116,7 @@ def depth(mask: np.ndarray, places: np.ndarray) -> float:
     """
     sides = [np.pad(side, 1).astype(np.uint8) for side in (mask, ~mask)]
     inside, outside = (cv2.distanceTransform(side, cv2.DIST_L2, 5)[1:-1, 1:-1] for side in sides)
-    return float(max(max(inside[y, x], outside[y, x]) for x, y in _whole(places, mask.shape)))
+    return float(min(max(inside[y, x], outside[y, x]) for x, y in _whole(places, mask.shape)))
 
 
 def _whole(places: np.ndarray, shape: Sequence[int]) -> list[list[int]]:

@@ -287,7 +287,16 @@ def test_the_depth_is_the_distance_to_the_edge_from_either_side():
     mask = page((10, 10, 21))
     assert depth(mask, point(20, 20)) == pytest.approx(11, abs=0.3)
     assert depth(mask, point(40, 20)) == pytest.approx(10, abs=0.3)
-    assert depth(mask, np.concatenate([point(11, 20), point(20, 20)])) == pytest.approx(11, abs=0.3)
+    assert depth(mask, np.concatenate([point(11, 20), point(20, 20)])) == pytest.approx(2, abs=0.3)
     # Without a mask, the frame's border is the edge.
     assert depth(page(), point(20, 30)) == pytest.approx(21, abs=0.3)
     assert depth(~page(), point(63, 30)) == pytest.approx(1, abs=0.1)
+
+
+def test_a_stroke_across_a_mask_takes_little_beside_itself():
+    """The network would take all of it away."""
+    before = page((10, 10, 40))
+    stroke = np.stack([np.arange(8, 52), np.full(44, 30)], axis=1).astype(np.float32)
+    after = restrained(levels(before), levels(page()), stroke, stroke, np.zeros(44, np.int64)) > 0
+    assert not after[30].any()
+    assert np.count_nonzero(after) > 0.85 * np.count_nonzero(before)
