@@ -154,6 +154,9 @@ class Invocation:
             # Also when the run is stopped, so that the next run can continue it.
             self.keeper.note(tell.reports)
         self.keeper.finish(reports)
+        if len(self.cases) > 1:
+            # A worker that was killed while it wrote has left a part, though another one has done its case.
+            remove_left_over_results(self.cases, self.options)
         if len(self.cases) > 1 and not self.quiet:
             from ..reporting.summary import summary
 

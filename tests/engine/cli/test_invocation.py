@@ -5,6 +5,7 @@ import os
 import shutil
 
 import pytest
+from litemedsam.engine.running.run import run
 from sample_scans import BOX
 
 FLAT_BOX = "9,13,29,30"
@@ -143,3 +144,19 @@ def test_numbers_that_are_none_end_in_one_line_or_in_a_sound_result(infer, scans
             json.loads((tmp_path / "r.json").read_text(), parse_constant=pytest.fail)
         (tmp_path / "r.json").unlink(missing_ok=True)
     assert [str(warning.message) for warning in recwarn if warning.category is RuntimeWarning] == []
+
+
+def test_what_a_killed_worker_left_is_gone_after_the_run(infer, scans, tmp_path, monkeypatch):
+    folder = tmp_path / "cases"
+    folder.mkdir()
+    for name in "ab":
+        shutil.copy(scans / "slice.png", folder / f"{name}.png")
+    left = tmp_path / "results" / ".a.png.0123abcd.part"
+
+    def run_with_a_death(*given):
+        left.write_bytes(b"half a result")
+        return run(*given)
+
+    monkeypatch.setattr("litemedsam.engine.cli.invocation.run", run_with_a_death)
+    infer("-i", folder, "--box", FLAT_BOX)
+    assert sorted(path.name for path in left.parent.iterdir()) == ["a.png", "b.png"]
