@@ -157,8 +157,8 @@ class Invocation:
         if len(self.cases) > 1:
             # A worker that was killed while it wrote has left a part, though another one has done its case.
             remove_left_over_results(self.cases, self.options)
-        if len(self.cases) > 1 and not self.quiet:
-            from ..reporting.summary import summary
+            if not self.quiet:
+                from ..reporting.summary import summary
 
-            click.echo(readable(summary(self.cases, reports, tell.left_out)))
+                click.echo(readable(summary(self.cases, reports, tell.left_out)))
         return reports

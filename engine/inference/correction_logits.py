@@ -11,6 +11,7 @@ from .prompt import ADDS
 
 # Standard deviations, in frame pixels, of the changes around a point that the network does not obey.
 _REACHES = 6.0, 3.0, 1.5, 0.75
+# The logit that such a point gets.
 _MARGIN = 2.0
 # Beyond so many of them nothing changes.
 _BEYOND = 4
@@ -79,7 +80,18 @@ def followed(before: np.ndarray, guess: np.ndarray, decoded: np.ndarray) -> np.n
 
 
 def pieces_on(changed: np.ndarray, ground: np.ndarray) -> np.ndarray:
-    """The connected pieces of some pixels that reach some ground; all bool (S, S)."""
+    """The connected pieces of changed pixels that reach some ground.
+
+    Parameters
+    ----------
+    changed, ground : ndarray
+        bool (S, S). Pixels that touch at a corner are connected.
+
+    Returns
+    -------
+    ndarray
+        bool (S, S).
+    """
     count, numbers = cv2.connectedComponents(changed.astype(np.uint8), connectivity=8)
     touched = np.zeros(count, bool)
     touched[numbers[ground]] = True

@@ -191,6 +191,11 @@ class ScanSession:
     def foresee(self, k: object) -> None:
         """Encode a slice in the background, because a box is being drawn on it; one at a time, others are left out.
 
+        Parameters
+        ----------
+        k : object
+            What a client sent: the index of an axial slice, 0 in an image.
+
         Raises
         ------
         LiteMedSamError
