@@ -34,6 +34,11 @@ from .config import TrainingConfig, read_config
     type=click.Path(path_type=Path),
     help="Bundle of the same weights; its encoder fills --keep faster. Needs freeze_encoder.",
 )
+@click.option(
+    "--teacher",
+    type=click.Path(path_type=Path),
+    help="Weights of LiteMedSAM, whose maps the encoder learns. Needs distillation above 0.",
+)
 @click.option("--threads", type=click.IntRange(min=1), help="CPU threads of the network; all cores by default.")
 def main(
     config: str,
@@ -45,6 +50,7 @@ def main(
     steps: int | None,
     keep: Path | None,
     encoder: Path | None,
+    teacher: Path | None,
     threads: int | None,
 ) -> None:
     """Train or fine-tune a network with the settings in CONFIG.
@@ -60,7 +66,7 @@ def main(
             settings = replace(settings, steps=steps)
         if encoder is not None and keep is None:
             raise click.UsageError("--encoder needs --keep FOLDER")
-        best = _train(settings, out, init, resume, device, keep, encoder, threads)
+        best = _train(settings, out, init, resume, device, keep, encoder, teacher, threads)
     except LiteMedSamError as error:
         raise click.ClickException(str(error)) from error
     click.echo(f"weights: {best}")
@@ -74,6 +80,7 @@ def _train(
     device: str,
     keep: Path | None,
     encoder: Path | None,
+    teacher: Path | None,
     threads: int | None,
 ) -> Path:
     # torch takes seconds to import; --help should not wait for it.
@@ -90,7 +97,7 @@ def _train(
     before = signal.signal(signal.SIGTERM, lambda number, frame: asked.append(number))
     try:
         kept = None if keep is None else Keep(keep, encoder)
-        return train(settings, out, init, resume, device, kept, lambda step: bool(asked), click.echo)
+        return train(settings, out, init, resume, device, kept, teacher, lambda step: bool(asked), click.echo)
     finally:
         signal.signal(signal.SIGTERM, before)
 

@@ -104,6 +104,9 @@ class TrainingConfig:
     corrections : int
         Largest number of rounds in which simulated clicks and strokes correct the masks of a step; LiteMedSAM alone
         learns them. The number is drawn anew in each step, from 0 on.
+    distillation : float
+        Weight, at least 0, of the error of the encoder's maps beside the loss of the masks. Above 0, Swin-LiteMedSAM
+        learns the maps of a teacher, see `litemedsam.training.distillation`.
     jitter : float
         Largest shift of a box's side, in [0, 1) of the box's length along that axis; two pixels if that is more.
     checkpoint_every : int
@@ -155,6 +158,7 @@ class TrainingConfig:
     dropped: float = 0.0
     previous: float = 0.0
     corrections: int = 0
+    distillation: float = 0.0
     jitter: float = 0.05
     checkpoint_every: int = 200
     measure_scenes: int = 24
@@ -185,6 +189,7 @@ class TrainingConfig:
             "variants",
             "fresh",
             "corrections",
+            "distillation",
         ):
             _require(getattr(self, name) >= 0, name, getattr(self, name), "at least 0")
         for name in (

@@ -22,6 +22,7 @@ from ..models.interface import TrainableModel
 from ..models.litemedsam import LEARNT
 from .cases import read_folders, split
 from .config import TrainingConfig, from_mapping
+from .distillation import teacher_of
 from .kept import Keep
 from .measure import held_out_samples, measure
 from .pictures import save_examples
@@ -111,6 +112,7 @@ def train(
     resume: bool = False,
     device: str = "cpu",
     keep: Keep | None = None,
+    teacher: str | Path | None = None,
     stop: Callable[[int], bool] = lambda step: False,
     report: Callable[[str], None] = lambda line: None,
 ) -> Path:
@@ -130,6 +132,8 @@ def train(
         ``cpu`` or ``cuda``.
     keep : Keep, optional
         Where the maps of the encoder's frozen stages are stored, and what computes them.
+    teacher : path, optional
+        Weights of LiteMedSAM, whose maps the encoder learns; needed if `config.distillation` is above 0.
     stop : callable
         Called after each step with the number of steps done; if it returns true, the run writes ``last.pth`` and ends.
     report : callable
@@ -158,7 +162,8 @@ def train(
         raise LiteMedSamError(f"all {len(measured)} cases are held out", "give more cases or set held_out = 0")
     samples = held_out_samples(config, measured)
     model = initial_model(config, init) if saved is None else resumed_model(config, saved)
-    run = Run(config, model, torch.device(device), None if keep is None else keep.maps(config, model))
+    kept = None if keep is None else keep.maps(config, model)
+    run = Run(config, model, torch.device(device), kept, teacher_of(config, model, teacher, torch.device(device)))
     out.mkdir(parents=True, exist_ok=True)
     report(f"{len(learnt)} cases to learn from, {len(measured)} held out; {config.steps} steps")
     if saved is not None:

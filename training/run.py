@@ -10,10 +10,11 @@ import torch
 from torch import nn
 
 from ..errors import LiteMedSamError
-from ..models.interface import TrainableModel
+from ..models.interface import ImageFeatures, TrainableModel
 from .config import TrainingConfig
 from .corrections import CorrectedPrompts, simulated
 from .decoding import Group, groups
+from .distillation import Teacher
 from .examples import Example
 from .kept import FrozenStages, KeptMaps, all_stages, frozen_stages
 from .losses import Losses, mask_losses
@@ -49,6 +50,8 @@ class Run:
     device : torch.device
     kept : KeptMaps, optional
         Stores the maps that the encoder's frozen stages compute from an image.
+    teacher : Teacher, optional
+        Gives the maps that the encoder learns beside the masks.
 
     Attributes
     ----------
@@ -61,11 +64,18 @@ class Run:
     """
 
     def __init__(
-        self, config: TrainingConfig, model: TrainableModel, device: torch.device, kept: KeptMaps | None = None
+        self,
+        config: TrainingConfig,
+        model: TrainableModel,
+        device: torch.device,
+        kept: KeptMaps | None = None,
+        teacher: Teacher | None = None,
     ):
         self.config = config
         self.device = device
-        self.model = model.to(device)
+        self.teacher = teacher
+        # Convolutions and attention share one layout, so that nothing is copied between them.
+        self.model = model.to(device).to(memory_format=torch.channels_last)
         self.averaged = copy.deepcopy(self.model).requires_grad_(False).eval()
         self.frozen = FrozenStages(frozen_stages(config, model), kept)
         for stage in all_stages(self.model)[: self.frozen.count]:
@@ -119,36 +129,48 @@ class Run:
         for group in self.optimiser.param_groups:
             group["lr"] = rate * group["share"]
         side = max(example.targets.shape[-1] for example in examples)
-        means = self._losses(examples)
-        if not torch.isfinite(means.total):
+        means, errors = self._losses(examples)
+        loss = means.total + config.distillation * errors.sum()
+        if not torch.isfinite(loss):
             raise LiteMedSamError(
-                f"step {self.step}: the loss is {means.total.item()}, expected a finite number",
+                f"step {self.step}: the loss is {loss.item()}, expected a finite number",
                 "start a new run with a lower learning_rate, in another folder (--out)",
             )
         self.optimiser.zero_grad(set_to_none=True)
-        means.total.backward()
+        loss.backward()
         norm = nn.utils.clip_grad_norm_(self.model.parameters(), config.clip)
         self.optimiser.step()
         self.step += 1
         self._average()
         named = {name: round(value.item(), 5) for name, value in means._asdict().items()}
+        if self.teacher is not None:
+            named["maps"] = [round(error, 4) for error in errors.tolist()]
         return {"step": self.step, "side": side, "rate": rate, **named, "norm": round(norm.item(), 4)}
 
-    def _losses(self, examples: tuple[Example, ...]) -> Losses:
-        """Mean over all objects, of the boxes' masks and, in steps with corrections, of the corrected ones."""
+    def _losses(self, examples: tuple[Example, ...]) -> tuple[Losses, torch.Tensor]:
+        """The losses of the masks, and the errors of the encoder's maps, float32 (5,) or without a teacher (0,).
+
+        The former are means over all objects, of the boxes' masks and, in steps with corrections, of the corrected ones.
+        """
         mixed = takes_bfloat16(self.config, self.device)
         rng = np.random.default_rng([self.config.seed, self.step, _CORRECTIONS])
         rounds = int(rng.integers(self.config.corrections + 1))
         generator = torch.Generator(self.device).manual_seed(int(rng.integers(2**63)))
         shares, parts = [], []
         with torch.autocast(self.device.type, torch.bfloat16, enabled=mixed):
-            features = self.frozen.features(self.model, [example.pixels for example in examples], self.device)
+            features, errors = self._features([example.pixels for example in examples])
             for group in groups(self.model, features, examples, self.device):
                 losses = self._corrected(generator, group, rounds)
                 parts += losses
                 shares += [len(group.targets) / len(losses)] * len(losses)
         weights = torch.tensor(shares, device=self.device) / sum(shares)
-        return Losses(*(torch.stack(values) @ weights for values in zip(*parts, strict=True)))
+        return Losses(*(torch.stack(values) @ weights for values in zip(*parts, strict=True))), errors
+
+    def _features(self, images: list[np.ndarray]) -> tuple[ImageFeatures, torch.Tensor]:
+        if self.teacher is None:
+            return self.frozen.features(self.model, images, self.device), torch.zeros(0, device=self.device)
+        batch = torch.stack([torch.from_numpy(image) for image in images]).to(self.device)
+        return self.teacher.compared(self.model, batch)
 
     def _corrected(self, generator: torch.Generator, group: Group, rounds: int) -> list[Losses]:
         """Losses of the first masks and, after some rounds of corrections, of the last ones."""
