@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import torch
 from torch import nn
@@ -17,22 +17,24 @@ from torch import nn
 from ..errors import LiteMedSamError
 from ..models import LiteMedSAM, SwinLiteMedSAM, load_checkpoint
 from .config import TrainingConfig
+from .layout import keep_channels_last
 
 if TYPE_CHECKING:
     from ..models.interface import ImageFeatures, TrainableModel
+    from ..models.tiny_vit import Layer
 
 # Shares of stages 1 to 4 and of the embedding in the error.
 SHARES = (0.3, 0.3, 0.3, 0.5, 1.0)
 
 
-def student_modules(model: SwinLiteMedSAM) -> tuple[nn.Module, ...]:
-    """The modules whose maps are compared: the four stages and the neck."""
-    return (*model.image_encoder.stages, model.image_encoder.neck)
+def student_modules(model: TrainableModel) -> tuple[nn.Module, ...]:
+    """The modules of Swin-LiteMedSAM whose maps are compared: the four stages and the neck."""
+    return model.image_encoder.all_stages[1:]
 
 
 def teacher_modules(model: LiteMedSAM) -> tuple[nn.Module, ...]:
     """The modules that give the same maps in the teacher: blocks and mergings of its layers, and its neck."""
-    _, first, second, last = model.image_encoder.layers
+    _, first, second, last = (cast("Layer", layer) for layer in model.image_encoder.layers)
     return first.blocks[-1], first, second.blocks[-1], last, model.image_encoder.neck
 
 
@@ -91,7 +93,8 @@ class Teacher:
                 f"{checkpoint}: weights of {model.name}, expected weights of litemedsam as teacher",
                 "give weights of LiteMedSAM with --teacher",
             )
-        self._model = model.to(device).to(memory_format=torch.channels_last).requires_grad_(False).eval()
+        self._model = model.to(device).requires_grad_(False).eval()
+        keep_channels_last(self._model)
 
     def maps(self, images: torch.Tensor) -> list[torch.Tensor]:
         """The maps of stages 1 to 4 and the embedding.
@@ -111,12 +114,13 @@ class Teacher:
             self._model.image_encoder(images)
         return maps
 
-    def compared(self, student: SwinLiteMedSAM, images: torch.Tensor) -> tuple[ImageFeatures, torch.Tensor]:
+    def compared(self, student: TrainableModel, images: torch.Tensor) -> tuple[ImageFeatures, torch.Tensor]:
         """Encode images with the student and compare its maps with the teacher's.
 
         Parameters
         ----------
-        student : SwinLiteMedSAM
+        student : TrainableModel
+            A Swin-LiteMedSAM.
         images : Tensor
             float32 (B, 3, S, S) in [0, 1].
 

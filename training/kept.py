@@ -18,6 +18,7 @@ from ..engine.inference.network import Network
 from ..errors import LiteMedSamError
 from ..models.interface import ImageFeatures, TrainableModel
 from .config import TrainingConfig
+from .layout import batch_of
 from .precision import takes_bfloat16
 
 # Relative to the largest value; bfloat16 keeps eight bits.
@@ -114,7 +115,7 @@ class FrozenStages:
             maps = [self.kept(image) for image in images]
             joined = tuple(torch.cat(parts).to(device) for parts in zip(*maps, strict=True))
         else:
-            batch = torch.stack([torch.from_numpy(image) for image in images]).to(device)
+            batch = batch_of(images, device)
             with torch.set_grad_enabled(torch.is_grad_enabled() and self.count == 0):
                 joined = model.encode_first(batch, self.count)
         return model.encode_rest(joined, self.count)

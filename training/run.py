@@ -17,6 +17,7 @@ from .decoding import Group, groups
 from .distillation import Teacher
 from .examples import Example
 from .kept import FrozenStages, KeptMaps, all_stages, frozen_stages
+from .layout import batch_of, keep_channels_last
 from .losses import Losses, mask_losses
 from .precision import takes_bfloat16
 
@@ -74,8 +75,8 @@ class Run:
         self.config = config
         self.device = device
         self.teacher = teacher
-        # Convolutions and attention share one layout, so that nothing is copied between them.
-        self.model = model.to(device).to(memory_format=torch.channels_last)
+        self.model = model.to(device)
+        keep_channels_last(self.model)
         self.averaged = copy.deepcopy(self.model).requires_grad_(False).eval()
         self.frozen = FrozenStages(frozen_stages(config, model), kept)
         for stage in all_stages(self.model)[: self.frozen.count]:
@@ -150,7 +151,7 @@ class Run:
     def _losses(self, examples: tuple[Example, ...]) -> tuple[Losses, torch.Tensor]:
         """The losses of the masks, and the errors of the encoder's maps, float32 (5,) or without a teacher (0,).
 
-        The former are means over all objects, of the boxes' masks and, in steps with corrections, of the corrected ones.
+        Losses are means over all objects, of the boxes' masks and, in steps with corrections, of the corrected ones.
         """
         mixed = takes_bfloat16(self.config, self.device)
         rng = np.random.default_rng([self.config.seed, self.step, _CORRECTIONS])
@@ -169,8 +170,7 @@ class Run:
     def _features(self, images: list[np.ndarray]) -> tuple[ImageFeatures, torch.Tensor]:
         if self.teacher is None:
             return self.frozen.features(self.model, images, self.device), torch.zeros(0, device=self.device)
-        batch = torch.stack([torch.from_numpy(image) for image in images]).to(self.device)
-        return self.teacher.compared(self.model, batch)
+        return self.teacher.compared(self.model, batch_of(images, self.device))
 
     def _corrected(self, generator: torch.Generator, group: Group, rounds: int) -> list[Losses]:
         """Losses of the first masks and, after some rounds of corrections, of the last ones."""
