@@ -55,7 +55,8 @@ def restrained(
     changed = (answer > 0) != mask
     pieces = pieces_on(changed, _around(own, mask.shape))
     if np.count_nonzero(mask & pieces) > _MOST_REMOVED * np.count_nonzero(mask):
-        return honoured(before, places, sides, (max(_DEPTH_SHARE * depth(mask, own), _REACHES[-1]), *_REACHES[1:]))
+        surroundings = max(_DEPTH_SHARE * depth(mask, own), _REACHES[-1])
+        return honoured(before, places, sides, (surroundings, *_REACHES[1:]))
     kept: np.ndarray = np.where(changed & ~pieces, before, answer)
     return honoured(kept, places, sides)
 

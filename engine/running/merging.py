@@ -90,12 +90,15 @@ def merged(records: Records, cases: Sequence[Path], done: Callable[[Path], bool]
         # Only refuses a file that is no table. The report has more details.
         read_table(records.table)
     parts = parts_recorded(main)
+    if not parts and main.exists():
+        # The only part is the whole.
+        parts = {main: Part()}
     if not parts:
         raise LiteMedSamError(
             f"{main}: no part left a record beside it, such as {Part(1, 2).record(main).name}",
             "give the same --report and --csv as to the parts",
         )
-    newest_last = sorted((path for path in (*parts, main) if path.exists()), key=lambda path: path.stat().st_mtime_ns)
+    newest_last = sorted({path for path in (*parts, main) if path.exists()}, key=lambda path: path.stat().st_mtime_ns)
     found = _best(report for path in newest_last for report in read(path))
     reports = [
         found[name] for case in cases if (name := readable(str(case))) in found and (found[name].error or done(case))

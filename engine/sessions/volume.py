@@ -114,8 +114,12 @@ class VolumeSession:
         """
         height, width = self.shape[1:]
         whole = np.array([[0, 0, slice_index, width - 1, height - 1, slice_index]], float)
-        self._engine.prepare(Case("volume", self._pixels, checked_boxes("slice", whole, self.shape)))
+        self._prepare(checked_boxes("slice", whole, self.shape))
         self._embeddings.slice(slice_index)
+
+    def _prepare(self, boxes: np.ndarray) -> tuple[int, int]:
+        """Load the graphs for some boxes; see `litemedsam.engine.inference.engine.Engine.prepare`."""
+        return self._engine.prepare(Case("volume", self._pixels, boxes))
 
     def predict(
         self, boxes: np.ndarray, prompts: PromptSource | None = None, progress: Progress | None = None
@@ -154,7 +158,7 @@ class VolumeSession:
         self, boxes: np.ndarray, prompts: PromptSource | None, progress: Progress | None
     ) -> Iterator[ObjectMask]:
         engine = self._engine
-        streams, cache_bytes = engine.prepare(Case("volume", self._pixels, boxes))
+        streams, cache_bytes = self._prepare(boxes)
         self._cache.shrink(cache_bytes)
         pool = ThreadPoolExecutor(streams)
         decoder = ObjectDecoder(engine.network, engine.protocol, prompts or engine.prompts, pool, streams, Stopwatch())
@@ -194,7 +198,7 @@ class VolumeSession:
     def _decoder(self, boxes: np.ndarray) -> ObjectDecoder:
         """A decoder for a few objects, in the calling thread."""
         engine = self._engine
-        engine.prepare(Case("volume", self._pixels, boxes))
+        self._prepare(boxes)
         return ObjectDecoder(engine.network, engine.protocol, engine.prompts, CallingThread(), 0, Stopwatch())
 
     def begin(self, box: ArrayLike, progress: Progress | None = None) -> ObjectHistory:

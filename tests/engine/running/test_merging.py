@@ -75,6 +75,12 @@ def test_a_success_counts_before_an_error_and_the_newest_of_equals(records, writ
     assert found.notes == ("part 2 of 3 left no record", "part 3 of 3 left no record")
 
 
+def test_an_array_of_one_task_is_the_whole(records, write):
+    write(1, 1, [VOLUME, IMAGE])
+    found = merged(records, PATHS, always)
+    assert (found.reports, found.info, found.notes) == ([VOLUME, IMAGE], INFO, ())
+
+
 def test_a_result_that_is_gone_does_not_count(records, write):
     write(1, 2, [VOLUME, FAILED, IMAGE])
     write(2, 2, [])
