@@ -29,7 +29,10 @@ class Stopped(Exception):
 
 
 def lanes_for(threads: int, cases: int) -> int:
-    """The number of images to work on at once in this process; 1 where memory is limited.
+    """The number of images to work on at once in this process; 1 for a single thread, or where memory is limited.
+
+    There is one image more than are encoded at once. It is read or written meanwhile, so that no processor waits for a
+    disk or for Python.
 
     Parameters
     ----------
@@ -38,7 +41,8 @@ def lanes_for(threads: int, cases: int) -> int:
     cases : int
         In the run.
     """
-    return min(streams_of(threads), max(cases, 1)) if spare_memory() else 1
+    streams = streams_of(threads)
+    return min(streams + 1, max(cases, 1)) if streams > 1 and spare_memory() else 1
 
 
 def is_image(case: Path) -> bool:

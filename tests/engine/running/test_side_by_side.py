@@ -76,7 +76,7 @@ def test_a_run_that_is_left_begins_no_further_case(tiny_bundle, tmp_path):
 
 
 def test_lanes_and_images(tmp_path, monkeypatch):
-    assert [lanes_for(threads, 9) for threads in (1, 2, 4, 16)] == [1, 2, 4, 4]
+    assert [lanes_for(threads, 9) for threads in (1, 2, 4, 16)] == [1, 3, 5, 5]
     assert lanes_for(4, 2) == 2
     monkeypatch.setattr("litemedsam.engine.running.side_by_side.spare_memory", lambda: False)
     assert lanes_for(4, 9) == 1
