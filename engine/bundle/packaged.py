@@ -9,6 +9,8 @@ from ...errors import LiteMedSamError
 from .info import ENCODER
 
 DEFAULT = "litemedsam"
+# Of their weights, as NOTICE says; SPDX identifiers.
+_LICENCES = {"litemedsam": "Apache-2.0", "swin-litemedsam": "MIT"}
 
 
 def packaged_bundles() -> dict[str, Path]:
@@ -42,3 +44,8 @@ def bundle_folder(named: str | Path | None = None) -> Path:
             raise LiteMedSamError("this installation comes without a default model", "give a bundle with --model")
         return packaged[DEFAULT]
     return packaged.get(str(named), Path(named))
+
+
+def licence_of(bundle: Path) -> str | None:
+    """The licence of a bundle's weights, an SPDX identifier; None for bundles that are not the package's."""
+    return next((_LICENCES[name] for name, folder in packaged_bundles().items() if folder == bundle), None)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from starlette.responses import JSONResponse, Response
 
 from ... import __version__
-from ...engine.bundle.packaged import packaged_bundles
+from ...engine.bundle import packaged
 from ...engine.scan.intensity import PRESETS
 from .answers import in_thread, services_of
 
@@ -57,8 +57,7 @@ def _about(services: Services) -> dict[str, Any]:
 
 def licence_of(predictor: Predictor) -> str:
     """The licence of a model, as far as it is known."""
-    own = predictor.bundle in packaged_bundles().values()
-    return "MIT" if own else "that of its weights, which the bundle does not state"
+    return packaged.licence_of(predictor.bundle) or "that of its weights, which the bundle does not state"
 
 
 def _card(services: Services) -> list[str]:

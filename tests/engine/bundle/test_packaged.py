@@ -7,6 +7,7 @@ from litemedsam.engine.bundle import packaged
 from litemedsam.engine.bundle.info import DECODER, ENCODER, BundleInfo
 from litemedsam.engine.bundle.onnx_metadata import read_metadata
 from litemedsam.engine.bundle.packaged import bundle_folder, packaged_bundles
+from places import ROOT
 
 from litemedsam import LiteMedSamError, Predictor
 
@@ -21,6 +22,20 @@ def test_a_name_is_that_of_the_network(name):
     assert (folder / DECODER).is_file()
     encoder = folder / ENCODER
     assert BundleInfo.from_metadata(encoder, read_metadata(encoder)).model == name.replace("-", "_")
+
+
+@pytest.mark.parametrize(
+    ("name", "words", "licence"),
+    [("litemedsam", "Apache License, Version 2.0", "Apache-2.0"), ("swin-litemedsam", "MIT license", "MIT")],
+)
+def test_the_licence_is_that_of_the_notice(name, words, licence):
+    (paragraph,) = (text for text in (ROOT / "NOTICE").read_text().split("\n\n") if f'bundle "{name}"' in text)
+    assert words in paragraph
+    assert packaged.licence_of(bundle_folder(name)) == licence
+
+
+def test_the_licence_of_a_foreign_bundle_is_unknown(tmp_path):
+    assert packaged.licence_of(tmp_path) is None
 
 
 def test_any_other_name_is_a_folder(tmp_path):
