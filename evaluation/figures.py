@@ -106,16 +106,15 @@ class Challenge:
         dsc = [float("nan") if pair is None else dice(*pair) for pair in pairs]
         mean_dsc = _mean(dsc)
         if mean_dsc > self.least_dsc:
-            nsd = [self._nsd(pair, spacing) for pair in pairs]
+            # A label in neither mask makes the mean not a number, so that here every pair is there.
+            nsd = [self._nsd(pair, spacing) for pair in pairs if pair is not None]
             mean_nsd = _mean(nsd)
         else:
             nsd = [0.0] * len(pairs)
             mean_nsd = 0.0
         return CaseFigures(mean_dsc, mean_nsd, tuple(map(ObjectFigures, labels, dsc, nsd)))
 
-    def _nsd(self, pair: Pair | None, spacing: tuple[float, float, float] | None) -> float:
-        if pair is None:
-            return float("nan")
+    def _nsd(self, pair: Pair, spacing: tuple[float, float, float] | None) -> float:
         truth, mask = pair
         if spacing is None:
             return surface_dice(truth[..., None], mask[..., None], (1.0, 1.0, 1.0), self.tolerance)

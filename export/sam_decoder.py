@@ -234,9 +234,7 @@ def scribble_map(g: GraphWriter, encoder: PromptEncoder, scribbles: str) -> str:
 
 
 def dense_prompt(g: GraphWriter, encoder: PromptEncoder, prompts: tuple[str, ...]) -> str:
-    """The dense prompt added to the embedding: a map of the scribbles, or one vector (1, 1, 256) for every position."""
-    if "scribbles" not in prompts:
-        return empty_map(g, encoder)
+    """The dense prompt added to the embedding, of a model that always takes scribbles: their map."""
     return scribble_map(g, encoder, "scribbles")
 
 
@@ -246,7 +244,7 @@ def empty_map(g: GraphWriter, encoder: PromptEncoder) -> str:
 
 
 def scribble_or_empty_map(g: GraphWriter, encoder: PromptEncoder, prompts: tuple[str, ...]) -> str:
-    """The dense prompt of a model that treats an empty scribble as no scribble; otherwise as `dense_prompt`."""
+    """The dense prompt of a model that treats an empty scribble as no scribble, or takes none."""
     if "scribbles" not in prompts:
         return empty_map(g, encoder)
     # The largest value is 0 for an empty scribble. The cast is needed because not every runtime reduces bytes.

@@ -60,8 +60,7 @@ def reference(model: PromptableModel, image: np.ndarray, prompts: Mapping[str, n
     """PyTorch's results for `sample_inputs`: ``image_embedding`` (1, p, 256), ``logits`` (n, S, S), ``iou`` (n,)."""
     features = model.encode(torch.from_numpy(image))
     tensors = {name: torch.from_numpy(array) for name, array in prompts.items()}
-    if "scribbles" in tensors:
-        tensors["scribbles"] = tensors["scribbles"][:, None].float()
+    tensors["scribbles"] = tensors["scribbles"][:, None].float()
     logits, iou = model.decode(features, **{name: tensors[name] for name in model.prompts})
     return {
         "image_embedding": features.image_embedding.flatten(2).mT.numpy(),

@@ -70,8 +70,6 @@ def _points(prepared: Prepared) -> dict[Target, np.ndarray]:
 
 def _check_covered(prepared: Prepared, number: int, z: int, what: str) -> None:
     case = prepared.case
-    if not 1 <= number <= len(case.boxes):
-        raise LiteMedSamError(f"{case.name}: {what} of object {number}, which has no box")
     if case.is_volume and not case.boxes[number - 1, 2] <= z <= case.boxes[number - 1, 5]:
         axis, index = prepared.view.stored_slice(z)
         raise LiteMedSamError(

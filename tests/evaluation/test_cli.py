@@ -5,6 +5,7 @@ import json
 import subprocess
 import sys
 
+import nibabel
 import numpy as np
 import pytest
 from click.testing import CliRunner
@@ -234,3 +235,24 @@ def test_without_any_good_case_there_is_no_table(tmp_path):
     assert done.exit_code == 1
     assert done.stdout == ""
     assert "1 cases failed, 0 were measured" in done.stderr
+
+
+def test_clicks_without_files_for_the_figures(correctable_bundle, folders, tmp_path):
+    given = ["--clicks", 1, "--model", correctable_bundle, "--threads", 1, "--objects", 1]
+    result = run("-g", folders[1], *given)
+    assert result.exit_code == 0, result.output
+    assert "macro mean" in result.stdout
+    (tmp_path / "boxless").mkdir()
+    save(tmp_path / "boxless", "2DBox_MR_a.npz", gts=labels((4, 4, 10)), imgs=np.full((40, 50), 40, np.uint8))
+    result = run("-g", tmp_path / "boxless", *given)
+    assert result.exit_code == 1
+    assert "1 cases failed, 0 were measured" in result.output
+    assert "macro mean" not in result.stdout
+
+
+def test_clicks_need_the_images_beside_the_truths(correctable_bundle, tmp_path):
+    image = nibabel.Nifti1Image(labels((4, 4, 10)).T, np.eye(4))
+    image.to_filename(tmp_path / "2DBox_MR_a.nii.gz")
+    result = run("-g", tmp_path, "--clicks", 1, "--model", correctable_bundle)
+    assert result.exit_code == 2
+    assert "no npz files; --clicks needs their imgs, boxes and gts" in result.output

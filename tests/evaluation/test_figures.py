@@ -138,3 +138,12 @@ def test_labels_between_are_undefined_in_the_challenge_s_figures():
     assert [math.isnan(o.dsc) for o in found.objects] == [True, False]
     (only,) = Corrected().measure(pieces_of(labels), pieces_of(labels), None).objects
     assert (only.label, only.dsc, only.nsd) == (2, 1, 1)
+
+
+def test_a_label_in_neither_mask_leaves_the_challenge_without_a_mean():
+    truth = np.zeros((40, 40), np.uint16)
+    truth[4:20, 4:20], truth[24:36, 24:36] = 1, 3
+    challenge = measured(Challenge(), truth, truth)
+    assert [one.label for one in challenge.objects if math.isnan(one.dsc)] == [2]
+    assert math.isnan(challenge.dsc)
+    assert [one.nsd for one in challenge.objects] == [0, 0, 0]

@@ -109,3 +109,13 @@ def test_rivals_leave_out_boxes_beyond_the_image():
         assert 1 not in masks
         assert {2, 3} <= set(masks)
         assert masks[2].start == (0, 0)
+
+
+def test_a_rival_that_finds_nothing_has_no_mask():
+    class Nothing:
+        name = "nothing"
+
+        def fill(self, image, region):
+            return np.zeros([s.stop - s.start for s in region], bool)
+
+    assert fill_boxes(Nothing(), prompted((20, 30), [2, 3, 10, 12])) == {}

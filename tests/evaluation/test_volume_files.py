@@ -230,3 +230,11 @@ def test_the_evaluation_shares_readers_with_the_engine_and_makes_masks_for_click
         if house_room(module) == "evaluation" and module.rpartition(".")[2] not in clicking:
             rooms = {engine_room(name) for name in reach(graph, module)} - {None}
             assert rooms <= {"io", "scan", "case", "system"}, module
+
+
+def test_a_volume_without_spacing_is_refused(tmp_path):
+    fields = ["NRRD0004", "type: uint8", "dimension: 3", "sizes: 50 40 6", "encoding: raw", "", ""]
+    path = tmp_path / "3DBox_MR_a.nrrd"
+    path.write_bytes("\n".join(fields).encode() + TRUTH.tobytes())
+    with pytest.raises(LiteMedSamError, match="does not state how far its voxels are apart; write its spacing"):
+        read_truth(path)

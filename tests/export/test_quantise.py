@@ -107,3 +107,15 @@ def test_calibration_stays_offline():
     )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert run.stdout.split() == ["False", "False"]
+
+
+def test_floats_stay_whole_where_they_are_asked_for(bundle, parted, tmp_path):
+    torch.manual_seed(0)
+    model = MODELS[0](64).eval()
+    writer.write_quantised(
+        tmp_path, model, writer.described(model, "0" * 64, writer.ExportOptions()), parted.calibrating
+    )
+    types = {constant.data_type for constant in onnx.load(tmp_path / QUANTISED_ENCODER).graph.initializer}
+    assert onnx.TensorProto.FLOAT16 not in types
+    halved = {constant.data_type for constant in onnx.load(bundle / QUANTISED_ENCODER).graph.initializer}
+    assert onnx.TensorProto.FLOAT16 in halved

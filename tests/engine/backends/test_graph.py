@@ -5,6 +5,7 @@ import sys
 
 import numpy as np
 import pytest
+from litemedsam.engine.backends.graph import remedy
 from litemedsam.engine.backends.registry import load_graph
 from litemedsam.engine.bundle.info import DECODER, ENCODER, BundleInfo
 from litemedsam.engine.bundle.packaged import bundle_folder
@@ -135,3 +136,11 @@ def test_the_first_two_runs_at_once_do_not_wait_for_each_other(tmp_path, backend
         command = [sys.executable, "-c", _AT_ONCE, bundle, backend]
         done = subprocess.run(command, capture_output=True, text=True, timeout=60)
         assert done.stdout == "done\n", done.stderr
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [("std::bad_alloc", "give it more memory"), ("Out of Memory", "give it more memory"), ("x", "export the bundle")],
+)
+def test_the_remedy_is_that_of_the_error(text, words):
+    assert remedy(RuntimeError(text)).startswith(words)

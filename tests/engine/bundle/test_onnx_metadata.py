@@ -44,7 +44,10 @@ def test_metadata_are_read_without_a_runtime():
     assert metadata["litemedsam.format_version"] == "1"
 
 
-@pytest.mark.parametrize("content", [b"\x08", b"\x0f", b"\x72\x7f", b"\xff" * 20, b"text that is no protocol buffer"])
+@pytest.mark.parametrize(
+    "content",
+    [b"\x08", b"\x0f", b"\x72\x7f", b"\xff" * 20, b"\x72\x08\x0a" + b"\xff" * 7, b"text that is no protocol buffer"],
+)
 def test_other_files_have_no_metadata(tmp_path, content):
     path = tmp_path / "graph.onnx"
     path.write_bytes(content)

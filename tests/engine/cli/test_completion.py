@@ -127,3 +127,13 @@ def test_a_part_s_records_protect_the_inputs_of_all_parts(infer, cohort, tmp_pat
 def test_options_that_do_not_go_together(infer, cohort, monkeypatch, arguments, words):
     monkeypatch.delenv("SLURM_ARRAY_TASK_ID", raising=False)
     assert words in infer(cohort, *arguments, code=2).stderr
+
+
+def test_a_quiet_merge_says_nothing_of_what_is_there(infer_into, cohort, tmp_path):
+    into, given = infer_into(tmp_path / "parts"), records(tmp_path / "of-parts")
+    for number in (1, 2):
+        into(cohort, *given, "--part", f"{number}/2", code=None)
+    run = into(cohort, *given, "--merge", "-q", code=1)
+    (line,) = run.output.splitlines()
+    assert line.startswith("Error: ")
+    assert "6.npz" in line

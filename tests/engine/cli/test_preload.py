@@ -4,7 +4,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from litemedsam.engine.cli import preload
 from litemedsam.engine.cli.preload import likely_kind
+from litemedsam.engine.settings import EngineSettings
 
 
 def npz(path: Path, numbers: int, objects: int) -> Path:
@@ -53,3 +55,10 @@ def test_what_cannot_be_read_is_no_reason_to_stop(tmp_path, content):
     np.savez(path, imgs=np.zeros((2, 2)), boxes=np.zeros((0, 4)))
     assert likely_kind([path], None) == (False, 1)
     assert likely_kind([], tmp_path / "absent")[0] is True
+
+
+@pytest.mark.parametrize("spare", [True, False])
+def test_graphs_load_ahead_only_where_memory_is_spare(tiny_bundle, monkeypatch, spare):
+    monkeypatch.setattr(preload, "spare_memory", lambda: spare)
+    graphs = preload.graphs_ahead(EngineSettings(bundle=tiny_bundle, threads=1), [Path("a.png")], None)
+    assert (graphs.encoder.streams, graphs.decoder.streams) == ((1, 1) if spare else (0, 0))

@@ -159,3 +159,17 @@ def test_an_error_of_a_single_slice_reaches_all_who_wait_and_is_not_kept():
             with pytest.raises(ValueError, match="broken"):
                 each.result()
     assert embeddings.slice(3).arrays["embedding"] == [3]
+
+
+def test_a_slice_that_leaves_the_cache_before_its_turn_is_encoded_again():
+    cache = EmbeddingCache(1 << 20)
+    embeddings = SliceEmbeddings(embedding_of, cache, retain=True)
+    first = embeddings.slice(0)
+    with ThreadPoolExecutor(1) as pool:
+        walk = embeddings.follow([1, 0], pool, 1)
+        next(walk)
+        # Another volume takes the room meanwhile.
+        cache.discard_where(lambda key: True)
+        again = next(walk)
+    assert again is not first
+    assert embeddings.encoded == 3

@@ -128,3 +128,18 @@ def test_graphs_of_two_checkpoints_are_refused(own_bundle, tmp_path):
     (own_bundle / DECODER).write_bytes((other / DECODER).read_bytes())
     with pytest.raises(LiteMedSamError, match="different checkpoints"):
         Graphs.open(own_bundle, "onnxruntime", "f32", 1)
+
+
+def test_a_forked_child_is_told_to_start_anew_and_closes_nothing(monkeypatch):
+    graph, loaded = StreamedGraph(lambda streams: loaded), Doubling()
+    graph.prepare(1)
+    monkeypatch.setattr("litemedsam.engine.inference.graphs.os.getpid", lambda: -1)
+    with pytest.raises(LiteMedSamError, match=r'made before this process was forked; .*get_context\("spawn"\)'):
+        graph.run({"x": np.arange(3)})
+    graph.close()
+    assert not loaded.closed
+
+
+def test_a_folder_that_is_absent_is_named(tmp_path):
+    with pytest.raises(LiteMedSamError, match="absent: no such bundle folder; make one with litemedsam-export"):
+        Graphs.open(tmp_path / "absent", "onnxruntime", "f32", 1)

@@ -135,3 +135,20 @@ def test_the_default_model_finds_a_ball():
         assert abs(box[2] - inside[0]) <= 2
         assert abs(box[5] - inside[-1]) <= 2
         assert session.encoded <= 28
+
+
+class Blind:
+    """Finds nothing anywhere."""
+
+    def __init__(self, protocol):
+        self.protocol = protocol
+
+    def masks(self, embedding, queries):
+        nothing = Region(0, 0, np.zeros((0, 0), bool))
+        return [ObjectMask(query, nothing, np.float32(0.1), np.zeros((64, 64), np.float32)) for query in queries]
+
+
+def test_a_search_without_any_mask_ends_on_the_drawn_slice(searching):
+    search, _ = searching
+    blind = replace(search, decoder=Blind(search.decoder.protocol), rule=NEVER)
+    np.testing.assert_array_equal(blind.completed(BOXES, {2}, lambda done, total: None), BOXES)

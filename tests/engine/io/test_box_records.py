@@ -234,3 +234,15 @@ def test_the_reader_can_neither_import_nor_call_what_a_file_names():
     assert not called & forbidden
     attributes = [node for node in ast.walk(tree) if isinstance(node, ast.Attribute)]
     assert {node.attr for node in attributes if ast.unparse(node.value) == "pickletools"} == {"genops"}
+
+
+@pytest.mark.parametrize(
+    ("packed", "words"),
+    [
+        (b"\x80\x04}(K\x01K\x02e.", "never loaded"),
+        (content(objects(record(np.int16(1), 2, 3, 4, 5, 6))).replace(b"\x8c\x02i2", b"\x8c\x02i4"), "never loaded"),
+    ],
+)
+def test_what_numpy_never_writes_is_refused(packed, words):
+    with pytest.raises(LiteMedSamError, match=words):
+        boxes_of_records("a.npz: boxes", packed)

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from litemedsam.engine.io.npz import read_case
+from litemedsam.engine.io.npz import Npz, read_case
 from litemedsam.engine.system import resources
 from litemedsam.engine.system.resources import resident_memory
 
@@ -17,3 +17,9 @@ def test_a_file_is_refused_by_its_unpacked_size_before_it_is_read(tmp_path, monk
         read_case(path)
     monkeypatch.setattr(resources, "memory_limit", lambda: resident_memory() + 80_000_000)
     assert read_case(path).pixels.shape == (200, 512, 512)
+
+
+def test_an_npz_file_has_no_time_points(tmp_path):
+    np.savez(tmp_path / "a.npz", imgs=np.zeros((8, 9), np.uint8))
+    with pytest.raises(LiteMedSamError, match="an npz file has no time points; leave --frame out"):
+        Npz().read(tmp_path / "a.npz", 0)

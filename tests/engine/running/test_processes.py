@@ -3,6 +3,10 @@
 import numpy as np
 from click.testing import CliRunner
 from litemedsam.engine.cli.main import main
+from litemedsam.engine.running.options import Options
+from litemedsam.engine.running.processes import Processes
+from litemedsam.engine.running.reporters import Lines
+from litemedsam.engine.settings import EngineSettings
 
 
 def test_workers_give_the_same_bytes(tiny_bundle, tmp_path):
@@ -20,3 +24,8 @@ def test_workers_give_the_same_bytes(tiny_bundle, tmp_path):
         results.append({path.name: path.read_bytes() for path in output.iterdir()})
     assert len(results[0]) == 14
     assert results[0] == results[1] == results[2]
+
+
+def test_no_case_needs_no_process(tiny_bundle, tmp_path):
+    executor = Processes(EngineSettings(bundle=tiny_bundle), 2)
+    assert list(executor.reports([], Options(tmp_path), Lines(False, True))) == []

@@ -4,7 +4,7 @@ import pytest
 from example_run_info import INFO
 from litemedsam.engine.reporting.case_report import CaseReport
 from litemedsam.engine.reporting.tables import write_report, write_table
-from litemedsam.engine.running.resume import read_report, read_table, with_earlier
+from litemedsam.engine.running.resume import read_report, read_run, read_table, with_earlier
 from sample_reports import FAILED, IMAGE, PATHS, VOLUME
 
 from litemedsam import LiteMedSamError
@@ -32,3 +32,7 @@ def test_notes_of_an_earlier_run_are_read_back(tmp_path):
         (tmp_path / name).write_text(content)
         with pytest.raises(LiteMedSamError, match=f"{name}: exists and is no"):
             read(tmp_path / name)
+
+
+def test_a_report_that_is_absent_has_no_settings(tmp_path):
+    assert read_run(tmp_path / "absent.json") is None

@@ -1,6 +1,7 @@
 """Opened images: encoded once, equal for every thread, within one budget."""
 
 from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
 
 import numpy as np
 import pytest
@@ -66,3 +67,17 @@ def test_a_closed_session_and_a_closed_predictor_answer_again(predictor):
     assert same(session.predict(boxes_of(2, 2)), expected)
     predictor.close()
     assert same(session.predict(boxes_of(2, 2)), expected)
+
+
+def test_an_image_that_another_thread_encodes_meanwhile_is_encoded_once(untrained_bundle):
+    with Predictor(untrained_bundle, "onnxruntime", "f32", threads=1) as predictor:
+        session, together = predictor.open(image_of(0)), Barrier(4)
+
+        def predict(_):
+            together.wait()
+            return session.predict(boxes_of(0, 1))
+
+        with ThreadPoolExecutor(4) as pool:
+            answers = list(pool.map(predict, range(4)))
+    assert session.encoded == 1
+    assert all(same(answers[0], answer) for answer in answers[1:])

@@ -190,3 +190,10 @@ def test_results_of_other_formats(tmp_path):
         FORMATS["nrrd"].write(tmp_path / "a.nrrd", LABELS.astype(dtype) * 300, Scan("a", VOLUME, True), ())
         found = SimpleITK.GetArrayFromImage(SimpleITK.ReadImage(str(tmp_path / "a.nrrd")))
         np.testing.assert_array_equal(found, LABELS.astype(dtype) * 300)
+
+
+def test_kinds_say_which_axes_are_those_of_space(tmp_path):
+    scan = read(tmp_path / "a.nrrd", header((3, 6, 5), "kinds: RGB-color domain domain") + bytes(range(90)))
+    np.testing.assert_array_equal(scan.voxels, np.arange(90).reshape(5, 6, 3))
+    words = refusal(tmp_path / "a.nrrd", header((3, 6), "kinds: RGB-color domain") + bytes(18))
+    assert "has 1 axes of space, expected 2 or 3" in words
