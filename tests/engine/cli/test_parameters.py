@@ -5,7 +5,7 @@ import re
 import click
 import pytest
 from click.testing import CliRunner
-from litemedsam.engine.cli.parameters import BOX, SPACING, OverlayCommand, PartOfCohort
+from litemedsam.engine.cli.parameters import BOX, SPACING, ClusterSite, OverlayCommand, PartOfCohort
 from litemedsam.engine.running.parts import Part
 
 
@@ -55,3 +55,8 @@ def test_an_overlay_may_stand_without_a_value(arguments, found):
 
     assert CliRunner().invoke(command, arguments).exit_code == 0
     assert seen == [found]
+
+
+def test_a_cluster_that_is_found_already_stays():
+    site = ClusterSite().convert("local:2", None, None)
+    assert ClusterSite().convert(site, None, None) is site

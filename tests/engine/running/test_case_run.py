@@ -1,11 +1,13 @@
 """One case of a run: its report, its failure in one line, and no result where none may be."""
 
+from dataclasses import dataclass
+
 import pytest
 from litemedsam.engine.objects.sources import GivenBoxes
 from litemedsam.engine.running.case_run import run_case
 from litemedsam.engine.running.options import Existing, Options
 
-from litemedsam import Predictor
+from litemedsam import LiteMedSamError, Predictor
 
 
 @pytest.fixture(scope="module")
@@ -54,3 +56,41 @@ def test_no_result_follows_a_link_out_of_its_folder(predictor, scans, tmp_path):
     report = ran(predictor, case, Options(results, subfolders={case: (results / "sub").relative_to(results)}))
     assert f"its result would leave {results} through a link, to {outside}" in report.error
     assert list(outside.iterdir()) == []
+
+
+class Written:
+    """An output that is a file, or a folder of one."""
+
+    stage = "write"
+
+    def __init__(self, name, folder):
+        self.name, self.folder = name, folder
+
+    def path(self, target):
+        return target.with_name(self.name)
+
+    def write(self, target, done):
+        place = self.path(target)
+        if self.folder:
+            place.mkdir()
+            place /= "one"
+        place.write_bytes(b"drawn")
+
+
+class Failing(Written):
+    def write(self, target, done):
+        raise LiteMedSamError("the disk is full")
+
+
+@dataclass(frozen=True)
+class Both(Options):
+    """Options whose last output fails."""
+
+    def outputs(self, case):
+        return [Written("drawing", False), Written("masks", True), Failing("map", False)]
+
+
+def test_nothing_stays_beside_a_label_map_that_cannot_be_written(predictor, scans, tmp_path):
+    report = ran(predictor, scans / "flat.npz", Both(tmp_path))
+    assert report.error.endswith("the disk is full")
+    assert list(tmp_path.iterdir()) == []

@@ -6,7 +6,9 @@ import shutil
 import nibabel
 import numpy as np
 import pytest
-from litemedsam.engine.io.formats import format_of
+from litemedsam.engine.io.formats import FORMATS, format_of
+from litemedsam.engine.running.cohort import distinct
+from litemedsam.engine.running.options import Options
 from PIL import Image
 from sample_scans import BOX, VOLUME
 
@@ -124,3 +126,11 @@ def test_a_mask_that_is_the_only_case_is_segmented(infer, cohort):
     run = infer(cohort / "mask.nii.gz", "--boxes-from", cohort / "mask.nii.gz")
     assert len(segmented(run)) == 1
     assert "left out" not in run.stdout
+
+
+def test_a_name_that_another_scan_has_already_is_made_longer(tmp_path):
+    cases = [tmp_path / name for name in ("x.jpg", "x.jpg.png", "x.png")]
+    for case in cases:
+        case.write_bytes(b"")
+    options = distinct(cases, Options(tmp_path / "out", format=FORMATS["png"]))
+    assert [options.target(case).name for case in cases] == ["x.jpg.png", "x.jpg.png.png", "x.png"]

@@ -2,7 +2,9 @@
 
 import re
 import time
+from pathlib import Path
 
+import pytest
 from litemedsam.engine.reporting.case_report import CaseReport
 from litemedsam.engine.running import reporters
 from litemedsam.engine.running.reporters import Bar, Lines, Pace, Record
@@ -65,3 +67,9 @@ def test_the_bar_shows_the_workers(capsys):
     assert "0 of 2, 2 workers" in shown
     assert re.search(r"1 of 2, 2 workers, \d+ cases/h", shown)
     bar.finished(CaseReport(case="b", error="b: bad"))
+
+
+@pytest.mark.parametrize("quiet", [True, False])
+def test_a_skipped_case_is_told_unless_quiet(capsys, quiet):
+    Lines(False, quiet).skipped(Path("a.png"))
+    assert capsys.readouterr().out == ("" if quiet else "a.png: skipped, its result exists\n")

@@ -1,6 +1,7 @@
 """Folders of DICOM files: one series each, whole and in order."""
 
 import io
+import struct
 
 import numpy as np
 import pydicom
@@ -85,3 +86,20 @@ def test_compressed_pixels_without_transfer_syntax_are_refused_in_words(tmp_path
 )
 def test_other_bytes_are_no_data_set(content):
     assert not looks_like_dicom(content)
+
+
+def test_an_element_with_a_long_length_belongs_to_a_data_set_without_preamble():
+    def element(number, kind, content):
+        size = b"\0\0" + struct.pack("<I", len(content)) if kind == b"SQ" else struct.pack("<H", len(content))
+        return struct.pack("<HH", 8, number) + kind + size + content
+
+    head = b"".join(element(k, b"SQ" if k == 2 else b"CS", b"ISO ") for k in range(1, 12))
+    assert looks_like_dicom(head)
+    assert not looks_like_dicom(head.replace(b"SQ\0\0\4\0\0\0", b"SQ\0\0\4\0\0\4"))
+
+
+def test_a_file_may_mention_the_deflated_syntax(tmp_path):
+    image = dicom_image(phantom(1, 8, 9)[0])
+    image.ImageComments = pydicom.uid.DeflatedExplicitVRLittleEndian
+    image.save_as(tmp_path / "a.dcm")
+    np.testing.assert_array_equal(read(tmp_path / "a.dcm").voxels, phantom(1, 8, 9)[0])

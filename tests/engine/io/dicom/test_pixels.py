@@ -177,3 +177,10 @@ def test_a_file_that_an_installable_decoder_reads_is_not_called_damaged():
     if not path.exists() or find_spec("libjpeg") is not None:
         pytest.skip("pydicom was installed without its test files, or the decoder is installed")
     assert "pip install pylibjpeg pylibjpeg-libjpeg" in refusal(path)
+
+
+def test_pixels_that_end_early_are_damaged(tmp_path):
+    image = dicom_image(phantom(1, 8, 9)[0])
+    image.PixelData = image.PixelData[:20]
+    image.save_as(tmp_path / "a.dcm")
+    assert "pixels are damaged" in refusal(tmp_path / "a.dcm")

@@ -161,3 +161,13 @@ def test_too_few_groups_are_refused(tmp_path):
     image.save_as(tmp_path / "enhanced.dcm")
     with pytest.raises(LiteMedSamError):
         read(tmp_path / "enhanced.dcm")
+
+
+@pytest.mark.parametrize("key", ["ImagePositionPatient", "ImageOrientationPatient"])
+def test_a_place_of_too_few_numbers_is_no_place(tmp_path, key):
+    image = dicom_image(VOLUME[0])
+    for name in PLACE:
+        setattr(image, name, PLACE[name])
+    setattr(image, key, PLACE[key][:2])
+    image.save_as(tmp_path / "a.dcm")
+    assert read(tmp_path / "a.dcm").geometry is None

@@ -132,3 +132,8 @@ def test_a_gantry_tilt_shears_the_grid(tmp_path):
     scan = read(tmp_path / "tilted")
     np.testing.assert_allclose(scan.geometry.affine, np.diag([-1, -1, 1, 1]) @ affine, atol=1e-4)
     assert scan.geometry.voxel_volume == pytest.approx(1.2 * 1.0 * 1.4)
+
+
+def test_two_images_at_one_place_are_refused():
+    with pytest.raises(LiteMedSamError, match=r"two images at the same place \(2 mm along the normal\) that are not"):
+        ordered("a", planes([0, 2, 2, 4]), 1)

@@ -161,3 +161,22 @@ def test_a_scan_without_a_place_takes_masks_of_its_shape(scan, tmp_path):
         path = tmp_path / f"mask.{kind}"
         FORMATS[kind].write(path, mask.astype(np.uint8), lost, ("a",))
         np.testing.assert_array_equal(FORMATS[kind].read_mask(path, lost).labels, mask)
+
+
+def test_frames_without_a_segment_or_in_colours_are_refused(scan, tmp_path):
+    labels = np.zeros(scan.grid, np.uint8)
+    labels[0, 1:3, 4:7] = 1
+    path = write_segmentation(tmp_path / "seg.dcm", scan, labels, "BINARY")
+    image = pydicom.dcmread(path)
+    for item in (*image.PerFrameFunctionalGroupsSequence, *image.SharedFunctionalGroupsSequence):
+        item.pop("SegmentIdentificationSequence", None)
+    image.save_as(path)
+    with pytest.raises(LiteMedSamError, match="its frame 0 names no segment; export it from its program again"):
+        Dicom().read_mask(path, scan)
+    path = write_segmentation(tmp_path / "fractions.dcm", scan, labels.astype(float), "FRACTIONAL")
+    image = pydicom.dcmread(path)
+    image.SamplesPerPixel, image.PlanarConfiguration, image.PhotometricInterpretation = 3, 0, "RGB"
+    image.PixelData = image.PixelData * 3
+    image.save_as(path)
+    with pytest.raises(LiteMedSamError, match="a segmentation in colours, expected one number per voxel"):
+        Dicom().read_mask(path, scan)

@@ -231,3 +231,9 @@ def test_identifiers_of_an_unknown_type_are_refused_in_one_line(paths, tmp_path)
     scan = Dicom().read(paths[0].parent)
     with pytest.raises(LiteMedSamError, match="no DICOM SEG can refer to it"):
         Dicom().check_result(tmp_path / "seg.dcm", scan, ("a",))
+
+
+def test_frames_without_places_are_refused_in_words(tmp_path):
+    many_frames(VOLUME).save_as(tmp_path / "a.dcm")
+    with pytest.raises(LiteMedSamError, match="its 4 images do not say where they lie"):
+        Dicom().check_result(tmp_path / "seg.dcm", Dicom().read(tmp_path / "a.dcm"), ("a",))
