@@ -13,7 +13,9 @@ from .config import TrainingConfig, read_config
 
 @click.command()
 @click.argument("config")
-@click.option("--init", type=click.Path(path_type=Path), help="Initial weights; random by default.")
+@click.option(
+    "--init", type=click.Path(path_type=Path), help="Initial weights; by default made from --teacher, else random."
+)
 @click.option(
     "--data",
     multiple=True,
@@ -37,7 +39,8 @@ from .config import TrainingConfig, read_config
 @click.option(
     "--teacher",
     type=click.Path(path_type=Path),
-    help="Weights of LiteMedSAM, whose maps the encoder learns. Needs distillation above 0.",
+    help="Weights of LiteMedSAM, whose maps the encoder learns. Needs distillation above 0. Without --init, the run "
+    "begins with these weights as far as they fit, and fits other layers to those maps.",
 )
 @click.option("--threads", type=click.IntRange(min=1), help="CPU threads of the network; all cores by default.")
 def main(

@@ -106,7 +106,8 @@ class TrainingConfig:
         learns them. The number is drawn anew in each step, from 0 on.
     distillation : float
         Weight, at least 0, of the error of the encoder's maps beside the loss of the masks. Above 0, Swin-LiteMedSAM
-        learns the maps of a teacher, see `litemedsam.training.distillation`.
+        learns the maps of a teacher, see `litemedsam.training.distillation`; without initial weights, it begins with
+        the teacher's, see `litemedsam.training.transplant`.
     jitter : float
         Largest shift of a box's side, in [0, 1) of the box's length along that axis; two pixels if that is more.
     checkpoint_every : int

@@ -71,6 +71,24 @@ def unexplained(found: torch.Tensor, wanted: torch.Tensor) -> torch.Tensor:
     return error.square().mean() / spread.square().mean().clamp(min=1e-6)
 
 
+def load_teacher(checkpoint: str | Path, device: torch.device) -> LiteMedSAM:
+    """Load the network that teaches, in evaluation mode and without gradients.
+
+    Raises
+    ------
+    LiteMedSamError
+        When the weights are those of another network.
+    """
+    model = load_checkpoint(checkpoint)
+    if not isinstance(model, LiteMedSAM):
+        raise LiteMedSamError(
+            f"{checkpoint}: weights of {model.name}, expected weights of litemedsam as teacher",
+            "give weights of LiteMedSAM with --teacher",
+        )
+    keep_channels_last(model)
+    return model.to(device).requires_grad_(False).eval()
+
+
 class Teacher:
     """LiteMedSAM's image encoder, whose maps a student learns.
 
@@ -87,14 +105,7 @@ class Teacher:
     """
 
     def __init__(self, checkpoint: str | Path, device: torch.device):
-        model = load_checkpoint(checkpoint)
-        if not isinstance(model, LiteMedSAM):
-            raise LiteMedSamError(
-                f"{checkpoint}: weights of {model.name}, expected weights of litemedsam as teacher",
-                "give weights of LiteMedSAM with --teacher",
-            )
-        self._model = model.to(device).requires_grad_(False).eval()
-        keep_channels_last(self._model)
+        self._model = load_teacher(checkpoint, device)
 
     def maps(self, images: torch.Tensor) -> list[torch.Tensor]:
         """The maps of stages 1 to 4 and the embedding.
@@ -161,9 +172,14 @@ def teacher_of(
             f"training setting 'distillation' is {config.distillation}, expected 0 for weights of {model.name}",
             "set distillation = 0, or start from weights of Swin-LiteMedSAM",
         )
+    refuse_frozen(config)
+    return Teacher(checkpoint, device)
+
+
+def refuse_frozen(config: TrainingConfig) -> None:
+    """Raise `LiteMedSamError` if a part of the encoder that should learn a teacher's maps is frozen."""
     if config.freeze_encoder or config.frozen_stages:
         raise LiteMedSamError(
             "training setting 'distillation': the whole encoder learns the teacher's maps, but stages are frozen",
             "set freeze_encoder = false and frozen_stages = 0, or distillation = 0",
         )
-    return Teacher(checkpoint, device)

@@ -20,17 +20,21 @@ from ..models import SwinLiteMedSAM, load_checkpoint
 from ..models.checkpoint import DAMAGED, MODELS, PROMPTS_KEY
 from ..models.interface import TrainableModel
 from ..models.litemedsam import LEARNT
-from .cases import read_folders, split
+from .cases import Case, read_folders, split
 from .config import TrainingConfig, from_mapping
-from .distillation import teacher_of
+from .distillation import load_teacher, refuse_frozen, teacher_of
 from .kept import Keep
+from .layout import batch_of
 from .measure import held_out_samples, measure
 from .pictures import save_examples
 from .run import FORMAT, Run
 from .stream import Stream
+from .transplant import transplanted
 
 # The prompts of weights that learn corrections.
 CORRECTABLE = LEARNT[-1]
+# Images that the transplant of a teacher's weights is fitted on.
+_FITTED = 24
 LAST, BEST, LOG, MEASURES = "last.pth", "best.pth", "log.jsonl", "measures.jsonl"
 
 
@@ -105,6 +109,30 @@ def initial_model(config: TrainingConfig, init: str | Path | None) -> TrainableM
     return model
 
 
+def taught_model(
+    config: TrainingConfig, teacher: str | Path, cases: list[Case], device: torch.device
+) -> TrainableModel:
+    """Swin-LiteMedSAM with the transplanted weights of a teacher, fitted on images of the run.
+
+    Parameters
+    ----------
+    config : TrainingConfig
+    teacher : path
+        Weights of LiteMedSAM.
+    cases : list of Case
+        Those of the run; if empty, the images are synthetic.
+    device : torch.device
+
+    Raises
+    ------
+    LiteMedSamError
+        When the weights are those of another network, or a part of the encoder is frozen.
+    """
+    refuse_frozen(config)
+    model = load_teacher(teacher, device)
+    return transplanted(model, batch_of(Stream(config, cases).frames(_FITTED), device), config.seed)
+
+
 def train(
     config: TrainingConfig,
     out: str | Path,
@@ -125,7 +153,8 @@ def train(
     out : path
         The run's folder; created if absent.
     init : path, optional
-        Initial weights, published or your own; random weights by default.
+        Initial weights, published or your own. By default, the transplanted weights of the teacher, or random weights
+        without a teacher; see `litemedsam.training.transplant`.
     resume : bool
         Continue from ``last.pth`` in `out`; `init` is then ignored.
     device : str
@@ -161,7 +190,13 @@ def train(
     if config.data and not learnt:
         raise LiteMedSamError(f"all {len(measured)} cases are held out", "give more cases or set held_out = 0")
     samples = held_out_samples(config, measured)
-    model = initial_model(config, init) if saved is None else resumed_model(config, saved)
+    if saved is not None:
+        model = resumed_model(config, saved)
+    elif init is None and teacher is not None and config.distillation:
+        report(f"the teacher's weights pass to the network, fitted on {_FITTED} images")
+        model = taught_model(config, teacher, learnt, torch.device(device))
+    else:
+        model = initial_model(config, init)
     kept = None if keep is None else keep.maps(config, model)
     run = Run(config, model, torch.device(device), kept, teacher_of(config, model, teacher, torch.device(device)))
     out.mkdir(parents=True, exist_ok=True)

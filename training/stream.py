@@ -83,6 +83,13 @@ class Stream(torch.utils.data.Dataset):
             return focused(rng, example, config.focus)
         return example
 
+    def frames(self, count: int) -> list[np.ndarray]:
+        """Whole frames of the first steps, one of each, float32 (3, S, S) in [0, 1].
+
+        Steps with windows, and steps beyond the run's length, count as steps with whole frames.
+        """
+        return [self._whole(step, 0).pixels for step in range(count)]
+
     def _window(self, rng: np.random.Generator) -> Example:
         config = self._config
         # Scenes of the window's size cost less to draw, and their objects fit into it.

@@ -54,3 +54,13 @@ def test_most_images_of_a_step_were_seen_before():
     for step in range(1, 6):
         for example in stream[step][1:]:
             assert any(same(example, earlier) for earlier in new[:step])
+
+
+def test_frames_are_whole_and_new_in_runs_with_windows_and_seen_images():
+    config = replace(TINY, window_share=0.0, images=2, fresh=1)
+    stream, windowed = Stream(config, []), Stream(replace(config, window_share=1.0), [])
+    frames = windowed.frames(config.steps + 2)
+    assert {frame.shape for frame in frames} == {(3, 64, 64)}
+    for step in range(config.steps):
+        np.testing.assert_array_equal(frames[step], stream[step][0].pixels)
+    assert len({frame.tobytes() for frame in frames}) == config.steps + 2
