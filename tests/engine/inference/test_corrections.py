@@ -5,7 +5,14 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from litemedsam.engine.inference.corrections import Change, CorrectedObject, Corrector, SliceMask
+from litemedsam.engine.inference.corrections import (
+    Change,
+    CorrectedObject,
+    Corrector,
+    SliceMask,
+    _reaching,
+    _sigmoid,
+)
 from litemedsam.engine.inference.embeddings import EmbeddingCache, SliceEmbeddings
 from litemedsam.engine.inference.frame import Frame
 from litemedsam.engine.inference.object_masks import ObjectDecoder, ObjectQuery
@@ -57,6 +64,38 @@ def test_a_change_fades_and_ends_where_the_points_are_right_or_it_is_far():
     np.testing.assert_array_equal(near[30:], before.logits[30:])
     assert change.on(before.logits, 13) is None
     assert change.on(logits, 1) is None
+
+
+@pytest.mark.parametrize(
+    ("place", "value", "ended"),
+    [((70, 70), 3, True), ((63, 62.5), 3, True), ((62, 63), -3, False), ((63, 63), 0, False)],
+)
+def test_a_point_beyond_the_frame_counts_where_the_frame_ends(place, value, ended):
+    before = slice_mask(np.full((64, 64), -2, np.float32), np.zeros((0, 2)), ())
+    logits = before.logits.copy()
+    logits[16:24, 16:24] = 3
+    change = Change.between(before, slice_mask(logits, [place]), np.array([8, 8, 0, 71, 71, 63]))
+    other = before.logits.copy()
+    other[62:, 62:] = value
+    assert (change.on(other, 1) is None) == ended
+
+
+def test_the_network_gets_a_guess_as_probabilities():
+    np.testing.assert_allclose(
+        _sigmoid(np.float32([0, 2, -2, 1000, -1000])), [0.5, 0.880797, 0.119203, 1, 0], atol=1e-6
+    )
+
+
+def test_a_box_grows_to_what_is_added_alone():
+    own, painted = np.array([8, 8, 39, 39]), np.zeros((64, 64), bool)
+    painted[50, 10:61] = True
+    reached = {
+        "a point": Correction(add=[[2.3, 60.2], [20.0, 20.0]], remove=[[0.0, 0.0]]),
+        "a stroke": Correction(painted=painted),
+        "nothing": Correction(remove=[[63.0, 63.0]], erased=painted.T),
+    }
+    found = {name: _reaching(own, correction).tolist() for name, correction in reached.items()}
+    assert found == {"a point": [2, 8, 39, 61], "a stroke": [8, 8, 60, 50], "nothing": own.tolist()}
 
 
 def test_logits_that_are_certain_carry_a_change_no_farther():
