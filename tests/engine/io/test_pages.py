@@ -8,6 +8,7 @@ import zlib
 import numpy as np
 import pytest
 from litemedsam.engine.io.formats import format_of
+from litemedsam.engine.io.pages import _is_deep_jpeg
 from litemedsam.engine.objects.objects import Objects
 from litemedsam.engine.objects.prepare import prepare
 from litemedsam.engine.scan.intensity import Window
@@ -208,3 +209,11 @@ except LiteMedSamError as error:
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip() == str(TWELVE.sum()) or "damaged" in done.stdout
     assert done.stderr == ""
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"\xff\xd8\xff\xe0\x00\x04", b"\xff\xd8\xff\xe0\x00\x04ab\xff", b"\xff\xd8no"]
+)
+def test_a_jpeg_that_ends_before_its_frame_is_not_deep(tmp_path, content):
+    (tmp_path / "a.jpg").write_bytes(content)
+    assert not _is_deep_jpeg(tmp_path / "a.jpg")

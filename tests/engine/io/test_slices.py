@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from litemedsam.engine.io.formats import FORMATS, format_of, result_name
-from litemedsam.engine.io.slices import Slices
+from litemedsam.engine.io.slices import Slices, _shortened
 from litemedsam.engine.objects.masks import MaskBoxes
 from litemedsam.engine.objects.objects import Objects
 from litemedsam.engine.objects.prepare import prepare
@@ -147,3 +147,9 @@ def test_names_that_differ_in_more_than_numbers_are_no_stack(tmp_path):
     for name in ("base.png", "middle.png", "top.png"):
         Image.fromarray(VOLUME[0]).save(folder / name)
     assert format_of(folder).read(folder).origin.names == ("base", "middle", "top")
+
+
+def test_notes_on_single_slices_are_told_once():
+    assert _shortened(Path("a"), []) == ()
+    assert _shortened(Path("a"), ["one"]) == ("one",)
+    assert _shortened(Path("a"), ["one", "two"]) == ("one (2 such notes on the slices of a)",)

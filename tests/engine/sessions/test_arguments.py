@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from litemedsam.engine.sessions.arguments import correction
 from opened_arrays import boxes_of, image_of
 from PIL import Image
 from places import ROOT
@@ -137,3 +138,7 @@ def test_images_scaled_to_one_are_refused(tiny_bundle):
         # Black and binary images are what they are.
         predictor.open(np.zeros((48, 60), np.float32))
         predictor.open((image_of(1) > 100).astype(np.uint8))
+
+
+def test_an_empty_list_of_corrections_is_no_point():
+    assert correction((8, 9), [], [[1, 2]], None, None).add.shape == (0, 2)
