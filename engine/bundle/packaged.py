@@ -10,7 +10,7 @@ from .info import ENCODER
 
 DEFAULT = "litemedsam"
 # Of their weights, as NOTICE says; SPDX identifiers.
-_LICENCES = {"litemedsam": "Apache-2.0", "swin-litemedsam": "MIT"}
+_LICENCES = {"litemedsam": "Apache-2.0", "swin-litemedsam": "Apache-2.0"}
 
 
 def packaged_bundles() -> dict[str, Path]:

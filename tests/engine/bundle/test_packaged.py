@@ -24,14 +24,11 @@ def test_a_name_is_that_of_the_network(name):
     assert BundleInfo.from_metadata(encoder, read_metadata(encoder)).model == name.replace("-", "_")
 
 
-@pytest.mark.parametrize(
-    ("name", "words", "licence"),
-    [("litemedsam", "Apache License, Version 2.0", "Apache-2.0"), ("swin-litemedsam", "MIT license", "MIT")],
-)
-def test_the_licence_is_that_of_the_notice(name, words, licence):
-    (paragraph,) = (text for text in (ROOT / "NOTICE").read_text().split("\n\n") if f'bundle "{name}"' in text)
-    assert words in paragraph
-    assert packaged.licence_of(bundle_folder(name)) == licence
+@pytest.mark.parametrize("name", packaged_bundles())
+def test_the_licence_is_that_of_the_notice(name):
+    (paragraph,) = (text for text in (ROOT / "NOTICE").read_text().split("\n\n") if f'"{name}"' in text)
+    assert "Apache License, Version 2.0" in paragraph
+    assert packaged.licence_of(bundle_folder(name)) == "Apache-2.0"
 
 
 def test_the_licence_of_a_foreign_bundle_is_unknown(tmp_path):

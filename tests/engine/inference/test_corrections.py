@@ -80,6 +80,24 @@ def test_a_point_beyond_the_frame_counts_where_the_frame_ends(place, value, ende
     assert (change.on(other, 1) is None) == ended
 
 
+def test_a_change_reaches_as_far_as_it_is_wide_in_its_box():
+    before = slice_mask(np.full((64, 64), -2, np.float32), np.zeros((0, 2)), ())
+    logits = before.logits.copy()
+    logits[16:24, 16:32] = 3
+    change = Change.between(before, slice_mask(logits), np.array([8, 10, 3, 39, 25, 12]))
+    assert change.reach == pytest.approx(10 * np.sqrt(128 / (32 * 16)))
+
+
+def test_a_point_beyond_the_frame_counts_as_its_last_pixel_and_not_as_what_lies_beyond():
+    before = slice_mask(np.full((64, 64), -2, np.float32), np.zeros((0, 2)), ())
+    logits = before.logits.copy()
+    logits[16:24, 16:24] = 3
+    change = Change.between(before, slice_mask(logits, [(70, 70)]), np.array([8, 8, 0, 71, 71, 63]))
+    other = before.logits.copy()
+    other[62:, 62:] = [[0, 100], [100, 3]]
+    assert change.on(other, 1) is None
+
+
 def test_the_network_gets_a_guess_as_probabilities():
     np.testing.assert_allclose(
         _sigmoid(np.float32([0, 2, -2, 1000, -1000])), [0.5, 0.880797, 0.119203, 1, 0], atol=1e-6
@@ -91,11 +109,17 @@ def test_a_box_grows_to_what_is_added_alone():
     painted[50, 10:61] = True
     reached = {
         "a point": Correction(add=[[2.3, 60.2], [20.0, 20.0]], remove=[[0.0, 0.0]]),
+        "above": Correction(add=[[45.5, 3.2], [20.0, 1.0]]),
         "a stroke": Correction(painted=painted),
         "nothing": Correction(remove=[[63.0, 63.0]], erased=painted.T),
     }
     found = {name: _reaching(own, correction).tolist() for name, correction in reached.items()}
-    assert found == {"a point": [2, 8, 39, 61], "a stroke": [8, 8, 60, 50], "nothing": own.tolist()}
+    assert found == {
+        "a point": [2, 8, 39, 61],
+        "above": [8, 1, 46, 39],
+        "a stroke": [8, 8, 60, 50],
+        "nothing": own.tolist(),
+    }
 
 
 def test_logits_that_are_certain_carry_a_change_no_farther():
