@@ -98,6 +98,17 @@ def test_a_point_beyond_the_frame_counts_as_its_last_pixel_and_not_as_what_lies_
     assert change.on(other, 1) is None
 
 
+@pytest.mark.parametrize(("first", "second", "ended"), [(-3, 3, False), (3, -3, True), (0.5, -3, True)])
+def test_a_point_before_the_frame_counts_as_its_first_pixel(first, second, ended):
+    before = slice_mask(np.full((64, 64), -2, np.float32), np.zeros((0, 2)), ())
+    logits = before.logits.copy()
+    logits[16:24, 16:24] = 3
+    change = Change.between(before, slice_mask(logits, [(-5, 20)]), np.array([8, 8, 0, 71, 71, 63]))
+    other = before.logits.copy()
+    other[:, 0], other[:, 1] = first, second
+    assert (change.on(other, 1) is None) == ended
+
+
 def test_the_network_gets_a_guess_as_probabilities():
     np.testing.assert_allclose(
         _sigmoid(np.float32([0, 2, -2, 1000, -1000])), [0.5, 0.880797, 0.119203, 1, 0], atol=1e-6
@@ -120,6 +131,8 @@ def test_a_box_grows_to_what_is_added_alone():
         "a stroke": [8, 8, 60, 50],
         "nothing": own.tolist(),
     }
+    aside = _reaching(np.array([10, 30, 40, 60]), Correction(add=[[5.0, 50.0]]))
+    assert aside.tolist() == [5, 30, 40, 60]
 
 
 def test_logits_that_are_certain_carry_a_change_no_farther():

@@ -37,6 +37,32 @@ def test_an_object_ends_where_its_mask_is_small_doubtful_or_of_another_kind(here
     assert EndRule().ended(DRAWN, here) == ended
 
 
+@pytest.mark.parametrize(
+    ("drawn", "here", "share"),
+    [
+        # The logarithm of the area's share is -(1.17 + 2.09 score - .98 change) / 1.59 where the two are as likely.
+        (SliceFacts(0.8, 10**6, 100.0, 10.0), SliceFacts(0.8, 0, 100.0, 0.0), np.exp(-(1.17 + 2.09) / 1.59)),
+        (SliceFacts(0.8, 10**6, 100.0, 10.0), SliceFacts(0.2, 0, 100.0, 0.0), np.exp(-(1.17 + 2.09 / 4) / 1.59)),
+        # A score below .3 on the drawn slice counts as .3.
+        (SliceFacts(0.1, 10**6, 100.0, 10.0), SliceFacts(0.2, 0, 100.0, 0.0), np.exp(-(1.17 + 2.09 * 2 / 3) / 1.59)),
+        # The deviation is 10 larger, and the change at most 4.
+        (SliceFacts(0.8, 10**6, 100.0, 15.0), SliceFacts(0.8, 0, 50.0, 0.0), np.exp(-(1.17 + 2.09 - 0.98 * 2) / 1.59)),
+        (SliceFacts(0.8, 10**6, 0.0, 0.0), SliceFacts(0.8, 0, 255.0, 0.0), np.exp(-(1.17 + 2.09 - 0.98 * 4) / 1.59)),
+    ],
+)
+def test_the_rule_is_a_logistic_regression(drawn, here, share):
+    least = np.ceil((share - 0.02) * drawn.area)
+    assert EndRule().ended(drawn, replace(here, area=int(least) - 1))
+    assert not EndRule().ended(drawn, replace(here, area=int(least)))
+
+
+def test_an_empty_mask_on_the_drawn_slice_counts_as_one_pixel():
+    rule = EndRule(constant=-np.log(3.5), score=0.0, area=1.0, change=0.0)
+    empty = replace(DRAWN, area=0)
+    assert [rule.ended(empty, replace(DRAWN, area=area)) for area in (1, 2, 3, 4)] == [True, True, True, False]
+    assert not replace(rule, constant=0.0, area=0.0).ended(empty, DRAWN)
+
+
 @pytest.mark.parametrize("coloured", [False, True])
 def test_facts_are_of_the_pixels_under_the_mask(coloured):
     page = np.zeros((20, 30), np.uint8)
@@ -152,3 +178,45 @@ def test_a_search_without_any_mask_ends_on_the_drawn_slice(searching):
     search, _ = searching
     blind = replace(search, decoder=Blind(search.decoder.protocol), rule=NEVER)
     np.testing.assert_array_equal(blind.completed(BOXES, {2}, lambda done, total: None), BOXES)
+
+
+class Everywhere(Blind):
+    """Finds the whole image; keeps what it is asked."""
+
+    def __init__(self, protocol):
+        super().__init__(protocol)
+        self.asked = []
+
+    def masks(self, embedding, queries):
+        self.asked += queries
+        whole = Region(0, 0, np.ones((embedding.frame.height, embedding.frame.width), bool))
+        logits = np.zeros((64, 64), np.float32)
+        logits[10:20, 10:20], logits[30] = 0.5, -1
+        return [ObjectMask(query, whole, np.float32(0.9), logits) for query in queries]
+
+
+@pytest.mark.parametrize(
+    ("own", "room", "bounds"),
+    [
+        ([6, 5, 40, 38], [2.6, 1.7, 43.4, 41.3], [2.6, 1.7, 43.4, 41.3]),
+        # A narrow box has room as one of ten pixels.
+        ([20, 20, 24, 23], [19, 19, 25, 24], [19, 19, 25, 24]),
+        # The image of 44 rows and 50 columns ends the room.
+        ([1, 2, 48, 42], [0, 0, 49, 43], [0, 0, 49, 43]),
+    ],
+)
+def test_the_next_slice_is_asked_for_the_masks_own_box_within_a_tenth_of_the_drawn_one(searching, own, room, bounds):
+    search, _ = searching
+    decoder = Everywhere(search.decoder.protocol)
+    box = np.array([*own[:2], 4, *own[2:], 4], float)
+    replace(search, decoder=decoder, rule=NEVER).completed(box[None], {1}, lambda done, total: None)
+    first, *others = decoder.asked
+    assert [query.target.slice_index for query in decoder.asked] == [4, 3, 2, 1, 0, 5, 6, 7, 8]
+    np.testing.assert_array_equal(first.own_box, own)
+    assert first.scribble is None
+    for query in others:
+        frame = search.embedding(query.target.slice_index).frame
+        np.testing.assert_allclose(query.own_box, bounds)
+        np.testing.assert_allclose(query.box, decoder.protocol.box_in_frame(np.array(room, float), frame), rtol=1e-6)
+        assert query.scribble.sum() == 100
+        assert query.scribble[10:20, 10:20].all()
