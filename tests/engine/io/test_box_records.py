@@ -191,7 +191,8 @@ def test_large_files_take_little_time():
         start = time.process_time()
         with pytest.raises(LiteMedSamError, match="pickled"):
             boxes_of_records("boxes", packed)
-        assert time.process_time() - start < 10
+        # Hours, if the time grew with the square of the length.
+        assert time.process_time() - start < 60
 
 
 OPCODES = b"".join(opcode.code.encode("latin-1") for opcode in pickletools.opcodes)
